@@ -1,0 +1,31 @@
+# Every target sets itself up: a virtual environment with uv in it, then what the lock file names.
+PYTHON ?= python3
+UV := .venv/bin/uv
+RUN := $(UV) run --locked --no-sync
+
+.PHONY: help setup demo test lint format clean
+help:  ## Show this list
+	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
+
+setup: .venv/.ready  ## Make .venv and install what uv.lock names
+
+.venv/.ready: uv.lock pyproject.toml deploy/setup
+	@PYTHON="$(PYTHON)" deploy/setup
+
+demo: setup  ## Run the whole stack on this machine (ARGS=--once ends by itself)
+	@$(RUN) spanloom-demo $(ARGS)
+
+test: setup  ## Run every test that needs no cluster
+	$(RUN) python -m pytest $(ARGS)
+
+lint: setup  ## ruff and mypy --strict
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+
+format: setup  ## Rewrite what ruff can mend
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+clean:  ## Remove the virtual environment and caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,134 @@
+"""Traces in tests: read them from OTLP or Jaeger, and compare the whole tree.
+
+    trace = group(from_otlp(body))[trace_id]
+    assert_shape(trace, '''
+    users-api SERVER GET /users
+      users-api CLIENT GET
+    ''')
+"""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+from textwrap import dedent
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from spanloom.model import Span, Trace, group
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
+
+__all__ = ["Span", "Trace", "assert_shape", "from_jaeger", "from_otlp", "group"]
+
+KINDS = ("INTERNAL", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+STATUSES = ("UNSET", "OK", "ERROR")
+
+
+def from_otlp(body: bytes) -> list[Span]:
+    """Return the spans of one OTLP/HTTP request body (`ExportTraceServiceRequest`, protobuf)."""
+    request = ExportTraceServiceRequest.FromString(body)
+    return [
+        _span(span, _attributes(resource.resource.attributes), scope.scope.name)
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+
+
+def from_jaeger(answer: Mapping[str, Any]) -> list[Span]:
+    """Return the spans of Jaeger's `GET /api/traces/ID` answer, its `data` list included."""
+    return [
+        _jaeger_span(span, trace["processes"][span["processID"]])
+        for trace in answer["data"]
+        for span in trace["spans"]
+    ]
+
+
+def assert_shape(trace: Trace, expected: str) -> None:
+    """Assert that `trace` has one root, no orphans and exactly the `expected` tree.
+
+    `expected` holds a line a span, `service KIND name`, indented by two spaces a level (see `Trace.shape`).
+    AssertionError shows both trees side by side, with a mark where they differ.
+    """
+    actual, wanted = trace.shape(), dedent(expected).strip()
+    if actual != wanted or trace.orphans:
+        raise AssertionError(f"trace {trace.trace_id} is not as expected\n{_side_by_side(wanted, actual)}")
+
+
+def _side_by_side(expected: str, actual: str) -> str:
+    pairs = list(zip_longest(expected.split("\n"), actual.split("\n"), fillvalue=""))
+    width = max(len("expected"), *(len(left) for left, _ in pairs))
+    lines = [f"  {'expected':<{width}}  | actual"]
+    lines += [f"{' ' if left == right else '!'} {left:<{width}}  | {right}" for left, right in pairs]
+    return "\n".join(lines)
+
+
+def _span(span: OtlpSpan, resource: Mapping[str, Any], scope: str) -> Span:
+    return Span(
+        trace_id=span.trace_id.hex(),
+        span_id=span.span_id.hex(),
+        parent_id=span.parent_span_id.hex() or None,
+        name=span.name,
+        kind=KINDS[span.kind],
+        service=str(resource.get("service.name", "")),
+        start_ns=span.start_time_unix_nano,
+        end_ns=span.end_time_unix_nano,
+        status=STATUSES[span.status.code],
+        message=span.status.message,
+        attributes=_attributes(span.attributes),
+        events=tuple({"name": event.name, **_attributes(event.attributes)} for event in span.events),
+        links=tuple(link.trace_id.hex() for link in span.links),
+        resource=resource,
+        scope=scope,
+    )
+
+
+def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    return {pair.key: _value(pair.value) for pair in pairs}
+
+
+def _value(value: AnyValue) -> Any:
+    which = value.WhichOneof("value")
+    if which == "array_value":
+        return [_value(item) for item in value.array_value.values]
+    if which == "kvlist_value":
+        return _attributes(value.kvlist_value.values)
+    return getattr(value, which) if which else None
+
+
+def _jaeger_span(span: Mapping[str, Any], process: Mapping[str, Any]) -> Span:
+    tags = {tag["key"]: tag["value"] for tag in span["tags"]}
+    start = span["startTime"] * 1000
+    return Span(
+        trace_id=span["traceID"].zfill(32),
+        span_id=span["spanID"].zfill(16),
+        parent_id=_jaeger_parent(span),
+        name=span["operationName"],
+        kind=str(tags.pop("span.kind", "internal")).upper(),
+        service=process["serviceName"],
+        start_ns=start,
+        end_ns=start + span["duration"] * 1000,
+        status=str(tags.pop("otel.status_code", "UNSET")),
+        message=str(tags.pop("otel.status_description", "")),
+        attributes=tags,
+        events=tuple(_jaeger_events(span.get("logs") or ())),
+        links=tuple(r["traceID"] for r in span.get("references", ()) if r["refType"] == "FOLLOWS_FROM"),
+        resource={tag["key"]: tag["value"] for tag in process.get("tags", ())},
+        scope=str(tags.get("otel.scope.name", tags.get("otel.library.name", ""))),
+    )
+
+
+def _jaeger_parent(span: Mapping[str, Any]) -> str | None:
+    parents = [r for r in span.get("references", ()) if r["refType"] == "CHILD_OF"]
+    return parents[0]["spanID"].zfill(16) if parents else None
+
+
+def _jaeger_events(logs: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    for log in logs:
+        fields = {item["key"]: item["value"] for item in log["fields"]}
+        yield {"name": fields.pop("event", ""), **fields}

@@ -1,1 +1,1 @@
-"""x."""
+"""users-api: the public edge, users over REST."""

@@ -1,1 +1,1 @@
-"""x."""
+"""users-db-service: users in PostgreSQL behind a small REST service."""

@@ -1,0 +1,81 @@
+"""The resources of users-api."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+from spanloom.problems import Invalid, NotFound, require_json, responses
+
+from users_api import users_db
+from users_api.models import NewUser, User, UserPage
+
+MAX_PAGE = 100
+CURSOR = "^[A-Za-z0-9_-]{32}$"
+
+router = APIRouter(prefix="/users", tags=["users"])
+probes = APIRouter(tags=["probes"])
+
+
+def _users_db(request: Request) -> users_db.UsersDb:
+    client: users_db.UsersDb = request.app.state.users_db
+    return client
+
+
+UsersDb = Annotated[users_db.UsersDb, Depends(_users_db)]
+
+
+class Page(BaseModel):
+    """Which part of the list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="How many users at most.")
+    after: str | None = Field(default=None, pattern=CURSOR, description="The `next` of the page before.")
+
+
+@router.post("", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 413, 415, 422, 503))
+async def post_user(client: UsersDb, new: NewUser, response: Response) -> User:
+    """Make a user."""
+    user = await users_db.create_user(client, new.name)
+    response.headers["Location"] = f"/users/{user.id}"
+    return user
+
+
+@router.get("", responses=responses(422, 503))
+async def get_users(client: UsersDb, page: Annotated[Page, Query()]) -> UserPage:
+    """List users, oldest first, a page at a time."""
+    users = await users_db.list_users(client, page.limit, page.after)
+    if users is None:
+        raise Invalid([{"in": "query", "field": "after", "reason": "is not a cursor of this service"}])
+    return users
+
+
+@router.get("/{user_id}", responses=responses(404, 422, 503))
+async def get_user(client: UsersDb, user_id: UUID) -> User:
+    """Read a user."""
+    user = await users_db.read_user(client, user_id)
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+@router.delete("/{user_id}", status_code=204, responses=responses(404, 422, 503))
+async def delete_user(client: UsersDb, user_id: UUID) -> None:
+    """Delete a user."""
+    if not await users_db.delete_user(client, user_id):
+        raise NotFound("There is no such user.")
+
+
+@probes.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Tell that the process answers; depends on nothing."""
+    return {"status": "ok"}
+
+
+@probes.get("/readyz")
+async def readyz() -> dict[str, str]:
+    """Tell that the process takes requests; users-db-service being down is no reason to take the edge away."""
+    return {"status": "ok"}

@@ -1,0 +1,69 @@
+"""Users as they are stored, asked for and answered."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID, uuid4
+
+from pydantic import AfterValidator, StringConstraints
+from sqlalchemy import Column, DateTime, Index, Text, func
+from sqlmodel import Field, SQLModel
+from sqlmodel._compat import SQLModelConfig
+
+MAX_NAME_CHARACTERS = 200
+MAX_PAGE = 100
+CONTROL = frozenset({"Cc", "Zl", "Zp"})
+EXAMPLE = {"id": "5f0c1b0e-7a0c-4d59-9d55-0f8f2a1b6c3d", "name": "Ada Lovelace", "created_at": "2026-11-02T09:30:00Z"}
+
+
+def _without_control(name: str) -> str:
+    if any(unicodedata.category(character) in CONTROL for character in name):
+        raise ValueError("must not contain control characters or line separators")
+    return name
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_NAME_CHARACTERS),
+    AfterValidator(_without_control),
+]
+
+
+class NewUser(SQLModel):
+    """What a user is made of."""
+
+    model_config = SQLModelConfig(extra="forbid", json_schema_extra={"examples": [{"name": EXAMPLE["name"]}]})
+
+    name: Name
+
+
+class User(SQLModel, table=True):
+    """A row of `users`: the key is made here, the time by the database."""
+
+    __tablename__ = "users"
+    __table_args__ = (Index("users_created_at_id", "created_at", "id"),)
+
+    id: UUID = Field(default_factory=uuid4, primary_key=True)
+    name: str = Field(sa_column=Column(Text, nullable=False))
+    created_at: datetime = Field(
+        default=None, sa_column=Column(DateTime(timezone=True), nullable=False, server_default=func.now())
+    )
+
+
+class UserOut(SQLModel):
+    """A user as answered."""
+
+    model_config = SQLModelConfig(json_schema_extra={"examples": [EXAMPLE]})
+
+    id: UUID
+    name: str
+    created_at: datetime
+
+
+class UserPage(SQLModel):
+    """A page of users by age, oldest first; `next` is the `after` of the next page, null on the last."""
+
+    items: list[UserOut]
+    next: str | None

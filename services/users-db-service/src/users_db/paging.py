@@ -1,0 +1,35 @@
+"""Keyset paging: the place after which a page starts, as an opaque text."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from typing import NamedTuple
+from uuid import UUID
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+PLACE = Struct(">q16s")  # 24 bytes: exactly 32 characters of base64, so no padding
+PATTERN = "^[A-Za-z0-9_-]{32}$"
+
+
+class Place(NamedTuple):
+    """Where a user stands in the order of the list."""
+
+    created_at: datetime
+    id: UUID
+
+
+def encode(place: Place) -> str:
+    """Return the 32 characters that stand for `place`."""
+    return urlsafe_b64encode(PLACE.pack((place.created_at - EPOCH) // MICROSECOND, place.id.bytes)).decode()
+
+
+def decode(text: str) -> Place:
+    """Return the place that `encode` made `text` (which matches PATTERN) of; ValueError if it made no such text."""
+    microseconds, key = PLACE.unpack(urlsafe_b64decode(text))
+    try:
+        return Place(EPOCH + microseconds * MICROSECOND, UUID(bytes=key))
+    except OverflowError:
+        raise ValueError("is not a cursor of this service") from None

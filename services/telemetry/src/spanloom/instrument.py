@@ -1,7 +1,321 @@
-"""Spans for functions."""
+"""`@instrument`: a span for every call of a function, its arguments as attributes.
+
+@instrument(skip=("password",), fields={"items": lambda cart, **_: len(cart)})
+async def check_out(cart: list[str], password: str) -> Order: ...
+"""
 
 from __future__ import annotations
-from typing import Any
 
-def instrument(*args: Any, **kwargs: Any) -> Any:
-    return lambda f: f
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Generator
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
+from opentelemetry.trace import Status, StatusCode
+
+from spanloom.filter import LEVELS, current
+from spanloom.values import attribute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+    from types import TracebackType
+
+    from spanloom.filter import Filter
+
+    Field = Callable[..., object] | object
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@overload
+def instrument(function: F, /) -> F: ...
+@overload
+def instrument(
+    *,
+    name: str | None = None,
+    level: str = "info",
+    skip: Collection[str] = (),
+    skip_all: bool = False,
+    fields: Mapping[str, Field] | None = None,
+    ret: bool | Callable[[Any], object] = False,
+) -> Callable[[F], F]: ...
+def instrument(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    level: str = "info",
+    skip: Collection[str] = (),
+    skip_all: bool = False,
+    fields: Mapping[str, Field] | None = None,
+    ret: bool | Callable[[Any], object] = False,
+) -> Any:
+    """Give every call of a function, method or generator (sync or async) a span of its own.
+
+    name: the span's name, otherwise the function's.
+    level: one of spanloom.filter.LEVELS; SPANLOOM_FILTER decides whether a span of that level is made.
+    skip, skip_all: arguments that do not become attributes, such as secrets and personal data.
+    fields: further attributes; a value, or a function called with the call's own arguments.
+    ret: whether the result becomes the attribute `return`, or a function of the result that does.
+
+    Attributes keep bool, int, float and str; anything else is its text, bounded in length. An exception is
+    recorded and sets the status to ERROR. TypeError and ValueError at decoration name what does not fit.
+    """
+    options = _Options(name, level, skip, skip_all, fields or {}, ret)
+    return _decorate(function, options) if function is not None else lambda wrapped: _decorate(wrapped, options)
+
+
+class _Options:
+    def __init__(
+        self,
+        name: str | None,
+        level: str,
+        skip: Collection[str],
+        skip_all: bool,
+        fields: Mapping[str, Field],
+        ret: bool | Callable[[Any], object],
+    ) -> None:
+        if level not in LEVELS:
+            raise ValueError(f"level={level!r} is not understood; expected one of {', '.join(LEVELS)}")
+        if isinstance(skip, str):
+            raise TypeError(f"skip={skip!r} is not understood; expected a tuple of names, such as ({skip!r},)")
+        self.name, self.level, self.skip, self.skip_all = name, LEVELS[level], frozenset(skip), skip_all
+        self.fields, self.ret = fields, ret
+
+
+def _decorate(function: Any, options: _Options) -> Any:
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(_decorate(function.__func__, options))
+    site = _Site(function, options)
+    if inspect.isasyncgenfunction(function):
+        return _async_generator(function, site)
+    if inspect.isgeneratorfunction(function):
+        return _generator(function, site)
+    return _coroutine(function, site) if inspect.iscoroutinefunction(function) else _function(function, site)
+
+
+class _Site:
+    """One decorated function: what is known of it before any call."""
+
+    def __init__(self, function: Callable[..., Any], options: _Options) -> None:
+        self.target, self.level = function.__module__, options.level
+        self.name = options.name or function.__name__
+        self.fields, self.ret, self.skip_all = options.fields, options.ret, options.skip_all
+        self.code = _code_attributes(function)
+        self.tracer = trace.get_tracer(self.target)
+        self.parameters = _Parameters(function, options.skip)
+        self._filter: Filter | None = None
+        self._wanted = False
+
+    def enabled(self) -> bool:
+        """Tell whether this call gets a span; costs an identity check and a look into the context."""
+        chosen = current()
+        if chosen is not self._filter:
+            self._wanted, self._filter = chosen.enabled(self.target, self.level), chosen
+        return self._wanted and not otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY)
+
+    def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> trace.Span:
+        span = self.tracer.start_span(self.name, attributes=self.code)
+        if span.is_recording():
+            if not self.skip_all:
+                span.set_attributes({k: attribute(v) for k, v in self.parameters.bind(args, kwargs)})
+            for key, field in self.fields.items():
+                span.set_attribute(key, _field(field, args, kwargs))
+        return span
+
+    def returned(self, span: trace.Span, result: Any) -> None:
+        if self.ret and span.is_recording():
+            span.set_attribute("return", _field(self.ret, (result,), {}) if callable(self.ret) else attribute(result))
+
+
+class _Parameters:
+    """The named arguments of a function, without a `Signature.bind` at every call (it costs more than a span)."""
+
+    def __init__(self, function: Callable[..., Any], skip: frozenset[str]) -> None:
+        parameters = inspect.signature(function).parameters
+        if unknown := skip - parameters.keys():
+            raise TypeError(
+                f"skip names {', '.join(sorted(unknown))}, which {function.__qualname__} does not take; "
+                f"it takes {', '.join(parameters) or 'no arguments'}"
+            )
+        kinds = {name: parameter.kind for name, parameter in parameters.items()}
+        by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self.positional = [name for name, kind in kinds.items() if kind in by_place]
+        self.rest = next((n for n, kind in kinds.items() if kind is inspect.Parameter.VAR_POSITIONAL), None)
+        self.others = next((n for n, kind in kinds.items() if kind is inspect.Parameter.VAR_KEYWORD), None)
+        self.named = kinds.keys() - {self.rest, self.others}
+        self.defaults = {n: p.default for n, p in parameters.items() if p.default is not inspect.Parameter.empty}
+        self.hidden = skip | ({self.positional[0]} & {"self", "cls"} if self.positional else set())
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
+        """Return (name, value) of every argument that is not hidden, defaults included."""
+        values = {**self.defaults, **dict(zip(self.positional, args, strict=False))}
+        if self.rest and len(args) > len(self.positional):
+            values[self.rest] = args[len(self.positional) :]
+        if kwargs:
+            values.update((k, v) for k, v in kwargs.items() if k in self.named)
+            if self.others and (others := {k: v for k, v in kwargs.items() if k not in self.named}):
+                values[self.others] = others
+        return [item for item in values.items() if item[0] not in self.hidden]
+
+
+class _Active:
+    """The span of one call: current while inside, ended on the way out."""
+
+    def __init__(self, span: trace.Span) -> None:
+        self.span = span
+
+    def __enter__(self) -> trace.Span:
+        self.token = otel_context.attach(trace.set_span_in_context(self.span))
+        return self.span
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
+    ) -> None:
+        otel_context.detach(self.token)
+        if error is not None:
+            fail(self.span, error)
+        self.span.end()
+
+
+def fail(span: trace.Span, error: BaseException) -> None:
+    """Mark `span` as failed by `error`; a generator that is closed early has not failed."""
+    if not span.is_recording() or isinstance(error, GeneratorExit):
+        return
+    span.set_attribute("error.type", type_name(error))
+    if isinstance(error, Exception):
+        span.record_exception(error)
+    span.set_status(Status(StatusCode.ERROR))
+
+
+def type_name(error: BaseException) -> str:
+    """Return the name of an error's class, with its module unless that is builtins (`error.type`)."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _function(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not site.enabled():
+            return function(*args, **kwargs)
+        with _Active(site.start(args, kwargs)) as span:
+            result = function(*args, **kwargs)
+            site.returned(span, result)
+            return result
+
+    return wrapper
+
+
+def _coroutine(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not site.enabled():
+            return await function(*args, **kwargs)
+        with _Active(site.start(args, kwargs)) as span:
+            result = await function(*args, **kwargs)
+            site.returned(span, result)
+            return result
+
+    return wrapper
+
+
+class _Steps:
+    """The span of a generator: open from the first step to the last, current only during a step.
+
+    Between two steps the caller's own span is current again, so the caller's work is never a child of ours.
+    """
+
+    def __init__(
+        self, function: Callable[..., Any], site: _Site, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.site, self.span = site, site.start(args, kwargs)
+        self.context = trace.set_span_in_context(self.span)
+        self.generator = function(*args, **kwargs)
+
+    def __enter__(self) -> None:
+        self.token = otel_context.attach(self.context)
+
+    def __exit__(self, kind: object, error: BaseException | None, stack: object) -> None:
+        otel_context.detach(self.token)
+        if isinstance(error, StopIteration):
+            self.site.returned(self.span, error.value)
+        elif error is not None and not isinstance(error, StopAsyncIteration):
+            fail(self.span, error)
+        if error is not None:
+            self.span.end()
+
+
+class _Generator(_Steps, Generator[Any, Any, Any]):
+    def send(self, value: Any, /) -> Any:
+        with self:
+            return self.generator.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        with self:
+            return self.generator.throw(*error)
+
+
+class _AsyncGenerator(_Steps, AsyncGenerator[Any, Any]):
+    async def asend(self, value: Any, /) -> Any:
+        with self:
+            return await self.generator.asend(value)
+
+    async def athrow(self, *error: Any) -> Any:
+        with self:
+            return await self.generator.athrow(*error)
+
+
+def _generator(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        if not site.enabled():
+            return (yield from function(*args, **kwargs))
+        return (yield from _Generator(function, site, args, kwargs))
+
+    return wrapper
+
+
+def _async_generator(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        steps = _AsyncGenerator(function, site, args, kwargs) if site.enabled() else function(*args, **kwargs)
+        try:  # what `yield from` does for a generator that is not async (PEP 525 leaves it out)
+            item = await anext(steps)
+            while True:
+                try:
+                    sent = yield item
+                except GeneratorExit:
+                    raise
+                except BaseException as error:
+                    item = await steps.athrow(error)
+                else:
+                    item = await steps.asend(sent)
+        except StopAsyncIteration:
+            return
+        finally:
+            await steps.aclose()
+
+    return wrapper
+
+
+def _field(field: Field, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | int | float | str:
+    if not callable(field):
+        return attribute(field)
+    try:
+        return attribute(field(*args, **kwargs))
+    except Exception as error:
+        return f"field failed: {type_name(error)}"
+
+
+def _code_attributes(function: Callable[..., Any]) -> dict[str, str | int]:
+    """Return where the function stands (OpenTelemetry semantic conventions, `code.*`)."""
+    code = inspect.unwrap(function).__code__
+    return {
+        "code.function.name": f"{function.__module__}.{function.__qualname__}",
+        "code.file.path": code.co_filename,
+        "code.line.number": code.co_firstlineno,
+    }

@@ -56,7 +56,7 @@ class Trace:
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> Trace:
-        """One trace of `spans`, ordered by start; ValueError when they belong to several traces or none."""
+        """Return one trace of `spans`, ordered by start; ValueError when they belong to several traces or none."""
         unique = {span.span_id: span for span in spans}
         if len({span.trace_id for span in unique.values()}) != 1:
             raise ValueError(f"expected the spans of one trace, got {len(unique)} spans of several or none")
@@ -97,11 +97,11 @@ class Trace:
         return children
 
     def children(self, span: Span) -> tuple[Span, ...]:
-        """The spans directly below `span`, by start."""
+        """Return the spans directly below `span`, by start."""
         return tuple(self._children.get(span.span_id, ()))
 
     def walk(self) -> Iterator[tuple[Span, tuple[bool, ...]]]:
-        """Every span with, for each level above it, whether that ancestor was the last of its siblings."""
+        """Yield every span with, for each level above it, whether that ancestor was the last of its siblings."""
         for top in self.tops:
             yield from self._walk(top, ())
 
@@ -112,16 +112,16 @@ class Trace:
             yield from self._walk(child, (*path, child is below[-1]))
 
     def shape(self) -> str:
-        """The tree without times, two spaces a level: what tests compare."""
+        """Return the tree without times, two spaces a level: what tests compare."""
         return "\n".join("  " * len(path) + span.label for span, path in self.walk())
 
     def tree(self) -> str:
-        """The tree with service, kind, duration and outcome, in aligned columns."""
+        """Return the tree with service, kind, duration and outcome, in aligned columns."""
         return "\n".join(_aligned([_row(span, path) for span, path in self.walk()]))
 
 
 def group(spans: Iterable[Span]) -> dict[str, Trace]:
-    """Traces by trace id, in the order in which they first appear."""
+    """Return traces by trace id, in the order in which they first appear."""
     by_id: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
         by_id[span.trace_id].append(span)
@@ -129,7 +129,7 @@ def group(spans: Iterable[Span]) -> dict[str, Trace]:
 
 
 def outcome(span: Span) -> str:
-    """The HTTP status, then ERROR and the error's type: what a reader looks for first."""
+    """Return the HTTP status, then ERROR and the error's type: what a reader looks for first."""
     status = span.attributes.get("http.response.status_code")
     parts = [str(status)] if status else []
     if span.status == "ERROR":

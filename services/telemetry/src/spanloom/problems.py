@@ -18,6 +18,7 @@ from fastapi_problem.error import Problem, StatusProblem
 from fastapi_problem.handler import ExceptionHandler, new_exception_handler
 from opentelemetry import trace
 from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.routing import Match
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ __all__ = ["Failed", "Invalid", "NotFound", "Problem", "Unavailable", "install",
 MAX_BODY_BYTES = 64 * 1024
 RETRY_AFTER_SECONDS = 1
 FIELD_NAME_CHARACTERS = 64
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 SCHEMA = {
     "title": "Problem",
     "description": "A problem of RFC 9457.",
@@ -62,20 +64,13 @@ SCHEMA = {
 class NotFound(StatusProblem):
     """404: there is no such thing."""
 
-    title, status = "Not Found", 404
-
-
-class Unavailable(StatusProblem):
-    """503 with Retry-After: what the service needs does not answer now."""
-
-    title, status = "Service Unavailable", 503
-    headers_ = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    title, status = HTTPStatus.NOT_FOUND.phrase, 404
 
 
 class Invalid(StatusProblem):
     """422: understood, but not acceptable; `errors` holds `{in, field, reason}` each."""
 
-    title, status = "Unprocessable Content", 422
+    title, status = HTTPStatus.UNPROCESSABLE_ENTITY.phrase, 422
 
     def __init__(self, errors: list[dict[str, str]]) -> None:
         super().__init__("The input is not valid.", errors=errors)
@@ -84,10 +79,19 @@ class Invalid(StatusProblem):
 class Failed(StatusProblem):
     """500, whatever happened: the reason is for the logs, not for the caller."""
 
-    title, status = "Internal Server Error", 500
+    title, status = HTTPStatus.INTERNAL_SERVER_ERROR.phrase, 500
 
     def __init__(self, _reason: str = "") -> None:
         super().__init__("The service failed to answer this request.")
+
+
+class Unavailable(StatusProblem):
+    """503 with Retry-After: what the service needs does not answer now."""
+
+    title, status = HTTPStatus.SERVICE_UNAVAILABLE.phrase, 503
+
+    def __init__(self) -> None:
+        super().__init__("Not available now; try again later.", {"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 def install(app: FastAPI, known: Mapping[type[Exception], type[StatusProblem]] | None = None) -> None:
@@ -151,10 +155,21 @@ def _always(problem: type[StatusProblem]) -> Callable[[ExceptionHandler, Request
     return lambda _handler, _request, _exc: problem()
 
 
-def _from_http_exception(_handler: ExceptionHandler, _request: Request, exc: HTTPException) -> Problem:
+def _from_http_exception(_handler: ExceptionHandler, request: Request, exc: HTTPException) -> Problem:
     phrase = HTTPStatus(exc.status_code).phrase
     detail = exc.detail if exc.detail != phrase else None
-    return Problem(phrase, detail=detail, status=exc.status_code, headers=exc.headers)
+    headers = {"Allow": _allowed(request)} if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED else exc.headers
+    return Problem(phrase, detail=detail, status=exc.status_code, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """Return every method of the path (RFC 9110, 15.5.6); the router names those of one of its routes only."""
+    routes, scope = request.app.routes, request.scope
+    return ", ".join(
+        method
+        for method in METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    )
 
 
 def _from_validation(_handler: ExceptionHandler, _request: Request, exc: RequestValidationError) -> Problem:
@@ -191,7 +206,12 @@ def _add_trace_id(
 
 
 def _response(status: HTTPStatus, description: str = "") -> dict[str, Any]:
-    example = {"type": "about:blank", "title": status.phrase, "status": status.value, "trace_id": "0af7651916cd43dd8448eb211c80319c"}
+    example = {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": status.value,
+        "trace_id": "0af7651916cd43dd8448eb211c80319c",
+    }
     if status is HTTPStatus.UNPROCESSABLE_ENTITY:
         example["errors"] = [{"in": "body", "field": "name", "reason": "Field required"}]
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}

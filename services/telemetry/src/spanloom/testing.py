@@ -1,10 +1,10 @@
 """Traces in tests: read them from OTLP or Jaeger, and compare the whole tree.
 
-    trace = group(from_otlp(body))[trace_id]
-    assert_shape(trace, '''
-    users-api SERVER GET /users
-      users-api CLIENT GET
-    ''')
+trace = group(from_otlp(body))[trace_id]
+assert_shape(trace, '''
+users-api SERVER GET /users
+users-api CLIENT GET
+''')
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ def from_otlp(body: bytes) -> list[Span]:
 def from_jaeger(answer: Mapping[str, Any]) -> list[Span]:
     """Return the spans of Jaeger's `GET /api/traces/ID` answer, its `data` list included."""
     return [
-        _jaeger_span(span, trace["processes"][span["processID"]])
-        for trace in answer["data"]
-        for span in trace["spans"]
+        _jaeger_span(span, trace["processes"][span["processID"]]) for trace in answer["data"] for span in trace["spans"]
     ]
 
 

@@ -1,0 +1,78 @@
+"""One CLIENT span for every request of an aiohttp session, its context sent along.
+
+Attributes: OpenTelemetry semantic conventions, "HTTP client span". The URL goes without its query.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from multidict import CIMultiDict
+from opentelemetry import propagate, trace
+from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled, unwrap
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from wrapt import when_imported, wrap_function_wrapper
+
+from spanloom.hooks import Hook
+from spanloom.http import method_attributes
+from spanloom.instrument import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_tracer = trace.get_tracer("spanloom.client")
+
+
+class ClientInstrumentor(Hook):
+    """Hooks aiohttp's client once it is imported."""
+
+    def _instrument(self, **_: Any) -> None:
+        when_imported("aiohttp.client")(
+            lambda module: wrap_function_wrapper(module, "ClientSession._request", _request)
+        )
+
+    def _uninstrument(self, **_: Any) -> None:
+        unwrap("aiohttp.client.ClientSession", "_request")
+
+
+async def _request(
+    wrapped: Callable[..., Awaitable[Any]], session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    if not is_http_instrumentation_enabled():
+        return await wrapped(*args, **kwargs)
+    method, address, *rest = args
+    url = session._build_url(address)  # noqa: SLF001 where aiohttp joins the session's base URL
+    attributes = {**method_attributes(method), **_url_attributes(url)}
+    with _tracer.start_as_current_span(
+        str(attributes["http.request.method"]).replace("_OTHER", "HTTP"),
+        kind=SpanKind.CLIENT,
+        attributes=attributes,
+        record_exception=False,
+        set_status_on_exception=False,
+    ) as span:
+        return await _sent(wrapped, span, (method, address, *rest), kwargs)
+
+
+async def _sent(
+    wrapped: Callable[..., Awaitable[Any]], span: trace.Span, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    headers = CIMultiDict(kwargs.pop("headers", None) or {})
+    propagate.inject(headers)
+    try:
+        response = await wrapped(*args, headers=headers, **kwargs)
+    except BaseException as error:
+        fail(span, error)
+        raise
+    span.set_attribute("http.response.status_code", response.status)
+    if response.status >= 400:
+        span.set_attribute("error.type", str(response.status))
+        span.set_status(Status(StatusCode.ERROR))
+    return response
+
+
+def _url_attributes(url: Any) -> dict[str, str | int]:
+    return {
+        "url.full": str(url.with_query(None).with_fragment(None).with_user(None)),
+        "server.address": url.host or "",
+        "server.port": url.port or 0,
+    }

@@ -1,0 +1,130 @@
+"""One CLIENT span for every SQL statement that a request or a traced function causes.
+
+SQLAlchemy's own events are the hook, so what a pool does by itself (connecting, pre-pings, resets) is not seen,
+and a statement without a trace around it starts none. Attributes: OpenTelemetry semantic conventions, "Database
+client spans"; the parameters never, the text of errors never.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from wrapt import when_imported
+
+from spanloom.hooks import Hook
+from spanloom.instrument import type_name
+from spanloom.privacy import sqlstate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SYSTEMS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mariadb", "sqlite": "sqlite",
+           "oracle": "oracle.db", "mssql": "microsoft.sql_server"}  # fmt: skip
+LITERALS = re.compile(r"'(?:[^']|'')*'|(?<![\w$])\d+(?:\.\d+)?\b")
+OPERATION = re.compile(r"\s*(\w+)")
+COLLECTION = re.compile(r'\b(?:FROM|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?([\w."]+)', re.IGNORECASE)
+LONGEST_STATEMENT = 2048
+_SPAN = "_spanloom_span"
+
+
+class DatabaseInstrumentor(Hook):
+    """Hooks SQLAlchemy (and with it SQLModel) once it is imported."""
+
+    def _instrument(self, **_: Any) -> None:
+        when_imported("sqlalchemy.engine")(_listen)
+
+    def _uninstrument(self, **_: Any) -> None:
+        from sqlalchemy import event  # noqa: PLC0415 only where it is installed
+        from sqlalchemy.engine import Engine  # noqa: PLC0415
+
+        for name, listener in LISTENERS.items():
+            event.remove(Engine, name, listener)
+
+
+def _listen(module: Any) -> None:
+    from sqlalchemy import event  # noqa: PLC0415 it has just been imported
+
+    for name, listener in LISTENERS.items():
+        event.listen(module.Engine, name, listener)
+
+
+def _before(connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, many: bool) -> None:
+    if not _is_wanted(connection):
+        return
+    attributes = {**_connection_attributes(connection.engine.url), **_statement_attributes(statement)}
+    if many and context is not None:
+        attributes["db.operation.batch.size"] = len(context.compiled_parameters or context.parameters)
+    name = str(attributes["db.query.summary"])
+    setattr(context, _SPAN, _tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes))
+
+
+def _is_wanted(connection: Any) -> bool:
+    # Without autobegin it is the dialect that looks at a new connection, not the application.
+    return (
+        trace.get_current_span().get_span_context().is_valid
+        and is_instrumentation_enabled()
+        and connection._allow_autobegin  # noqa: SLF001 the only mark that SQLAlchemy leaves
+    )
+
+
+def _after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
+    if span := context.__dict__.pop(_SPAN, None):
+        span.end()
+
+
+def _failed(failure: Any) -> None:
+    context = failure.execution_context
+    if context is None or not (span := context.__dict__.pop(_SPAN, None)):
+        return
+    error = failure.original_exception
+    if state := sqlstate(error):
+        span.set_attribute("db.response.status_code", state)
+    span.set_attribute("error.type", state or type_name(error))
+    span.set_status(Status(StatusCode.ERROR))
+    span.end()
+
+
+LISTENERS: dict[str, Callable[..., None]] = {
+    "before_cursor_execute": _before,
+    "after_cursor_execute": _after,
+    "handle_error": _failed,
+}
+_tracer = trace.get_tracer("spanloom.database")
+
+
+@lru_cache(maxsize=64)
+def _connection_attributes(url: Any) -> dict[str, str | int]:
+    system = url.get_backend_name()
+    found = {
+        "db.system.name": SYSTEMS.get(system, system),
+        "db.namespace": url.database,
+        "server.address": url.host or url.query.get("host"),
+        "server.port": url.port,
+    }
+    return {key: value for key, value in found.items() if value}
+
+
+@lru_cache(maxsize=1024)
+def _statement_attributes(statement: str) -> dict[str, str | int]:
+    operation, collection = operation_of(statement)
+    attributes: dict[str, str | int] = {
+        "db.query.text": LITERALS.sub("?", statement)[:LONGEST_STATEMENT],
+        "db.query.summary": f"{operation} {collection}".strip(),
+        "db.operation.name": operation,
+    }
+    return {**attributes, "db.collection.name": collection} if collection else attributes
+
+
+def operation_of(statement: str) -> tuple[str, str]:
+    """Return what a statement does and to which table, `("INSERT", "users")`; the table may be empty."""
+    operation = OPERATION.match(statement)
+    collection = COLLECTION.search(statement)
+    return (
+        operation[1].upper() if operation else "SQL",
+        collection[1].replace('"', "") if collection else "",
+    )

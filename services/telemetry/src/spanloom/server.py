@@ -1,0 +1,224 @@
+"""One SERVER span and one measurement for every HTTP request of a FastAPI or Starlette application.
+
+The hook lies outside every middleware, so it sees all of them, decides about the caller's context before anyone
+reads it, and keeps FastAPI's own telemetry switched off for the request. Attributes and metric: OpenTelemetry
+semantic conventions, "HTTP server" spans and `http.server.request.duration`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from functools import partial, wraps
+from time import perf_counter, time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.propagators.textmap import Getter
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from wrapt import when_imported
+
+from spanloom.flush import flushing
+from spanloom.hooks import Hook
+from spanloom.http import method_attributes
+from spanloom.instrument import fail
+from spanloom.privacy import safe_path
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    from spanloom.settings import Settings
+
+    Scope = MutableMapping[str, Any]
+    Message = MutableMapping[str, Any]
+    Send = Callable[[Message], Awaitable[None]]
+    App = Callable[..., Awaitable[None]]
+
+HOOKED = {"fastapi.applications": "FastAPI", "starlette.applications": "Starlette"}
+SEEN = "spanloom"  # in the scope: this request has its span already
+FASTAPI_OWN = "fastapi.telemetry"  # in the scope: FastAPI's own telemetry leaves the request alone
+LONGEST_AGENT = 256
+# Seconds, from the conventions' advice for http.server.request.duration.
+BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+_tracer = trace.get_tracer("spanloom.server")
+_duration = metrics.get_meter("spanloom.server").create_histogram(
+    "http.server.request.duration",
+    unit="s",
+    description="Duration of HTTP server requests.",
+    explicit_bucket_boundaries_advisory=BUCKETS,
+)
+_access = logging.getLogger("spanloom.access")
+
+
+class ServerInstrumentor(Hook):
+    """Hooks FastAPI and Starlette once they are imported."""
+
+    def _instrument(self, *, settings: Settings, **_: Any) -> None:
+        for module, name in HOOKED.items():
+            when_imported(module)(partial(_hook, name, settings))
+
+    def _uninstrument(self, **_: Any) -> None:
+        for module, name in HOOKED.items():
+            application: Any = getattr(sys.modules.get(module), name, None)
+            if application is not None and hasattr(application.__call__, "__wrapped__"):
+                application.__call__ = application.__call__.__wrapped__
+
+
+def _hook(name: str, settings: Settings, module: Any) -> None:
+    application = getattr(module, name)
+    inner = application.__call__
+
+    @wraps(inner)  # a plain coroutine function: uvicorn takes anything else for an ASGI 2 application
+    async def call(self: object, scope: Scope, receive: Any, send: Send) -> None:
+        await serve(settings, partial(inner, self), scope, receive, send)
+
+    application.__call__ = call
+
+
+async def serve(settings: Settings, app: App, scope: Scope, receive: Any, send: Send) -> None:
+    """Run one ASGI scope of `app` with the telemetry it deserves."""
+    if SEEN in scope or scope["type"] == "websocket":
+        await app(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        scope[SEEN] = None
+        await app(scope, receive, flushing(send, settings.flush_timeout))
+    elif settings.quiet_paths.search(scope["path"]):
+        scope[SEEN] = scope[FASTAPI_OWN] = None
+        with suppress_instrumentation():
+            await app(scope, receive, send)
+    else:
+        scope[SEEN] = scope[FASTAPI_OWN] = None
+        await _Request(settings, scope, send).run(app, receive)
+
+
+class _Request:
+    """One request from its first byte to the last of its answer."""
+
+    def __init__(self, settings: Settings, scope: Scope, send: Send) -> None:
+        self.scope, self.forward = scope, send
+        self.status: int | None = None
+        self.error: BaseException | None = None
+        self.answered_ns: int | None = None
+        self.started = perf_counter()
+        parent = parent_context(settings, scope)
+        self.method = method_attributes(scope["method"])
+        self.span = _tracer.start_span(self._name(None), context=parent, kind=SpanKind.SERVER)
+        self.context = trace.set_span_in_context(self.span, parent)
+
+    async def run(self, app: App, receive: Any) -> None:
+        token = otel_context.attach(self.context)
+        try:
+            await app(self.scope, receive, self.send)
+        except BaseException as error:
+            self.error = error
+            raise
+        finally:
+            self.finish()
+            otel_context.detach(token)
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self.forward(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            self.answered_ns = time_ns()
+
+    def finish(self) -> None:
+        """End span, measurement and access log; background tasks have run, but do not count as the answer's time."""
+        route = getattr(self.scope.get("route"), "path", None)
+        seconds = perf_counter() - self.started
+        if self.span.is_recording():
+            self.span.update_name(self._name(route))
+            self.span.set_attributes(request_attributes(self.scope, self.method, route))
+            self._outcome()
+        _duration.record(seconds, self._dimensions(route), context=self.context)
+        _access.info(
+            "%s %s",
+            self.scope["method"] if "http.request.method_original" not in self.method else "_OTHER",
+            route or "(no route)",
+            extra={"status": self.status, "duration_ms": round(seconds * 1000, 3)},
+        )
+        self.span.end(self.answered_ns)
+
+    def _name(self, route: str | None) -> str:
+        method = self.method["http.request.method"].replace("_OTHER", "HTTP")
+        return f"{method} {route}" if route else method
+
+    def _outcome(self) -> None:
+        if self.status is not None:
+            self.span.set_attribute("http.response.status_code", self.status)
+        if self.error is not None:
+            fail(self.span, self.error)
+        elif error_type := self._error_type():
+            self.span.set_attribute("error.type", error_type)
+            self.span.set_status(Status(StatusCode.ERROR))
+
+    def _error_type(self) -> str | None:
+        if self.error is not None:
+            return type(self.error).__qualname__
+        return str(self.status) if self.status is None or self.status >= 500 else None
+
+    def _dimensions(self, route: str | None) -> dict[str, str | int]:
+        found = {
+            "http.request.method": self.method["http.request.method"],
+            "url.scheme": self.scope.get("scheme"),
+            "http.route": route,
+            "http.response.status_code": self.status,
+            "error.type": self._error_type(),
+        }
+        return {key: value for key, value in found.items() if value}
+
+
+def parent_context(settings: Settings, scope: Scope) -> Context:
+    """Return the caller's context if the caller is trusted, otherwise an empty one: a new trace begins."""
+    client = scope.get("client")
+    if not settings.boundary.trusts(client[0] if client else None):
+        return Context()
+    return propagate.extract(scope, context=Context(), getter=_HEADERS)
+
+
+class _Headers(Getter[Any]):
+    """Reads the headers of an ASGI scope; several of one name count as one list (RFC 9110, section 5.3)."""
+
+    def get(self, carrier: Scope, key: str) -> list[str] | None:
+        wanted = key.lower().encode("latin-1")
+        found = [value.decode("latin-1") for name, value in carrier["headers"] if name == wanted]
+        return [",".join(found)] if found else None
+
+    def keys(self, carrier: Scope) -> list[str]:
+        return [name.decode("latin-1") for name, _ in carrier["headers"]]
+
+
+_HEADERS = _Headers()
+
+
+def request_attributes(scope: Scope, method: dict[str, str], route: str | None) -> dict[str, str | int]:
+    """Return what the conventions ask of a server span; neither query nor headers but the user agent's name."""
+    server, client = scope.get("server") or (None, None), scope.get("client") or (None, None)
+    host, port = _authority(scope) or server
+    found = {
+        "url.scheme": scope.get("scheme"),
+        "url.path": safe_path(scope["path"], route),
+        "http.route": route,
+        "network.protocol.version": scope.get("http_version"),
+        "server.address": host,
+        "server.port": port,
+        "client.address": client[0],
+        "user_agent.original": _header(scope, b"user-agent")[:LONGEST_AGENT],
+    }
+    return {**method, **{key: value for key, value in found.items() if value}}
+
+
+def _authority(scope: Scope) -> tuple[str, int | None] | None:
+    host, _, port = _header(scope, b"host").rpartition(":")
+    if not host:
+        return (port, None) if port else None
+    return (host, int(port)) if port.isdecimal() else None
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")

@@ -1,0 +1,90 @@
+"""Who owns which environment entry of a Deployment, read from its managedFields.
+
+The API server keeps this record; it is the operator's only memory of what it added, so nothing has to be stored
+and nothing can go stale.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MANAGER = "spanloom"
+STATUS = "spanloom.dev/status"
+
+
+def owned_env(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Names of the env entries that are ours alone, by container.
+
+    An entry that somebody else applied too stays when we let go: it counts as theirs.
+    """
+    ours, theirs = applied_env(deployment), _env_fields(deployment, ours=False)
+    return {
+        container: alone for container, names in ours.items() if (alone := names - theirs.get(container, frozenset()))
+    }
+
+
+def applied_env(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Names of all env entries that our last apply held, by container."""
+    return _env_fields(deployment, ours=True)
+
+
+def owns_anything(metadata: Mapping[str, Any]) -> bool:
+    """Whether our field manager owns any field of the object with this `metadata`."""
+    return any(_is_ours(entry) for entry in metadata.get("managedFields") or ())
+
+
+def users_template(deployment: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of the pod template as it would be without us."""
+    template: dict[str, Any] = deepcopy(deployment["spec"]["template"])
+    owned = owned_env(deployment)
+    for container in template["spec"]["containers"]:
+        if names := owned.get(container["name"]):
+            container["env"] = [entry for entry in container.get("env", ()) if entry["name"] not in names]
+        if not container.get("env"):
+            container.pop("env", None)
+    return template
+
+
+def fingerprint(value: object) -> str:
+    """Twelve hexadecimal digits that change when `value` (JSON) does."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def foreign_status(metadata: Mapping[str, Any]) -> str | None:
+    """Return the field manager that took over our status annotation, or None."""
+    for entry in metadata.get("managedFields") or ():
+        if not _is_ours(entry) and f"f:{STATUS}" in _at(entry, "f:metadata", "f:annotations"):
+            return str(entry.get("manager", "another field manager"))
+    return None
+
+
+def _is_ours(entry: Mapping[str, Any]) -> bool:
+    return entry.get("manager") == MANAGER and entry.get("operation") == "Apply" and not entry.get("subresource")
+
+
+def _at(entry: Mapping[str, Any], *path: str) -> Mapping[str, Any]:
+    fields: Mapping[str, Any] = entry.get("fieldsV1") or {}
+    for step in path:
+        fields = fields.get(step) or {}
+    return fields
+
+
+def _env_fields(deployment: Mapping[str, Any], *, ours: bool) -> dict[str, frozenset[str]]:
+    names: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
+    for entry in deployment["metadata"].get("managedFields") or ():
+        if _is_ours(entry) == ours:
+            for key, fields in _at(entry, "f:spec", "f:template", "f:spec", "f:containers").items():
+                names[_key(key)] |= frozenset(map(_key, fields.get("f:env") or ())) - {""}
+    return {container: found for container, found in names.items() if found}
+
+
+def _key(field: str) -> str:
+    """Return the name in `k:{"name":"shop"}`; "" for the list's own marker."""
+    return str(json.loads(field[2:])["name"]) if field.startswith("k:") else ""

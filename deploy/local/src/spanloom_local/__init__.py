@@ -1,1 +1,1 @@
-"""x."""
+"""The whole stack on a laptop: PostgreSQL, both services, an OTLP receiver and a page of traces."""

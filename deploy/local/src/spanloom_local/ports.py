@@ -1,0 +1,25 @@
+"""Listening sockets, bound by us and handed to the servers: no port can be lost between choosing and using it."""
+
+from __future__ import annotations
+
+import socket
+
+from spanloom_local.processes import StackError
+
+HOST = "127.0.0.1"
+
+
+def listen(port: int) -> socket.socket:
+    """Listen on `port` of 127.0.0.1 (0: any free one); StackError when it is taken."""
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise StackError(f"port {port} cannot be used: {error.strerror}. Free it or choose another.") from error
+
+
+def listen_near(port: int) -> socket.socket:
+    """Listen on `port`, or on any free one when it is taken."""
+    try:
+        return listen(port)
+    except StackError:
+        return listen(0)

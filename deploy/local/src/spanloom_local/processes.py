@@ -1,0 +1,177 @@
+"""Real processes that end with us: started in groups of their own, watched, stopped in reverse order."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from threading import Thread
+from typing import IO, TYPE_CHECKING, Any, Never, Self
+
+from spanloom_local import guardian
+from spanloom_local.polling import poll_until
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+STOP_SECONDS = 10.0
+BLAME_SECONDS = 1.0
+KEPT_LINES = 12
+
+
+class StackError(Exception):
+    """Something the person at the terminal can act on: the message says what happened and what to do."""
+
+
+def run(command: Sequence[str | Path], failure: str, **options: Any) -> None:
+    """Run `command` to its end; StackError with `failure` and what it wrote when its status is not 0.
+
+    `options` are those of `subprocess.run`.
+    """
+    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # noqa: S603 ours
+    if done.returncode:
+        raise StackError(f"{failure} ({how(done.returncode)}):\n{done.stdout}{done.stderr}".rstrip())
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One running program, the signal that ends it in good order, and the last lines it wrote."""
+
+    name: str
+    popen: subprocess.Popen[str]
+    stop_signal: signal.Signals
+    lines: deque[str]
+    reader: Thread
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self.popen.poll() is None
+
+    def stop(self) -> None:
+        """Ask it to end, wait at most STOP_SECONDS, then end its whole group by force."""
+        with suppress(ProcessLookupError):
+            self.popen.send_signal(self.stop_signal)
+        with suppress(subprocess.TimeoutExpired):
+            self.popen.wait(STOP_SECONDS)
+        with suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+        self.reader.join(1)
+
+    def report(self) -> str:
+        """Say what ended, how, and its last words."""
+        self.reader.join(1)
+        words = "\n".join(f"    {line}" for line in self.lines) or "    (it wrote nothing)"
+        return f"{self.name} ended {how(self.popen.returncode)}. Its last lines:\n{words}"
+
+
+class Processes:
+    """The processes of one stack. As a context manager it stops them all, and a guardian does when we cannot."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.running: list[Process] = []
+        self.guardian = _guardian(directory)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in reversed(list(self.running)):
+            self.stop(process)
+        with suppress(OSError):
+            _pipe(self.guardian).close()
+        self.guardian.wait()
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        pass_fds: Sequence[int] = (),
+        user: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+    ) -> Process:
+        """Start `command` in our directory, in its own session (Ctrl-C reaches us alone), its output kept."""
+        popen = subprocess.Popen(  # noqa: S603 every command line is ours
+            command,
+            cwd=self.directory,
+            env=env,
+            pass_fds=pass_fds,
+            user=user,
+            extra_groups=None if user is None else (),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        lines: deque[str] = deque(maxlen=KEPT_LINES)
+        process = Process(name, popen, stop_signal, lines, _reader(_pipe_out(popen), lines))
+        self.running.append(process)
+        self._tell_guardian()
+        return process
+
+    def stop(self, process: Process) -> None:
+        """Stop one of ours and watch it no longer."""
+        process.stop()
+        self.running.remove(process)
+        self._tell_guardian()
+
+    def check(self) -> None:
+        """StackError when one of ours ended without being asked to."""
+        for process in self.running:
+            if not process.alive:
+                raise StackError(process.report())
+        if self.guardian.poll() is not None:
+            raise StackError(f"the process that cleans up after a crash ended {how(self.guardian.returncode)}.")
+
+    def blame(self, symptom: str) -> Never:
+        """Raise StackError with the process whose end explains `symptom`, or with the symptom when all are well."""
+        with suppress(TimeoutError):  # a connection may break a moment before its process is seen to have ended
+            poll_until(self.check, "", BLAME_SECONDS)
+        raise StackError(symptom)
+
+    def _tell_guardian(self) -> None:
+        with suppress(OSError):  # a guardian that is gone is what `check` reports
+            print(*(process.popen.pid for process in self.running), file=_pipe(self.guardian), flush=True)
+
+
+def how(returncode: int) -> str:
+    """`by itself with status 3` or `by SIGKILL`, from what `Popen.returncode` says."""
+    if returncode < 0:
+        return f"by {signal.Signals(-returncode).name}"
+    return f"by itself with status {returncode}"
+
+
+def _guardian(directory: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-I", "-S", guardian.__file__, str(directory)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 ours
+
+
+def _reader(output: IO[str], lines: deque[str]) -> Thread:
+    def read() -> None:
+        with output:
+            lines.extend(line.rstrip() for line in output)
+
+    thread = Thread(target=read, daemon=True)
+    thread.start()
+    return thread
+
+
+def _pipe(popen: subprocess.Popen[str]) -> IO[str]:
+    assert popen.stdin is not None  # noqa: S101 - Popen was given stdin=PIPE
+    return popen.stdin
+
+
+def _pipe_out(popen: subprocess.Popen[str]) -> IO[str]:
+    assert popen.stdout is not None  # noqa: S101 - Popen was given stdout=PIPE
+    return popen.stdout

@@ -1,0 +1,65 @@
+"""What the receiver keeps in memory: the last traces, metrics and log records, each bounded."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from spanloom.model import Span, Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
+    from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
+
+KEPT_TRACES = 200
+KEPT_SPANS_PER_TRACE = 2_000
+KEPT_BATCHES = 500
+
+
+class Store:
+    """Traces by id, newest last; written by the receiver's thread, read from any other."""
+
+    def __init__(self, kept_traces: int = KEPT_TRACES, kept_spans: int = KEPT_SPANS_PER_TRACE) -> None:
+        self.metrics: deque[ResourceMetrics] = deque(maxlen=KEPT_BATCHES)
+        self.logs: deque[ResourceLogs] = deque(maxlen=KEPT_BATCHES)
+        self.version = 0
+        self._kept_traces, self._kept_spans = kept_traces, kept_spans
+        self._spans: OrderedDict[str, dict[str, Span]] = OrderedDict()
+        self._arrived: dict[str, float] = {}
+        self._lock = Lock()
+
+    def add(self, spans: Iterable[Span]) -> None:
+        """Keep `spans`, each id once; the oldest traces go when there are too many, as do spans past the bound."""
+        with self._lock:
+            for span in spans:
+                self._keep(span)
+            while len(self._spans) > self._kept_traces:
+                self._arrived.pop(self._spans.popitem(last=False)[0])
+            self.version += 1
+
+    def _keep(self, span: Span) -> None:
+        known = self._spans.setdefault(span.trace_id, {})
+        if span.span_id in known or len(known) < self._kept_spans:
+            known[span.span_id] = span
+        self._arrived[span.trace_id] = time.monotonic()
+
+    def traces(self) -> dict[str, Trace]:
+        """Every kept trace by its id, in order of arrival."""
+        with self._lock:
+            return {trace_id: Trace.of(spans.values()) for trace_id, spans in self._spans.items()}
+
+    def trace(self, trace_id: str) -> Trace | None:
+        """Return the trace of that id (32 lower-case hexadecimal digits), or None."""
+        with self._lock:
+            spans = self._spans.get(trace_id)
+            return Trace.of(spans.values()) if spans else None
+
+    def quiet(self, seconds: float) -> list[str]:
+        """Ids of the traces to which no span has come for `seconds`."""
+        before = time.monotonic() - seconds
+        with self._lock:
+            return [trace_id for trace_id, arrived in self._arrived.items() if arrived <= before]

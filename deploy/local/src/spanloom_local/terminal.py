@@ -1,0 +1,78 @@
+"""What the demo writes on the terminal."""
+
+from __future__ import annotations
+
+import time
+import unicodedata
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.highlighter import RegexHighlighter
+from rich.text import Text
+from rich.theme import Theme
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from spanloom.model import Trace
+
+THEME = Theme(
+    {
+        "tree.rail": "dim",
+        "tree.service": "cyan",
+        "tree.kind": "magenta",
+        "tree.time": "green",
+        "tree.error": "bold red",
+    }
+)
+
+
+class TreeHighlighter(RegexHighlighter):
+    """Colours for the columns of `Trace.tree`."""
+
+    base_style = "tree."
+    highlights = (
+        r"(?P<rail>[│├└─]+)",
+        r"  (?P<service>\S+) +(?P<kind>SERVER|CLIENT|INTERNAL|PRODUCER|CONSUMER) +(?P<time>[\d.]+ ms)",
+        r"ms  .*?(?P<error>ERROR.*)",
+    )
+
+
+highlight = TreeHighlighter()
+
+
+def printable(text: str) -> str:
+    """`text` without control characters: names come from strangers, and a terminal obeys what it is sent."""
+    return "".join(char if char == "\n" or unicodedata.category(char) != "Cc" else "�" for char in text)
+
+
+def show_trace(console: Console, trace: Trace) -> None:
+    """Print the tree of `trace`, each line whole however narrow the terminal."""
+    console.print(highlight(Text(printable(trace.tree()))), soft_wrap=True)
+
+
+def show_invitation(console: Console, url: str, page: str) -> None:
+    """Say where everything is and what to type next."""
+    body = """{"name": "Grace Hopper"}"""
+    console.print(f"[bold]Traces[/]      {page}")
+    console.print(f"[bold]users-api[/]   {url}/docs")
+    console.print("[bold]Your turn[/]   copy a line into another terminal; its trace appears here and on the page:\n")
+    console.print(f"  curl -H 'Content-Type: application/json' -d '{body}' {url}/users", soft_wrap=True)
+    console.print(f"  curl {url}/users\n", soft_wrap=True)
+    console.print("Ctrl-C stops everything.", style="dim")
+
+
+def failure(console: Console, message: str) -> None:
+    """Print what went wrong, as it was written."""
+    console.print(Text("✗ ", "bold red") + Text(printable(message)), soft_wrap=True)
+
+
+@contextmanager
+def progress(console: Console, name: str) -> Iterator[None]:
+    """Show that `name` is starting, then that it has started and how long it took."""
+    start = time.monotonic()
+    with console.status(f"starting {name} …"):
+        yield
+    console.print(f"  [green]✓[/] {name} [dim]{time.monotonic() - start:.1f} s[/]")

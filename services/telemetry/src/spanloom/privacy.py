@@ -80,7 +80,7 @@ def _stand_in(error: BaseException, texts: list[str]) -> BaseException:
     if isinstance(error, BaseExceptionGroup):
         copy = BaseExceptionGroup(error.message, [_stand_in(member, texts) for member in error.exceptions])
     else:
-        copy = _named_like(error.__class__)(_message(error, texts))
+        copy = _named_like(type(error).__module__, type(error).__qualname__)(_message(error, texts))
     copy.__traceback__ = error.__traceback__
     copy.__cause__ = _stand_in(error.__cause__, texts) if error.__cause__ else None
     copy.__context__ = _stand_in(error.__context__, texts) if error.__context__ else None
@@ -105,8 +105,8 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 @cache
-def _named_like(kind: type) -> type[BaseException]:
-    return type(kind.__name__, (Exception,), {"__module__": kind.__module__, "__qualname__": kind.__qualname__})
+def _named_like(module: str, qualname: str) -> type[Exception]:
+    return type(qualname.rpartition(".")[2], (Exception,), {"__module__": module, "__qualname__": qualname})
 
 
 class Scrubber(SpanProcessor):

@@ -1,7 +1,8 @@
 """Everything the distribution is told by the environment, read once and refused when not understood.
 
-The SDK answers a wrong OTEL_* value by switching telemetry off without a word, or (OTEL_PROPAGATORS) with a
-traceback; here each is checked first and named with what was expected.
+The SDK answers a wrong OTEL_* value by switching telemetry off without a word; here each is checked first and named
+with what was expected. (OTEL_PROPAGATORS is read by `opentelemetry-instrument` before any distribution is asked: it
+refuses an unknown name itself.)
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class Settings:
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """Read the SPANLOOM_* and OTEL_* variables; ConfigurationError names the first that is wrong."""
         for key in environ:
-            _refuse_unknown(key)
+            _refuse_unknown(key, environ)
         for key, value in environ.items():
             if value and (check := _CHECKS.get(key)):
                 check(key, value)
@@ -71,10 +72,10 @@ class Settings:
         )
 
 
-def _refuse_unknown(key: str) -> None:
+def _refuse_unknown(key: str, environ: Mapping[str, str]) -> None:
     if key.startswith("SPANLOOM_") and key not in OWN and not SERVICE_LINK.search(key):
-        nearest = (get_close_matches(key, OWN, 1) or [" or ".join(OWN)])[0]
-        raise ConfigurationError(key, "…", f"no such variable; did you mean {nearest}?")
+        nearest = get_close_matches(key, OWN, 1) or OWN
+        raise ConfigurationError(key, environ[key], f"the name {' or '.join(nearest)}")
 
 
 def _names(group: str, *extra: str) -> Callable[[str, str], None]:
@@ -138,7 +139,6 @@ def _table() -> Iterator[tuple[str, Callable[[str, str], None]]]:
         yield f"OTEL_EXPORTER_OTLP_{signal}TIMEOUT", timeout
     for signal in ("traces", "metrics", "logs"):
         yield f"OTEL_{signal.upper()}_EXPORTER", _names(f"opentelemetry_{signal}_exporter", "none", "otlp")
-    yield "OTEL_PROPAGATORS", _names("opentelemetry_propagator", "none")
     yield "OTEL_TRACES_SAMPLER", _names("opentelemetry_traces_sampler")
     for processor in ("BSP", "BLRP"):
         for name in ("MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE", "SCHEDULE_DELAY", "EXPORT_TIMEOUT"):

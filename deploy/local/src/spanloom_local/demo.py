@@ -39,6 +39,7 @@ API_PORT = 8000
 PAGE_PORT = 4318  # OTLP's own, so that other programs on this machine find the receiver
 TRACE_SECONDS = 10.0
 WATCH_SECONDS = 0.1
+PICTURED = 1  # the second request: the first one also shows what is only made once
 QUIET_SECONDS = 1.0  # several export intervals: a trace to which nothing came for so long is shown
 FILTER = "SPANLOOM_FILTER"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -76,7 +77,7 @@ def demo(
     page_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help=f"Port of the page and OTLP ({PAGE_PORT}, or a free one).")
     ] = None,
-    picture: Annotated[Path | None, typer.Option(help="Save a picture of the first trace (PNG) and end.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Save a picture of the second trace (PNG) and end.")] = None,
 ) -> None:
     """Run PostgreSQL, both services and a page of traces; send a user's life through them and show every trace."""
     try:
@@ -84,7 +85,7 @@ def demo(
     except Stopped as stopped:
         raise typer.Exit(128 + stopped.number) from None
     except (StackError, TimeoutError, ConfigurationError) as error:
-        terminal.failure(console, str(error))
+        terminal.failure(console, str(error), getattr(error, "details", ()))
         raise typer.Exit(1) from None
     raise typer.Exit(0 if right else 1)
 
@@ -99,7 +100,7 @@ def _run(port: int | None, page_port: int | None, picture: Path | None, *, live:
             console.print(f"  [green]✓[/] the page of traces: [bold]{receiver.url}[/]\n")
             right = _journey(stack, hidden)
             if picture:
-                take(f"{receiver.url}/#{next(iter(receiver.store.traces()))}", picture)
+                take(f"{receiver.url}/#{list(receiver.store.traces())[PICTURED]}", picture)
             if live:
                 _watch(stack)
             console.print("\nStopping …", style="dim")
@@ -126,12 +127,13 @@ def _journey(stack: Stack, hidden: Collection[str]) -> bool:
 
 
 def _step(stack: Stack, step: Step, answer: Answer, hidden: Collection[str]) -> bool:
-    console.print(f"[bold]{step.title}[/]  {step.method} {step.route} → {answer.status}")
     expected = without_functions(step.tree, hidden)
     trace = _trace_of(stack, answer, expected.count("\n") + 1)
+    problem = difference(step, answer, trace, expected)
+    title = f"[bold]{step.title}[/]: {step.method} {step.route} → {answer.status}"
+    console.print(f"[red]✗[/] {title}" if problem else f"[green]✓[/] {title}")
     if trace:
         terminal.show_trace(console, trace)
-    problem = difference(step, answer, trace, expected)
     if problem:
         terminal.failure(console, problem)
     console.print()

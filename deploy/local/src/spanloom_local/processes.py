@@ -21,11 +21,19 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 10.0
 BLAME_SECONDS = 1.0
-KEPT_LINES = 12
+KEPT_LINES = 6
+AGAIN = "Start again with `make demo`."
 
 
 class StackError(Exception):
-    """Something the person at the terminal can act on: the message says what happened and what to do."""
+    """Something the person at the terminal can act on: the message says what happened and what to do.
+
+    `details` are the lines written by the program that failed.
+    """
+
+    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.details = tuple(details)
 
 
 def run(command: Sequence[str | Path], failure: str, **options: Any) -> None:
@@ -35,7 +43,8 @@ def run(command: Sequence[str | Path], failure: str, **options: Any) -> None:
     """
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # noqa: S603 ours
     if done.returncode:
-        raise StackError(f"{failure} ({how(done.returncode)}):\n{done.stdout}{done.stderr}".rstrip())
+        lines = (done.stdout + done.stderr).splitlines()
+        raise StackError(f"{failure}: {command[0]} ended {how(done.returncode)}; it wrote the lines above.", lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,11 @@ class Process:
         self.popen.wait()
         self.reader.join(1)
 
-    def report(self) -> str:
-        """Say what ended, how, and its last words."""
+    def ended(self) -> StackError:
+        """Say that it ended, and how, with its last lines."""
         self.reader.join(1)
-        words = "\n".join(f"    {line}" for line in self.lines) or "    (it wrote nothing)"
-        return f"{self.name} ended {how(self.popen.returncode)}. Its last lines:\n{words}"
+        message = f"{self.name} ended {how(self.popen.returncode)}, so the rest was stopped, too. {AGAIN}"
+        return StackError(message, self.lines)
 
 
 class Processes:
@@ -130,9 +139,10 @@ class Processes:
         """StackError when one of ours ended without being asked to."""
         for process in self.running:
             if not process.alive:
-                raise StackError(process.report())
+                raise process.ended()
         if self.guardian.poll() is not None:
-            raise StackError(f"the process that cleans up after a crash ended {how(self.guardian.returncode)}.")
+            message = f"the process that cleans up after a crash ended {how(self.guardian.returncode)}"
+            raise StackError(f"{message}, so the rest was stopped, too. {AGAIN}")
 
     def blame(self, symptom: str) -> Never:
         """Raise StackError with the process whose end explains `symptom`, or with the symptom when all are well."""

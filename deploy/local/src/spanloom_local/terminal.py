@@ -12,7 +12,7 @@ from rich.text import Text
 from rich.theme import Theme
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from rich.console import Console
 
@@ -64,8 +64,10 @@ def show_invitation(console: Console, url: str, page: str) -> None:
     console.print("Ctrl-C stops everything.", style="dim")
 
 
-def failure(console: Console, message: str) -> None:
-    """Print what went wrong, as it was written."""
+def failure(console: Console, message: str, details: Iterable[str] = ()) -> None:
+    """Print what went wrong: first the details, each line cut at the terminal's width, then the message."""
+    for line in details:
+        console.print(Text(f"  {printable(line)}", "dim"), no_wrap=True, overflow="ellipsis")
     console.print(Text("✗ ", "bold red") + Text(printable(message)), soft_wrap=True)
 
 

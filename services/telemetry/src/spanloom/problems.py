@@ -8,12 +8,12 @@ What an unforeseen exception says is never told, nor is the input repeated.
 
 from __future__ import annotations
 
+from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from fastapi_problem.error import Problem, StatusProblem
 from fastapi_problem.handler import ExceptionHandler, new_exception_handler
 from opentelemetry import trace
@@ -24,10 +24,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from fastapi import FastAPI
-    from starlette.responses import Response
+    from starlette.responses import JSONResponse, Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["Failed", "Invalid", "NotFound", "Problem", "Unavailable", "install", "require_json", "responses"]
+__all__ = [
+    "Failed",
+    "Invalid",
+    "NotFound",
+    "Problem",
+    "Unavailable",
+    "each_parameter_once",
+    "install",
+    "require_json",
+    "responses",
+]
 
 MAX_BODY_BYTES = 64 * 1024
 RETRY_AFTER_SECONDS = 1
@@ -128,6 +138,13 @@ async def require_json(request: Request) -> None:
         raise HTTPException(415, "The body must be application/json.", {"Accept": "application/json"})
 
 
+async def each_parameter_once(request: Request) -> None:
+    """Refuse (422) a query that repeats a parameter; otherwise the last one would win in silence."""
+    times = Counter(name for name, _ in request.query_params.multi_items())
+    if repeated := [name for name, count in times.items() if count > 1]:
+        raise Invalid([{"in": "query", "field": _printable(name), "reason": "given twice"} for name in repeated])
+
+
 class _BodyLimit:
     """Refuse (413) bodies over `max_bytes`, declared or not.
 
@@ -158,7 +175,9 @@ def _always(problem: type[StatusProblem]) -> Callable[[ExceptionHandler, Request
 def _from_http_exception(_handler: ExceptionHandler, request: Request, exc: HTTPException) -> Problem:
     phrase = HTTPStatus(exc.status_code).phrase
     detail = exc.detail if exc.detail != phrase else None
-    headers = {"Allow": _allowed(request)} if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED else exc.headers
+    headers = dict(exc.headers or {})
+    if exc.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = _allowed(request)
     return Problem(phrase, detail=detail, status=exc.status_code, headers=headers)
 
 
@@ -191,7 +210,7 @@ def _printable(field: str) -> str:
 
 def _reason(error: Mapping[str, Any]) -> str:
     """Return pydantic's message without the part that may quote the input (`…, invalid character: found x`)."""
-    told, quoted = str(error["msg"]), error.get("ctx", {}).get("error")
+    told, quoted = str(error["msg"]).removeprefix("Value error, "), error.get("ctx", {}).get("error")
     return told.removesuffix(f", {quoted}") if isinstance(quoted, str) else told
 
 
@@ -206,12 +225,8 @@ def _add_trace_id(
 
 
 def _response(status: HTTPStatus, description: str = "") -> dict[str, Any]:
-    example = {
-        "type": "about:blank",
-        "title": status.phrase,
-        "status": status.value,
-        "trace_id": "0af7651916cd43dd8448eb211c80319c",
-    }
+    example: dict[str, Any] = {"type": "about:blank", "title": status.phrase, "status": status.value}
+    example["trace_id"] = "0af7651916cd43dd8448eb211c80319c"
     if status is HTTPStatus.UNPROCESSABLE_ENTITY:
         example["errors"] = [{"in": "body", "field": "name", "reason": "Field required"}]
     content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from spanloom import problems
 
+from spanloom import problems
 from users_api.routes import probes, router
 from users_api.settings import Settings, SettingsError
-from users_api.users_db import UsersDb, UsersDbUnavailable
+from users_api.users_db import UsersDb, UsersDbUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,5 +34,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.include_router(router)
     app.include_router(probes)
-    problems.install(app, {UsersDbUnavailable: problems.Unavailable})
+    problems.install(app, {UsersDbUnavailableError: problems.Unavailable})
     return app

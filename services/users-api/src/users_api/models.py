@@ -1,17 +1,19 @@
 """Users as asked for and answered at the edge, and as users-db-service answers them."""
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints
 
 MAX_NAME_CHARACTERS = 200
 CONTROL = frozenset({"Cc", "Zl", "Zp"})
-EXAMPLE = {"id": "5f0c1b0e-7a0c-4d59-9d55-0f8f2a1b6c3d", "name": "Ada Lovelace", "created_at": "2026-11-02T09:30:00Z"}
+EXAMPLE: dict[str, JsonValue] = {
+    "id": "5f0c1b0e-7a0c-4d59-9d55-0f8f2a1b6c3d",
+    "name": "Ada Lovelace",
+    "created_at": "2026-11-02T09:30:00Z",
+}
 
 
 def _without_control(name: str) -> str:
@@ -30,7 +32,7 @@ Name = Annotated[
 class NewUser(BaseModel):
     """What a user is made of."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": EXAMPLE["name"]}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Ada Lovelace"}]})
 
     name: Name
 

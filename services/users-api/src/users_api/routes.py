@@ -1,14 +1,12 @@
 """The resources of users-api."""
 
-from __future__ import annotations
-
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from spanloom.problems import Invalid, NotFound, require_json, responses
 
+from spanloom.problems import Invalid, NotFound, each_parameter_once, require_json, responses
 from users_api import users_db
 from users_api.models import NewUser, User, UserPage
 
@@ -44,7 +42,7 @@ async def post_user(client: UsersDb, new: NewUser, response: Response) -> User:
     return user
 
 
-@router.get("", responses=responses(422, 503))
+@router.get("", dependencies=[Depends(each_parameter_once)], responses=responses(422, 503))
 async def get_users(client: UsersDb, page: Annotated[Page, Query()]) -> UserPage:
     """List users, oldest first, a page at a time."""
     users = await users_db.list_users(client, page.limit, page.after)
@@ -62,7 +60,7 @@ async def get_user(client: UsersDb, user_id: UUID) -> User:
     return user
 
 
-@router.delete("/{user_id}", status_code=204, responses=responses(404, 422, 503))
+@router.delete("/{user_id}", status_code=204, response_class=Response, responses=responses(404, 422, 503))
 async def delete_user(client: UsersDb, user_id: UUID) -> None:
     """Delete a user."""
     if not await users_db.delete_user(client, user_id):

@@ -1,14 +1,10 @@
 """Settings of users-api, from USERS_API_* variables."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, ValidationError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PREFIX = "USERS_API_"
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
@@ -29,11 +25,9 @@ class Settings(BaseModel):
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings that the USERS_API_* entries of `environ` make; SettingsError names what is wrong."""
-        given = {
-            key.removeprefix(PREFIX).lower(): value for key, value in environ.items() if key.startswith(PREFIX)
-        }
+        given = {key.removeprefix(PREFIX).lower(): value for key, value in environ.items() if key.startswith(PREFIX)}
         try:
             return cls.model_validate(given)
         except ValidationError as error:

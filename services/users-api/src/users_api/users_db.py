@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import aiohttp
 import stamina
 from pydantic import BaseModel, ValidationError
-from spanloom import instrument
 
+from spanloom import instrument
 from users_api.models import User, UserPage
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FIRST_PAUSE_SECONDS = 0.05
 LONGEST_PAUSE_SECONDS = 0.5
 
 
-class UsersDbUnavailable(Exception):
+class UsersDbUnavailableError(Exception):
     """users-db-service gave no useful answer in time; what it did say goes no further."""
 
 
@@ -68,24 +68,22 @@ class UsersDb:
     async def ask(self, method: str, path: str, useful: set[int], **options: Any) -> Answer:
         """Return an answer whose status is `useful`, asking again if the method is idempotent.
 
-        Raises UsersDbUnavailable when there is none before the deadline, which is that of all attempts together.
+        Raises UsersDbUnavailableError when there is none before the deadline, which is that of all attempts together.
         """
         sent = SimpleNamespace(times=0)
         try:
             async with asyncio.timeout(self.settings.deadline_seconds):
                 async for attempt in self._attempts(method):
                     with attempt:
-                        status, body = await self._ask_once(method, path, trace_request_ctx=sent, **options)
-                        if status not in useful:
-                            raise UsersDbUnavailable(f"answered {status}")
-        except (TimeoutError, UsersDbUnavailable) as error:
+                        status, body = await self._ask_once(method, path, useful, trace_request_ctx=sent, **options)
+        except (TimeoutError, UsersDbUnavailableError) as error:
             log.warning("users-db-service is not available: %s", error or "no answer in time")
-            raise UsersDbUnavailable(str(error) or "no answer in time") from None
+            raise UsersDbUnavailableError(str(error) or "no answer in time") from None
         return Answer(status, body, repeated=sent.times > 1)
 
     def _attempts(self, method: str) -> Any:
         return stamina.retry_context(
-            on=UsersDbUnavailable,
+            on=UsersDbUnavailableError,
             attempts=self.settings.attempts if method in IDEMPOTENT else 1,
             timeout=None,
             wait_initial=FIRST_PAUSE_SECONDS,
@@ -93,12 +91,15 @@ class UsersDb:
             wait_max=LONGEST_PAUSE_SECONDS,
         )
 
-    async def _ask_once(self, method: str, path: str, **options: Any) -> tuple[int, bytes]:
+    async def _ask_once(self, method: str, path: str, useful: set[int], **options: Any) -> tuple[int, bytes]:
         try:
             async with self.session.request(method, path, allow_redirects=False, **options) as response:
-                return response.status, await response.read()
+                status, body = response.status, await response.read()
         except aiohttp.ClientError as error:
-            raise UsersDbUnavailable(type(error).__name__) from None
+            raise UsersDbUnavailableError(type(error).__name__) from None
+        if status not in useful:
+            raise UsersDbUnavailableError(f"answered {status}")
+        return status, body
 
 
 async def _count_sent(_session: aiohttp.ClientSession, context: SimpleNamespace, _params: Any) -> None:
@@ -111,7 +112,7 @@ def _read(model: type[Model], answer: Answer) -> Model:
         return model.model_validate_json(answer.body)
     except ValidationError:
         log.warning("users-db-service answered something that is no %s", model.__name__)
-        raise UsersDbUnavailable(f"answered no {model.__name__}") from None
+        raise UsersDbUnavailableError(f"answered no {model.__name__}") from None
 
 
 @instrument(skip_all=True)

@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
-from spanloom import problems
 
-from users_db.db import Database, DatabaseFailure, DatabaseUnavailable
+from spanloom import problems
+from users_db.db import Database, DatabaseRefusedError, DatabaseUnavailableError
 from users_db.routes import probes, router
 from users_db.settings import Settings, SettingsError
 
@@ -35,5 +35,5 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(title="users-db-service", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.include_router(router)
     app.include_router(probes)
-    problems.install(app, {DatabaseUnavailable: problems.Unavailable, DatabaseFailure: problems.Failed})
+    problems.install(app, {DatabaseUnavailableError: problems.Unavailable, DatabaseRefusedError: problems.Failed})
     return app

@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, cast
-from uuid import UUID
+from typing import TYPE_CHECKING
 
-from spanloom import instrument
 from sqlalchemy import delete, tuple_
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from spanloom import instrument
 from users_db.models import User
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from uuid import UUID
 
     from users_db.paging import Place
     from users_db.settings import Settings
@@ -30,12 +30,12 @@ log = logging.getLogger(__name__)
 CANCEL_SECONDS = 0.25
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailableError(Exception):
     """The database does not answer now; trying again later makes sense."""
 
 
-class DatabaseFailure(Exception):
-    """The database refused a statement it should understand, for instance because a migration is missing."""
+class DatabaseRefusedError(Exception):
+    """The database refused a statement, for instance because a migration is missing."""
 
 
 class Database:
@@ -64,7 +64,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """Lend a session until the deadline; DatabaseUnavailable or DatabaseFailure, without the database's text.
+        """Lend a session until the deadline; DatabaseUnavailableError or DatabaseRefusedError, without the database's text.
 
         The inner time-out asks the server to cancel the statement; a server that does not even answer that
         loses its connection at the outer one (psycopg gives up at the second cancellation).
@@ -89,7 +89,7 @@ def _translate(error: TimeoutError | SQLAlchemyError) -> Exception:
     kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
     temporary = isinstance(error, TimeoutError | PoolTimeoutError | OperationalError | InterfaceError)
     log.warning("database %s: %s", "unavailable" if temporary else "failure", kind)
-    return DatabaseUnavailable(kind) if temporary else DatabaseFailure(kind)
+    return DatabaseUnavailableError(kind) if temporary else DatabaseRefusedError(kind)
 
 
 @instrument(skip_all=True)
@@ -112,9 +112,9 @@ async def select_user(database: Database, user_id: UUID) -> User | None:
 @instrument(skip=("database", "after"))
 async def select_users(database: Database, limit: int, after: Place | None) -> list[User]:
     """Return up to `limit` users in the order (created_at, id) that come after a place."""
-    query = select(User).order_by(User.created_at, User.id).limit(limit)
+    query = select(User).order_by(col(User.created_at), col(User.id)).limit(limit)
     if after is not None:
-        query = query.where(tuple_(User.created_at, User.id) > after)
+        query = query.where(tuple_(col(User.created_at), col(User.id)) > after)
     async with database.session() as session:
         return list((await session.exec(query)).all())
 
@@ -123,11 +123,11 @@ async def select_users(database: Database, limit: int, after: Place | None) -> l
 async def remove_user(database: Database, user_id: UUID) -> bool:
     """Delete the user and tell whether there was one."""
     async with database.session() as session:
-        removed = await session.exec(delete(User).where(User.id == user_id))
+        removed = await session.exec(delete(User).where(col(User.id) == user_id))
         return removed.rowcount == 1
 
 
 async def check(database: Database) -> None:
-    """Raise DatabaseUnavailable or DatabaseFailure unless the users' table can be read."""
+    """Raise DatabaseUnavailableError or DatabaseRefusedError unless the users' table can be read."""
     async with database.session() as session:
         await session.exec(select(User.id).limit(0))

@@ -34,7 +34,7 @@ def main() -> None:
         _leave(2, str(error))
     except MigrationError as error:
         _leave(1, str(error))
-    print("users-db-migrate: the schema is up to date", file=sys.stderr)
+    _say("the schema is up to date")
 
 
 def migrate(settings: Settings) -> None:
@@ -55,12 +55,16 @@ def migrate(settings: Settings) -> None:
 
 def _connect(engine: Engine, end: float) -> Connection:
     """Return a connection, made before `end` (monotonic seconds)."""
+    waited = False
     while True:
         try:
             return engine.connect()
         except OperationalError as error:
             if time.monotonic() >= end:
                 raise MigrationError(f"the database does not answer: {_reason(error)}") from None
+            if not waited:
+                _say("waiting for the database")
+            waited = True
             time.sleep(RETRY_SECONDS)
 
 
@@ -76,6 +80,10 @@ def _reason(error: SQLAlchemyError) -> str:
     return str(getattr(error, "orig", error)).strip().split("\n")[-1].strip()
 
 
+def _say(line: str) -> None:
+    print(f"users-db-migrate: {line}", file=sys.stderr, flush=True)
+
+
 def _leave(status: int, reason: str) -> None:
-    print(f"users-db-migrate: {reason}", file=sys.stderr)
+    _say(reason)
     raise SystemExit(status)

@@ -1,21 +1,22 @@
 """Users as they are stored, asked for and answered."""
 
-from __future__ import annotations
-
 import unicodedata
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, JsonValue, StringConstraints
 from sqlalchemy import Column, DateTime, Index, Text, func
 from sqlmodel import Field, SQLModel
-from sqlmodel._compat import SQLModelConfig
 
 MAX_NAME_CHARACTERS = 200
 MAX_PAGE = 100
 CONTROL = frozenset({"Cc", "Zl", "Zp"})
-EXAMPLE = {"id": "5f0c1b0e-7a0c-4d59-9d55-0f8f2a1b6c3d", "name": "Ada Lovelace", "created_at": "2026-11-02T09:30:00Z"}
+EXAMPLE: dict[str, JsonValue] = {
+    "id": "5f0c1b0e-7a0c-4d59-9d55-0f8f2a1b6c3d",
+    "name": "Ada Lovelace",
+    "created_at": "2026-11-02T09:30:00Z",
+}
 
 
 def _without_control(name: str) -> str:
@@ -31,10 +32,10 @@ Name = Annotated[
 ]
 
 
-class NewUser(SQLModel):
+class NewUser(BaseModel):
     """What a user is made of."""
 
-    model_config = SQLModelConfig(extra="forbid", json_schema_extra={"examples": [{"name": EXAMPLE["name"]}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Ada Lovelace"}]})
 
     name: Name
 
@@ -52,17 +53,17 @@ class User(SQLModel, table=True):
     )
 
 
-class UserOut(SQLModel):
+class UserOut(BaseModel):
     """A user as answered."""
 
-    model_config = SQLModelConfig(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EXAMPLE]})
 
     id: UUID
     name: str
     created_at: datetime
 
 
-class UserPage(SQLModel):
+class UserPage(BaseModel):
     """A page of users by age, oldest first; `next` is the `after` of the next page, null on the last."""
 
     items: list[UserOut]

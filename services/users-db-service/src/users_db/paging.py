@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from struct import Struct
@@ -27,7 +28,9 @@ def encode(place: Place) -> str:
 
 
 def decode(text: str) -> Place:
-    """Return the place that `encode` made `text` (which matches PATTERN) of; ValueError if it made no such text."""
+    """Return the place that `encode` made `text` of; ValueError if there is none."""
+    if re.fullmatch(PATTERN, text) is None:
+        raise ValueError("is not a cursor of this service")
     microseconds, key = PLACE.unpack(urlsafe_b64decode(text))
     try:
         return Place(EPOCH + microseconds * MICROSECOND, UUID(bytes=key))

@@ -1,18 +1,16 @@
 """The resources of users-db-service."""
 
-from __future__ import annotations
-
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from spanloom.problems import NotFound, Unavailable, require_json, responses
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from spanloom.problems import NotFound, Unavailable, each_parameter_once, require_json, responses
 from users_db import db, paging
 from users_db.models import MAX_PAGE, NewUser, User, UserOut, UserPage
 
-router = APIRouter()
+router = APIRouter(prefix="/users", tags=["users"])
 probes = APIRouter(tags=["probes"])
 
 
@@ -29,11 +27,22 @@ class Page(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=50, ge=1, le=MAX_PAGE)
-    after: Annotated[str, StringConstraints(pattern=paging.PATTERN), AfterValidator(paging.decode)] | None = None
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="How many users at most.")
+    after: str | None = Field(default=None, pattern=paging.PATTERN, description="The `next` of the page before.")
+
+    @field_validator("after")
+    @classmethod
+    def _leads_somewhere(cls, after: str | None) -> str | None:
+        if after is not None:
+            paging.decode(after)
+        return after
+
+    def place(self) -> paging.Place | None:
+        """Return where the page starts, None for the first one."""
+        return None if self.after is None else paging.decode(self.after)
 
 
-@router.post("/users", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 413, 415, 422, 503))
+@router.post("", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 413, 415, 422, 503))
 async def post_user(database: Database, new: NewUser, response: Response) -> UserOut:
     """Make a user."""
     user = await db.insert_user(database, new.name)
@@ -41,15 +50,15 @@ async def post_user(database: Database, new: NewUser, response: Response) -> Use
     return UserOut.model_validate(user)
 
 
-@router.get("/users", responses=responses(422, 503))
+@router.get("", dependencies=[Depends(each_parameter_once)], responses=responses(422, 503))
 async def get_users(database: Database, page: Annotated[Page, Query()]) -> UserPage:
     """List users, oldest first, a page at a time."""
     # One more than asked for tells whether there is a next page.
-    users = await db.select_users(database, page.limit + 1, page.after)
+    users = await db.select_users(database, page.limit + 1, page.place())
     return _page(users, page.limit)
 
 
-@router.get("/users/{user_id}", responses=responses(404, 422, 503))
+@router.get("/{user_id}", responses=responses(404, 422, 503))
 async def get_user(database: Database, user_id: UUID) -> UserOut:
     """Read a user."""
     user = await db.select_user(database, user_id)
@@ -58,7 +67,7 @@ async def get_user(database: Database, user_id: UUID) -> UserOut:
     return UserOut.model_validate(user)
 
 
-@router.delete("/users/{user_id}", status_code=204, responses=responses(404, 422, 503))
+@router.delete("/{user_id}", status_code=204, response_class=Response, responses=responses(404, 422, 503))
 async def delete_user(database: Database, user_id: UUID) -> None:
     """Delete a user."""
     if not await db.remove_user(database, user_id):
@@ -76,12 +85,13 @@ async def readyz(database: Database) -> dict[str, str]:
     """Tell that the database answers and has the table of users."""
     try:
         await db.check(database)
-    except (db.DatabaseUnavailable, db.DatabaseFailure):
+    except (db.DatabaseUnavailableError, db.DatabaseRefusedError):
         raise Unavailable from None
     return {"status": "ok"}
 
 
 def _page(users: list[User], limit: int) -> UserPage:
     items = [UserOut.model_validate(user) for user in users[:limit]]
-    last = items[-1] if len(users) > limit else None
-    return UserPage(items=items, next=last and paging.encode(paging.Place(last.created_at, last.id)))
+    if len(users) <= limit:
+        return UserPage(items=items, next=None)
+    return UserPage(items=items, next=paging.encode(paging.Place(items[-1].created_at, items[-1].id)))

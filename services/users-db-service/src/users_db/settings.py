@@ -1,17 +1,13 @@
 """Settings of users-db-service, from USERS_DB_* variables."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 PREFIX = "USERS_DB_"
 Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
@@ -43,15 +39,13 @@ class Settings(BaseModel):
     # psycopg rounds anything below 2 s up to 2 s; `deadline_seconds` ends a request's wait before that.
     connect_timeout_seconds: Annotated[int, Field(ge=2, le=3600)] = 2
     statement_timeout_seconds: Seconds = 1.0
-    deadline_seconds: Seconds = 1.5
+    deadline_seconds: Seconds = 1.25
     migrate_timeout_seconds: Seconds = 60.0
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Return the settings that the USERS_DB_* entries of `environ` make; SettingsError names what is wrong."""
-        given = {
-            key.removeprefix(PREFIX).lower(): value for key, value in environ.items() if key.startswith(PREFIX)
-        }
+        given = {key.removeprefix(PREFIX).lower(): value for key, value in environ.items() if key.startswith(PREFIX)}
         try:
             return cls.model_validate(given)
         except ValidationError as error:

@@ -1,0 +1,328 @@
+"""users-db-service with a real PostgreSQL, over HTTP: what it keeps, refuses and survives."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine
+from sqlmodel import SQLModel
+from support.http import Client, assert_problem, assert_unavailable
+from support.input import BAD, WRONG_METHODS, Bad
+from support.polling import poll_until
+from support.servers import serve
+
+from users_db.app import create_app
+from users_db.migrate import migrate
+from users_db.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import aiohttp
+    from support.postgres import Postgres
+
+# Far below the 2 s of the promise, so that a busy machine does not make a test fail.
+QUICK = {"pool_size": 2, "pool_timeout_seconds": 0.3, "deadline_seconds": 0.4, "statement_timeout_seconds": 0.2}
+SERVE = ["uvicorn", "--factory", "users_db.app:create_app", "--log-level", "warning"]
+UP_TO_DATE = (0, "users-db-migrate: the schema is up to date\n")
+# Every bound but the one under test.
+PATIENT = {"pool_timeout_seconds": 60, "deadline_seconds": 60, "statement_timeout_seconds": 60}
+
+
+@pytest.fixture
+def users_db(http: aiohttp.ClientSession, users_db_url: str) -> Client:
+    """Return a client of a users-db-service shared by the tests of this file."""
+    return Client(http, users_db_url)
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> str:
+    """Return a migrated database of the test's own."""
+    url = postgres.new_database()
+    migrate(settings_of(url))
+    return url
+
+
+def settings_of(url: str, **more: float) -> Settings:
+    """Return settings as the environment would give them."""
+    return Settings.from_environ(
+        {"USERS_DB_DATABASE_URL": url, **{f"USERS_DB_{key.upper()}": str(value) for key, value in more.items()}}
+    )
+
+
+@contextmanager
+def locked(database_url: str) -> Iterator[None]:
+    """Keep the users' table from everybody else."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+async def test_a_user_is_made_read_and_deleted(users_db: Client) -> None:
+    """What POST answers is what GET answers, until DELETE; the answer says where the user is."""
+    made = await users_db("POST", "/users", json={"name": " Ada Lovelace "})
+    place = made.headers["Location"]
+    assert (201, "Ada Lovelace", f"/users/{UUID(made.json['id'])}") == (made.status, made.json["name"], place)
+    assert made.json == (await users_db("GET", place)).json
+    deleted = await users_db("DELETE", place)
+    assert (deleted.status, deleted.text, deleted.headers.get("Content-Type")) == (204, "", None)
+    assert_problem(404, await users_db("GET", place))
+
+
+async def test_a_list_shows_every_user_once_in_order(http: aiohttp.ClientSession, database_url: str) -> None:
+    """Following `next` shows every user once, oldest first, also those made in the same instant and meanwhile."""
+    with serve(create_app(settings_of(database_url))) as url, psycopg.connect(database_url) as connection:
+        users_db = Client(http, url)
+        # One statement, one now(): all seven have the same created_at.
+        connection.execute("INSERT INTO users (id, name) SELECT gen_random_uuid(), 'x' FROM generate_series(1, 7)")
+        connection.commit()
+        page = (await users_db("GET", "/users?limit=3")).json
+        late = (await users_db("POST", "/users", json={"name": "late"})).json
+        pages = [page]
+        while page["next"] is not None:
+            page = (await users_db("GET", f"/users?limit=3&after={page['next']}")).json
+            pages.append(page)
+        rows = connection.execute("SELECT id FROM users ORDER BY created_at, id").fetchall()
+        assert [len(page["items"]) for page in pages] == [3, 3, 2]
+        assert [str(row[0]) for row in rows] == [user["id"] for page in pages for user in page["items"]]
+        assert late == pages[-1]["items"][-1]
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+async def test_bad_input_is_told_and_changes_nothing(users_db: Client, bad: Bad) -> None:
+    """Bad input gets its status, a problem naming the fields, and leaves nothing behind."""
+    before = (await users_db("GET", "/users")).json
+    data = bad.options.get("data")
+    answer = await users_db(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
+    assert_problem(bad.status, answer)
+    assert bad.fields == [error["field"] for error in answer.json.get("errors", [])]
+    assert before == (await users_db("GET", "/users")).json
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), WRONG_METHODS)
+async def test_a_wrong_method_is_told_the_right_ones(users_db: Client, method: str, path: str, allowed: str) -> None:
+    """405 names in Allow every method of the path."""
+    answer = await users_db(method, path)
+    assert (405, allowed) == (answer.status, answer.headers["Allow"])
+
+
+async def test_a_stopped_database_is_told_and_recovered_from(
+    http: aiohttp.ClientSession, postgres: Postgres, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without PostgreSQL: 503 with Retry-After, alive but not ready; with it again: at work, without a restart."""
+    with serve(create_app(settings_of(database_url, **QUICK))) as url:
+        users_db = Client(http, url)
+        assert (await users_db("POST", "/users", json={"name": "secret-name"})).status == 201
+        postgres.stop()
+        try:
+            for method, path in [("GET", "/users"), ("POST", "/users"), ("GET", "/readyz"), ("GET", "/users")]:
+                body = {"json": {"name": "secret-name"}} if method == "POST" else {}
+                assert_unavailable(await users_db(method, path, **body))
+            assert (await users_db("GET", "/healthz")).status == 200
+        finally:
+            postgres.start()
+        assert (await users_db("POST", "/users", json={"name": "secret-name"})).status == 201
+        assert (await users_db("GET", "/readyz")).status == 200
+    said = [record.getMessage() for record in caplog.records if record.name == "users_db.db"]
+    assert said == ["database unavailable: OperationalError"] * 4
+    assert "secret-name" not in caplog.text
+    assert "server" not in caplog.text.replace("users-db-service", "")
+
+
+async def test_a_restart_between_requests_goes_unnoticed(
+    http: aiohttp.ClientSession, postgres: Postgres, database_url: str
+) -> None:
+    """Connections that died while idle are replaced before a request meets them."""
+    with serve(create_app(settings_of(database_url))) as url:
+        users_db = Client(http, url)
+        assert (await users_db("GET", "/readyz")).status == 200
+        postgres.stop()
+        postgres.start()
+        assert (await users_db("POST", "/users", json={"name": "Ada"})).status == 201
+
+
+async def test_a_paused_database_is_told_and_recovered_from(
+    http: aiohttp.ClientSession, postgres: Postgres, database_url: str
+) -> None:
+    """When PostgreSQL keeps its connections but answers nothing, every request ends with 503, not only the first."""
+    with serve(create_app(settings_of(database_url, **QUICK))) as url:
+        users_db = Client(http, url)
+        assert (await users_db("GET", "/users")).status == 200
+        with postgres.paused():
+            for _ in range(2):
+                for answer in await asyncio.gather(*(users_db("GET", "/users") for _ in range(5))):
+                    assert_unavailable(answer)
+            assert (await users_db("GET", "/healthz")).status == 200
+        answers = await asyncio.gather(*(users_db("GET", "/users") for _ in range(5)))
+        assert [answer.status for answer in answers] == [200] * 5
+
+
+@pytest.mark.parametrize("bound", ["statement_timeout_seconds", "deadline_seconds"])
+async def test_a_statement_that_waits_is_ended(http: aiohttp.ClientSession, database_url: str, bound: str) -> None:
+    """Either bound ends a statement that waits for a lock, and its only connection serves the next request."""
+    settings = settings_of(database_url, **{**PATIENT, bound: 0.3, "pool_size": 1})
+    with serve(create_app(settings)) as url:
+        users_db = Client(http, url)
+        with locked(database_url):
+            assert_unavailable(await users_db("POST", "/users", json={"name": "Ada"}))
+        assert (await users_db("GET", "/users")).json["items"] == []
+
+
+async def test_an_exhausted_pool_is_told(http: aiohttp.ClientSession, database_url: str) -> None:
+    """When every connection is taken, the next request gets 503 while the one that holds it is answered."""
+    settings = settings_of(database_url, **{**PATIENT, "pool_size": 1, "pool_timeout_seconds": 0.3})
+    with serve(create_app(settings)) as url:
+        users_db = Client(http, url)
+        with locked(database_url):
+            both = [asyncio.create_task(users_db("GET", "/users")) for _ in range(2)]
+            done, waiting = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        assert_unavailable(done.pop().result())
+        assert (await waiting.pop()).status == 200
+
+
+async def test_a_missing_migration_is_no_secret_told(
+    http: aiohttp.ClientSession, postgres: Postgres, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without the table the service is alive and not ready; a request fails without the database's text."""
+    with serve(create_app(settings_of(postgres.new_database()))) as url:
+        users_db = Client(http, url)
+        assert (await users_db("GET", "/healthz")).status == 200
+        assert_unavailable(await users_db("GET", "/readyz"))
+        answer = await users_db("GET", "/users")
+    assert_problem(500, answer)
+    assert answer.json["detail"] == "The service failed to answer this request."
+    assert "relation" not in caplog.text
+    assert "database failure: UndefinedTable" in caplog.text
+
+
+async def test_two_migrations_at_once_are_safe(postgres: Postgres) -> None:
+    """Several `users-db-migrate` at once all succeed, and the schema is made once."""
+    url = postgres.new_database()
+    together = [start("users-db-migrate", USERS_DB_DATABASE_URL=url) for _ in range(4)]
+    assert [ended(process) for process in together] == [UP_TO_DATE] * 4
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+
+
+def test_the_migration_makes_what_the_models_say(postgres: Postgres) -> None:
+    """Alembic finds no difference between the migrated schema and the models."""
+    url = postgres.new_database()
+    migrate(settings_of(url))
+    engine = create_engine(settings_of(url).url())
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_server_default": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+    engine.dispose()
+
+
+def test_a_migration_waits_for_a_database_that_is_starting(postgres: Postgres) -> None:
+    """A migration started before its database succeeds once the database is there."""
+    url = postgres.new_database()
+    postgres.stop()
+    try:
+        process = start("users-db-migrate", USERS_DB_DATABASE_URL=url)
+        assert "waiting for the database" in (process.stderr.readline() if process.stderr else "")
+    finally:
+        postgres.start()
+    assert ended(process) == UP_TO_DATE
+
+
+@pytest.mark.parametrize(
+    ("program", "environ", "status", "told"),
+    [
+        (
+            ["users-db-migrate"],
+            {"USERS_DB_DATABASE_URL": "postgresql://h@127.0.0.1:1/d", "USERS_DB_MIGRATE_TIMEOUT_SECONDS": "0.1"},
+            1,
+            "users-db-migrate: the database does not answer: ",
+        ),
+        (["users-db-migrate"], {}, 2, "users-db-migrate: USERS_DB_DATABASE_URL: Field required\n"),
+        (SERVE, {}, 2, "users-db-service: USERS_DB_DATABASE_URL: Field required\n"),
+        (
+            SERVE,
+            {"USERS_DB_DATABASE_URL": "postgresql://h/d", "USERS_DB_POOL_SIZES": "1"},
+            2,
+            "users-db-service: USERS_DB_POOL_SIZES is not a setting; the nearest is USERS_DB_POOL_SIZE\n",
+        ),
+    ],
+)
+def test_what_cannot_start_says_why(program: list[str], environ: dict[str, str], status: int, told: str) -> None:
+    """A program that cannot do its work ends with a status and a line that says why, without a traceback."""
+    actual, errors = ended(start(*program, **environ))
+    assert (status, told) == (actual, errors.splitlines(keepends=True)[-1][: len(told)])
+    assert "Traceback" not in errors
+
+
+def test_a_migration_that_fails_says_why(postgres: Postgres) -> None:
+    """A schema that is in the way is named in one line, and nothing is half done."""
+    url = postgres.new_database()
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE TABLE users ()")
+        assert ended(
+            start("users-db-migrate", USERS_DB_DATABASE_URL=url)
+        ) == (1, 'users-db-migrate: the migration failed: relation "users" already exists\n')
+        assert connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,)
+
+
+async def test_sigterm_ends_a_request_in_flight_with_its_answer(http: aiohttp.ClientSession, database_url: str) -> None:
+    """SIGTERM lets the request in flight be answered, then ends the process."""
+    port = free_port()
+    bounds = {f"USERS_DB_{key.upper()}": str(value) for key, value in PATIENT.items()}
+    process = start(*SERVE, "--port", str(port), USERS_DB_DATABASE_URL=database_url, **bounds)
+    users_db = Client(http, f"http://127.0.0.1:{port}")
+    poll_until(lambda: listens(port), "the service listens")
+    with locked(database_url):
+        asked = asyncio.create_task(users_db("POST", "/users", json={"name": "Ada"}))
+        await asyncio.to_thread(poll_until, lambda: waits_for_a_lock(database_url), "the request is in the database")
+        process.terminate()
+        await asyncio.to_thread(poll_until, lambda: not listens(port), "the service has stopped listening")
+    assert (await asked).status == 201
+    assert (await asyncio.to_thread(ended, process))[0] in {0, -signal.SIGTERM}
+
+
+def start(program: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+    """Start a console script of this environment with nothing but these variables."""
+    command = [str(Path(sys.executable).with_name(program)), *arguments]
+    return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)  # noqa: S603 # our own
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+    """Return the exit status and stderr of a process once it has ended."""
+    _, errors = process.communicate()
+    return process.returncode, errors
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def listens(port: int) -> bool:
+    """Tell whether somebody accepts connections."""
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def waits_for_a_lock(database_url: str) -> bool:
+    """Tell whether a statement waits in the database."""
+    with psycopg.connect(database_url) as connection:
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        return connection.execute(waiting).fetchone() is not None

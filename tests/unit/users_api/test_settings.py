@@ -1,0 +1,35 @@
+"""Settings of users-api."""
+
+from __future__ import annotations
+
+import pytest
+
+from users_api.settings import Settings, SettingsError
+
+URL = {"USERS_API_USERS_DB_URL": "http://users-db:8000"}
+
+
+def test_only_variables_of_the_service_are_read() -> None:
+    """What does not begin with USERS_API_ is nobody's business."""
+    assert Settings.from_environ(URL) == Settings.from_environ({**URL, "PATH": "/bin", "USERS_DB_POOL_SIZE": "x"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({}, "USERS_API_USERS_DB_URL: Field required"),
+        ({"USERS_API_USERS_DB_URL": "users-db:8000"}, "USERS_API_USERS_DB_URL: URL scheme should be 'http' or 'https'"),
+        ({"USERS_API_USERS_DB_URL": "secret"}, "USERS_API_USERS_DB_URL: Input should be a valid URL"),
+        ({"USERS_API_DEADLINE_SECONDS": "soon"}, "USERS_API_DEADLINE_SECONDS=soon: Input should be a valid number"),
+        ({"USERS_API_ATTEMPTS": "0"}, "USERS_API_ATTEMPTS=0: Input should be greater than or equal to 1"),
+        (
+            {"USERS_API_DEADLINE": "3"},
+            "USERS_API_DEADLINE is not a setting; the nearest is USERS_API_DEADLINE_SECONDS",
+        ),
+    ],
+)
+def test_wrong_settings_are_named(environ: dict[str, str], told: str) -> None:
+    """One line names the key, the value (unless it may hold a secret) and what was expected."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**URL, **environ} if environ else {})
+    assert told == str(caught.value).partition(",")[0]

@@ -1,0 +1,81 @@
+"""Settings of users-db-service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from users_db.db import CANCEL_SECONDS
+from users_db.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+URL = {"USERS_DB_DATABASE_URL": "postgresql://ada@db.example:5433/users"}
+
+
+def test_defaults_answer_within_two_seconds() -> None:
+    """With nothing but a URL, a request of a dead database is answered within 2 s: deadline plus cancelling."""
+    assert Settings.from_environ(URL).deadline_seconds + CANCEL_SECONDS < 2
+
+
+def test_only_variables_of_the_service_are_read() -> None:
+    """What does not begin with USERS_DB_ is nobody's business."""
+    assert Settings.from_environ(URL) == Settings.from_environ({**URL, "PATH": "/bin", "OTEL_TRACES_EXPORTER": "none"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({}, "USERS_DB_DATABASE_URL: Field required"),
+        (
+            {"USERS_DB_DATABASE_URL": "mysql://h/d"},
+            "USERS_DB_DATABASE_URL: expected postgresql://user@host:port/database",
+        ),
+        ({"USERS_DB_DATABASE_URL": "secret"}, "USERS_DB_DATABASE_URL: expected postgresql://user@host:port/database"),
+        (
+            {"USERS_DB_DATABASE_URL": "postgresql://a:secret@h:port/d"},
+            "USERS_DB_DATABASE_URL: expected postgresql://user@host:port/database",
+        ),
+        ({"USERS_DB_POOL_SIZE": "many"}, "USERS_DB_POOL_SIZE=many: Input should be a valid integer"),
+        ({"USERS_DB_POOL_SIZE": "0"}, "USERS_DB_POOL_SIZE=0: Input should be greater than or equal to 1"),
+        ({"USERS_DB_DEADLINE_SECONDS": "nan"}, "USERS_DB_DEADLINE_SECONDS=nan: Input should be a finite number"),
+        ({"USERS_DB_DEADLINE_SECONDS": "-1"}, "USERS_DB_DEADLINE_SECONDS=-1: Input should be greater than 0"),
+        (
+            {"USERS_DB_CONNECT_TIMEOUT_SECONDS": "1"},
+            "USERS_DB_CONNECT_TIMEOUT_SECONDS=1: Input should be greater than or equal to 2",
+        ),
+        ({"USERS_DB_POOLSIZE": "5"}, "USERS_DB_POOLSIZE is not a setting; the nearest is USERS_DB_POOL_SIZE"),
+    ],
+)
+def test_wrong_settings_are_named(environ: dict[str, str], told: str) -> None:
+    """One line names the key, the value (unless it may hold a secret) and what was expected."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({**URL, **environ} if environ else {})
+    assert told == str(caught.value).partition(",")[0]
+
+
+def test_the_password_may_stand_in_a_file(tmp_path: Path) -> None:
+    """A mounted secret completes the URL; the newline at its end is none of it."""
+    (tmp_path / "password").write_text("p@ss:w/rd\n")
+    settings = Settings.from_environ({**URL, "USERS_DB_DATABASE_PASSWORD_FILE": str(tmp_path / "password")})
+    assert settings.url().password == "p@ss:w/rd"
+    assert "p@ss" not in f"{settings!r} {settings.url()}"
+
+
+def test_an_unreadable_password_file_is_named(tmp_path: Path) -> None:
+    """The key and the path are told."""
+    settings = Settings.from_environ({**URL, "USERS_DB_DATABASE_PASSWORD_FILE": str(tmp_path / "absent")})
+    with pytest.raises(SettingsError, match=r"USERS_DB_DATABASE_PASSWORD_FILE=.*/absent: cannot be read"):
+        settings.url()
+
+
+def test_two_passwords_are_refused(tmp_path: Path) -> None:
+    """A password in the URL and another in a file cannot both be meant."""
+    environ = {
+        "USERS_DB_DATABASE_URL": "postgresql://a:b@h/d",
+        "USERS_DB_DATABASE_PASSWORD_FILE": str(tmp_path / "password"),
+    }
+    with pytest.raises(SettingsError, match="USERS_DB_DATABASE_URL has a password already"):
+        Settings.from_environ(environ).url()

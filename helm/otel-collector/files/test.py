@@ -1,0 +1,47 @@
+"""Send one span to the Collector and wait until its RED metrics, exemplar included, show it."""
+
+import json
+import os
+import secrets
+import socket
+import ssl
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+TOKEN, CA = Path("/etc/otelcol/clients/token"), Path("/etc/otelcol/tls/ca.crt")
+PATIENCE_SECONDS = 60  # span_metrics flushes every 15
+
+
+def send(name, trace_id):
+    """POST the span as OTLP; HTTPError when the Collector refuses it."""
+    now = time.time_ns()
+    span = {"traceId": trace_id, "spanId": secrets.token_hex(8), "name": name, "kind": 2}
+    span |= {"startTimeUnixNano": str(now - 1_000_000), "endTimeUnixNano": str(now)}
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "helm-test"}}]}
+    body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+    headers = {"Content-Type": "application/json"}
+    if TOKEN.exists():
+        headers["Authorization"] = f"Bearer {TOKEN.read_text().split()[0]}"
+    request = urllib.request.Request(os.environ["TRACES_URL"], json.dumps(body).encode(), headers)  # noqa: S310
+    tls = ssl.create_default_context(cafile=CA) if CA.exists() else None
+    urllib.request.urlopen(request, timeout=10, context=tls).close()  # noqa: S310
+
+
+def metrics():
+    """Return what every pod of the Collector exposes, in OpenMetrics (exemplars exist only there)."""
+    pods = {info[4][0] for info in socket.getaddrinfo(os.environ["PODS"], 8889, socket.AF_INET)}
+    headers = {"Accept": "application/openmetrics-text;version=1.0.0"}
+    requests = [urllib.request.Request(f"http://{pod}:8889/metrics", headers=headers) for pod in pods]  # noqa: S310
+    return "".join(urllib.request.urlopen(r, timeout=10).read().decode() for r in requests)  # noqa: S310
+
+
+name, trace_id = f"helm-test-{secrets.token_hex(4)}", secrets.token_hex(16)
+send(name, trace_id)
+deadline = time.monotonic() + PATIENCE_SECONDS
+while not ((page := metrics()).count(name) and trace_id in page):
+    if time.monotonic() > deadline:
+        sys.exit(f"the span {name} of trace {trace_id} is not in the metrics after {PATIENCE_SECONDS} s")
+    time.sleep(1)
+print(f"the span {name} is in the RED metrics, with trace {trace_id} as its exemplar")

@@ -1,0 +1,177 @@
+{{/* The exporters of a signal: (list $ "traces") */}}
+{{- define "otel-collector.exporters" -}}
+{{- $root := first . }}{{ $signal := last . }}{{ $names := list }}
+{{- if and (ne $signal "metrics") (index $root.Values.backends $signal "endpoint") }}{{ $names = append $names (printf "otlp_grpc/%s" $signal) }}{{ end }}
+{{- if $root.Values.vendor.endpoint }}{{ $names = append $names "otlp_http/vendor" }}{{ end }}
+{{- if eq $signal "metrics" }}{{ $names = append $names "prometheus" }}{{ end }}
+{{- $names | default (list (printf "debug/%s" $signal)) | join ", " }}
+{{- end }}
+
+{{/* Nothing is acknowledged before it is on disk, and nothing leaves the disk before it is delivered. The batch
+     processor would break both promises; batches are made on the way out of the queue instead. */}}
+{{- define "otel-collector.delivery" -}}
+sending_queue:
+  storage: file_storage
+  sizer: bytes
+  queue_size: {{ int64 .Values.queue.bytes }}
+  block_on_overflow: true
+  batch: {sizer: items, flush_timeout: 200ms, min_size: 1024, max_size: 8192}
+retry_on_failure: {max_elapsed_time: 0s}  # without end
+{{- end }}
+
+{{- define "otel-collector.receiver" -}}
+{{- with .Values.receivers.bearerToken.existingSecret }}
+auth: {authenticator: bearertokenauth/clients}
+{{- end }}
+{{- with .Values.receivers.tls }}
+{{- if .existingSecret }}
+tls:
+  cert_file: /etc/otelcol/tls/tls.crt
+  key_file: /etc/otelcol/tls/tls.key
+  reload_interval: 1h
+  {{- if .verifyClients }}
+  client_ca_file: /etc/otelcol/tls/ca.crt
+  {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "otel-collector.config" -}}
+{{- $redMetrics := .Values.redMetrics -}}
+extensions:
+  health_check: {endpoint: "0.0.0.0:13133"}
+  file_storage:
+    directory: /var/lib/otelcol/queue
+    create_directory: true
+    fsync: true
+    timeout: 10s
+    compaction: {on_start: true, on_rebound: true, cleanup_on_start: true, directory: /var/lib/otelcol/queue}
+  {{- if .Values.receivers.bearerToken.existingSecret }}
+  bearertokenauth/clients: {filename: /etc/otelcol/clients/token}
+  {{- end }}
+  {{- if .Values.vendor.endpoint }}
+  bearertokenauth/vendor:  # reads the key again when the Secret changes
+    header: {{ .Values.vendor.header | quote }}
+    scheme: {{ .Values.vendor.scheme | quote }}
+    filename: /etc/otelcol/vendor/key
+  {{- end }}
+receivers:
+  otlp:
+    protocols:
+      grpc:
+        endpoint: 0.0.0.0:4317
+        {{- include "otel-collector.receiver" . | nindent 8 }}
+      http:
+        endpoint: 0.0.0.0:4318
+        {{- include "otel-collector.receiver" . | nindent 8 }}
+processors:
+  memory_limiter: {check_interval: 1s, limit_percentage: 80, spike_limit_percentage: 20}
+  k8s_attributes:
+    extract:
+      metadata:
+        - k8s.namespace.name
+        - k8s.deployment.name
+        - k8s.pod.name
+        - k8s.pod.uid
+        - k8s.pod.start_time
+        - k8s.node.name
+        - container.image.name
+        - container.image.tag
+    pod_association:
+      - sources: [{from: resource_attribute, name: k8s.pod.uid}]
+      - sources: [{from: resource_attribute, name: k8s.pod.ip}]
+      - sources: [{from: connection}]
+  redaction:
+    allow_all_keys: true
+    blocked_key_patterns: {{- toYaml .Values.redaction.keys | nindent 6 }}
+    blocked_values: {{- toYaml .Values.redaction.values | nindent 6 }}
+    summary: silent
+  transform/status:  # redaction leaves status messages alone, and an exception's text is often there
+    trace_statements:
+      {{- range .Values.redaction.values }}
+      - 'replace_pattern(span.status.message, {{ toRawJson . | replace "'" "''" }}, "****")'
+      {{- end }}
+  {{- with .Values.tailSampling }}
+  {{- if .enabled }}
+  tail_sampling:
+    decision_wait: {{ .decisionWait }}
+    num_traces: {{ int64 .traces }}
+    policies: {{- toYaml .policies | nindent 6 }}
+  {{- end }}
+  {{- end }}
+connectors:
+  span_metrics:
+    histogram: {unit: s, explicit: {buckets: [{{ join ", " $redMetrics.buckets }}]}}
+    dimensions: {{- range $redMetrics.dimensions }}
+      - name: {{ . }}{{ end }}
+    exemplars: {enabled: true}
+    metrics_flush_interval: 15s
+    metrics_expiration: 5m
+    aggregation_cardinality_limit: {{ int64 $redMetrics.seriesLimit }}
+  {{- if .Values.tailSampling.enabled }}
+  forward/sampling: {}
+  {{- end }}
+exporters:
+  {{- range $signal, $backend := .Values.backends }}
+  {{- if $backend.endpoint }}
+  otlp_grpc/{{ $signal }}:
+    endpoint: {{ tpl $backend.endpoint $ | quote }}
+    tls:
+      insecure: {{ not $backend.tls }}
+      {{- if $backend.caSecret }}
+      ca_file: /etc/otelcol/ca-{{ $signal }}/ca.crt
+      {{- end }}
+    {{- include "otel-collector.delivery" $ | nindent 4 }}
+  {{- else if not $.Values.vendor.endpoint }}
+  debug/{{ $signal }}: {verbosity: {{ eq $signal "logs" | ternary "detailed" "normal" }}, use_internal_logger: false}
+  {{- end }}
+  {{- end }}
+  {{- if .Values.vendor.endpoint }}
+  otlp_http/vendor:
+    endpoint: {{ .Values.vendor.endpoint | quote }}
+    compression: gzip
+    auth: {authenticator: bearertokenauth/vendor}
+    {{- include "otel-collector.delivery" . | nindent 4 }}
+  {{- end }}
+  prometheus:
+    endpoint: 0.0.0.0:8889
+    enable_open_metrics: true  # exemplars exist only there
+service:
+  extensions:
+    - health_check
+    - file_storage
+    {{- if .Values.receivers.bearerToken.existingSecret }}
+    - bearertokenauth/clients
+    {{- end }}
+    {{- if .Values.vendor.endpoint }}
+    - bearertokenauth/vendor
+    {{- end }}
+  telemetry:
+    resource: {attributes: [{name: service.name, value: otel-collector}]}
+    logs: {level: {{ .Values.logLevel }}, encoding: json}
+    metrics:
+      level: normal
+      readers: [{pull: {exporter: {prometheus: {host: 0.0.0.0, port: 8888}}}}]
+  pipelines:
+    traces:
+      receivers: [otlp]
+      processors: [memory_limiter, k8s_attributes, redaction, transform/status]
+      exporters: [span_metrics, {{ .Values.tailSampling.enabled | ternary "forward/sampling" (include "otel-collector.exporters" (list . "traces")) }}]
+    {{- if .Values.tailSampling.enabled }}
+    traces/sampled:
+      receivers: [forward/sampling]
+      processors: [tail_sampling]
+      exporters: [{{ include "otel-collector.exporters" (list . "traces") }}]
+    {{- end }}
+    metrics:
+      receivers: [otlp]
+      processors: [memory_limiter, k8s_attributes, redaction]
+      exporters: [{{ include "otel-collector.exporters" (list . "metrics") }}]
+    metrics/red:  # made of spans that have been through the processors already
+      receivers: [span_metrics]
+      exporters: [{{ include "otel-collector.exporters" (list . "metrics") }}]
+    logs:
+      receivers: [otlp]
+      processors: [memory_limiter, k8s_attributes, redaction]
+      exporters: [{{ include "otel-collector.exporters" (list . "logs") }}]
+{{- end }}

@@ -7,7 +7,6 @@ application's lifespan is the last moment that always comes, with every request 
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 import threading
 from time import monotonic
@@ -29,32 +28,34 @@ def flushing(send: Send, timeout: float) -> Send:
 
     async def send_after_flush(message: MutableMapping[str, Any]) -> None:
         if message["type"] in ENDS:
-            await asyncio.to_thread(shut_down, timeout)
+            await asyncio.to_thread(flush, timeout)
         await send(message)
 
     return send_after_flush
 
 
-def shut_down(timeout: float) -> bool:
+def flush(timeout: float) -> bool:
     """Deliver spans, log records and metrics, waiting `timeout` seconds at most; tell whether all had left."""
-    _detach_log_handlers()
     deadline = monotonic() + timeout
-    threads = [_started(provider.shutdown) for provider in _providers() if hasattr(provider, "shutdown")]
+    threads = [_started(provider.force_flush) for provider in _providers()]
     if not _joined(threads, monotonic() + min(PATIENCE, timeout)):
-        print(f"spanloom: nobody takes the telemetry yet, waiting up to {timeout:g} s", file=sys.stderr)
+        _say(f"nobody takes the telemetry yet, waiting up to {timeout:g} s")
     if _joined(threads, deadline):
         return True
-    print(f"spanloom: telemetry was not taken within {timeout:g} s; what was left is lost", file=sys.stderr)
+    _say(f"telemetry was not taken within {timeout:g} s; what was left is lost")
+    for provider in _providers():
+        _started(provider.shutdown)  # gives up, so that the SDK's own atexit does not wait again
     return False
 
 
-def _providers() -> tuple[Any, ...]:
-    return trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider()
+def _providers() -> list[Any]:
+    every = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
+    return [provider for provider in every if hasattr(provider, "force_flush")]
 
 
-def _started(shutdown: Callable[[], None]) -> threading.Thread:
+def _started(call: Callable[[], object]) -> threading.Thread:
     # A daemon: past the deadline the process ends without waiting for it.
-    thread = threading.Thread(target=shutdown, daemon=True)
+    thread = threading.Thread(target=call, daemon=True)
     thread.start()
     return thread
 
@@ -65,8 +66,6 @@ def _joined(threads: list[threading.Thread], deadline: float) -> bool:
     return not any(thread.is_alive() for thread in threads)
 
 
-def _detach_log_handlers() -> None:
-    """Stop sending log records over OTLP: the provider would answer each with a complaint about its shutdown."""
-    root = logging.getLogger()
-    for handler in [handler for handler in root.handlers if hasattr(handler, "_logger_provider")]:
-        root.removeHandler(handler)
+def _say(text: str) -> None:
+    # Not a log record: where nobody takes the telemetry, it would be one more record nobody takes.
+    print(f"spanloom: {text}", file=sys.stderr, flush=True)

@@ -235,6 +235,7 @@ class _Steps:
         self.site, self.span = site, site.start(args, kwargs)
         self.context = trace.set_span_in_context(self.span)
         self.generator = function(*args, **kwargs)
+        self.open = True
 
     def __enter__(self) -> None:
         self.token = otel_context.attach(self.context)
@@ -246,6 +247,11 @@ class _Steps:
         elif error is not None and not isinstance(error, StopAsyncIteration):
             fail(self.span, error)
         if error is not None:
+            self.end()
+
+    def end(self) -> None:
+        if self.open:
+            self.open = False
             self.span.end()
 
 
@@ -267,6 +273,11 @@ class _AsyncGenerator(_Steps, AsyncGenerator[Any, Any]):
     async def athrow(self, *error: Any) -> Any:
         with self:
             return await self.generator.athrow(*error)
+
+    async def aclose(self) -> None:
+        with self:
+            await self.generator.aclose()
+        self.end()
 
 
 def _generator(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit, urlunsplit
 
 from opentelemetry.sdk.trace import SpanProcessor
@@ -114,7 +114,7 @@ class Scrubber(SpanProcessor):
 
     def _on_ending(self, span: Span) -> None:
         # The SDK has frozen the attributes by now; what they hold is still its dictionary.
-        attributes: dict[str, Any] = getattr(span.attributes, "_dict", {})
+        attributes: dict[str, Any] = cast("Any", span)._attributes._dict  # noqa: SLF001
         if "url.query" in attributes:
             attributes["url.query"] = "REDACTED"
         for key in attributes.keys() & URLS:

@@ -129,7 +129,7 @@ class _Request:
 
     def finish(self) -> None:
         """End span, measurement and access log; background tasks have run, but do not count as the answer's time."""
-        route = getattr(self.scope.get("route"), "path", None)
+        route = route_of(self.scope)
         seconds = perf_counter() - self.started
         if self.span.is_recording():
             self.span.update_name(self._name(route))
@@ -171,6 +171,14 @@ class _Request:
             "error.type": self._error_type(),
         }
         return {key: value for key, value in found.items() if value}
+
+
+def route_of(scope: Scope) -> str | None:
+    """Return the template of the matched route with the mounts above it, None when nothing matched."""
+    path = getattr(scope.get("route"), "path", None)
+    if path is None or "app_root_path" not in scope:
+        return path
+    return scope["root_path"].removeprefix(scope["app_root_path"]) + path  # type: ignore[no-any-return]
 
 
 def parent_context(settings: Settings, scope: Scope) -> Context:

@@ -37,6 +37,7 @@ DEFAULTS: Mapping[str, str] = {
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "32768",
     "OTEL_PYTHON_CONFIGURATOR": "spanloom",
 }
+PREFIX = "SPANLOOM_"
 OWN = ("SPANLOOM_FILTER", "SPANLOOM_TRUST_INCOMING", "SPANLOOM_FLUSH_TIMEOUT")
 # Kubernetes adds these for every Service of the namespace, so one named spanloom-… must not stop a process.
 SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$")
@@ -73,8 +74,9 @@ class Settings:
 
 
 def _refuse_unknown(key: str, environ: Mapping[str, str]) -> None:
-    if key.startswith("SPANLOOM_") and key not in OWN and not SERVICE_LINK.search(key):
-        nearest = get_close_matches(key, OWN, 1) or OWN
+    if key.startswith(PREFIX) and key not in OWN and not SERVICE_LINK.search(key):
+        near = get_close_matches(key.removeprefix(PREFIX), [own.removeprefix(PREFIX) for own in OWN], 1)
+        nearest = [PREFIX + name for name in near] or OWN
         raise ConfigurationError(key, environ[key], f"the name {' or '.join(nearest)}")
 
 

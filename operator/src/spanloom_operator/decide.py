@@ -55,7 +55,9 @@ class Decision:
     wait: float | None = None
 
 
-class _NotInjected(Exception):  # noqa: N818 - an outcome, not an error
+class NotInjected(Exception):  # noqa: N818 - an outcome, not an error
+    """Nothing can be injected: `state` is Skipped or Invalid, `reason` a line."""
+
     def __init__(self, state: str, reason: str) -> None:
         super().__init__(reason)
         self.state, self.reason = state, reason
@@ -75,11 +77,11 @@ def profile_keys(namespace: str, name: str, home: str) -> tuple[tuple[str, str],
 def find_layers(namespace: str, name: str, world: World) -> tuple[Layer, ...]:
     """Read the profiles that apply; raises when the named one is missing or any is invalid."""
     if name != DEFAULT and (namespace, name) not in world.profiles:
-        raise _NotInjected("Skipped", f"there is no OtelProfile {name} in namespace {namespace}")
+        raise NotInjected("Skipped", f"there is no OtelProfile {name} in namespace {namespace}")
     keys = [key for key in profile_keys(namespace, name, world.home) if key in world.profiles]
     layers = tuple(_layer(key, world) for key in keys)
     if not any(layer.profile.exporter for layer in layers):
-        raise _NotInjected("Skipped", f"no OtelProfile says where telemetry goes (looked for {name} in {namespace})")
+        raise NotInjected("Skipped", f"no OtelProfile says where telemetry goes (looked for {name} in {namespace})")
     return layers
 
 
@@ -88,7 +90,7 @@ def _layer(key: tuple[str, str], world: World) -> Layer:
     try:
         return Layer(source, read(world.profiles[key], world.rules))
     except InvalidProfile as invalid:
-        raise _NotInjected("Invalid", f"OtelProfile {source} is invalid: {invalid}") from None
+        raise NotInjected("Invalid", f"OtelProfile {source} is invalid: {invalid}") from None
 
 
 def decide(deployment: Mapping[str, Any], world: World) -> Decision:
@@ -100,7 +102,7 @@ def decide(deployment: Mapping[str, Any], world: World) -> Decision:
         return Decision("Conflict", f"{manager} has taken over the status annotation; remove the annotation")
     try:
         decision = _inject(deployment, name, world)
-    except _NotInjected as not_injected:
+    except NotInjected as not_injected:
         decision = _settle(deployment, NOTHING, Status(not_injected.state, name, not_injected.reason), world)
     return _restrained(deployment, decision)
 

@@ -61,6 +61,13 @@ class LeftOut:
     name: str
     reason: str
 
+    @property
+    def kind(self) -> str:
+        """One of a few words, for counting."""
+        return next(
+            (word for word in ("container env", "envFrom", "goes with", "service.name") if word in self.reason), "other"
+        )
+
 
 @dataclass(frozen=True)
 class Injection:

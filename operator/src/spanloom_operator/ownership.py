@@ -35,6 +35,16 @@ def applied_env(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     return _env_fields(deployment, ours=True)
 
 
+def env_managers(deployment: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Field managers of every env entry, by container and name."""
+    managers: defaultdict[tuple[str, str], tuple[str, ...]] = defaultdict(tuple)
+    for entry in deployment["metadata"].get("managedFields") or ():
+        for container, names in _entry_env(entry).items():
+            for name in names:
+                managers[container, name] += (str(entry.get("manager", "")),)
+    return dict(managers)
+
+
 def owns_anything(metadata: Mapping[str, Any]) -> bool:
     """Whether our field manager owns any field of the object with this `metadata`."""
     return any(_is_ours(entry) for entry in metadata.get("managedFields") or ())
@@ -80,9 +90,15 @@ def _env_fields(deployment: Mapping[str, Any], *, ours: bool) -> dict[str, froze
     names: defaultdict[str, frozenset[str]] = defaultdict(frozenset)
     for entry in deployment["metadata"].get("managedFields") or ():
         if _is_ours(entry) == ours:
-            for key, fields in _at(entry, "f:spec", "f:template", "f:spec", "f:containers").items():
-                names[_key(key)] |= frozenset(map(_key, fields.get("f:env") or ())) - {""}
-    return {container: found for container, found in names.items() if found}
+            for container, found in _entry_env(entry).items():
+                names[container] |= found
+    return dict(names)
+
+
+def _entry_env(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    containers = _at(entry, "f:spec", "f:template", "f:spec", "f:containers").items()
+    found = {_key(key): frozenset(map(_key, fields.get("f:env") or ())) - {""} for key, fields in containers}
+    return {container: names for container, names in found.items() if names}
 
 
 def _key(field: str) -> str:

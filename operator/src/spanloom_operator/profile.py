@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 GROUP, VERSION, PLURAL = "spanloom.dev", "v1alpha1", "otelprofiles"
 LONGEST_TIMEOUT = 120
 SHORTEST_MILLISECONDS = 100
+ANY = "*"  # as a pattern of the allow-list: every endpoint
 PORTS = {"http": 80, "https": 443}
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9a-fA-F:]*:[0-9a-fA-F:.]*")
 ATTRIBUTE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
@@ -65,8 +66,8 @@ class InvalidProfile(ValueError):  # noqa: N818 - reads as what it is: `except I
 class Rules:
     """What the operator's settings allow a profile to say.
 
-    `endpoints` are URLs whose host may hold `*`: `http://otel-collector.*.svc:4318`. `propagators` are those every
-    image has: one that an image lacks stops its application from starting.
+    `endpoints` are URLs whose host may hold `*`: `http://otel-collector.*.svc:4318`; "*" alone is all. `propagators`
+    are those every image has: one that an image lacks stops its application from starting.
     """
 
     endpoints: tuple[str, ...] = ()
@@ -85,6 +86,8 @@ def split_endpoint(url: str) -> SplitResult:
 
 
 def _matches(endpoint: SplitResult, pattern: str) -> bool:
+    if pattern == ANY:
+        return True
     allowed = urlsplit(pattern)
     same_port = (endpoint.port or PORTS[endpoint.scheme]) == (allowed.port or PORTS.get(allowed.scheme))
     same_host = fnmatchcase(endpoint.hostname or "", allowed.hostname or "")
@@ -187,7 +190,7 @@ class Exporters(_Part):
 class Resource(_Part):
     """Attributes of the resource, plain: they are percent-encoded on the way out."""
 
-    resource_attributes: Mapping[Annotated[str, AfterValidator(_attribute_key)], str] = {}
+    resource_attributes: dict[Annotated[str, AfterValidator(_attribute_key)], str] = {}
 
 
 class Variable(_Part):

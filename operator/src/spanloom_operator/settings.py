@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from spanloom_operator.profile import Rules, split_endpoint
+from spanloom_operator.profile import ANY, Rules, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,8 @@ def _words(text: object) -> object:
 
 
 def _pattern(url: str) -> str:
-    split_endpoint(url.replace("*", "x"))
+    if url != ANY:
+        split_endpoint(url.replace("*", "x"))
     return url
 
 
@@ -51,6 +52,7 @@ class Settings(BaseModel):
     resync: float = Field(default=600, gt=0)
     connections: int = Field(default=8, ge=1, le=64)
     metrics_port: int = Field(default=9090, ge=0, le=65535)
+    probe_port: int = Field(default=8080, ge=0, le=65535)
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Self:

@@ -1,0 +1,49 @@
+"""`python -m spanloom_operator`: the operator's process, under `opentelemetry-instrument` in its image."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import kopf
+from prometheus_client import start_http_server
+
+from spanloom_operator import handlers  # noqa: F401 - registers the handlers with kopf
+from spanloom_operator.api import ApiError, Client
+from spanloom_operator.run import Operator
+from spanloom_operator.settings import InvalidSettings, Settings
+
+
+def main() -> None:
+    """Run until a signal; what is wrong with the settings or the login is said in a line."""
+    try:
+        settings = Settings.of(os.environ)
+        kopf.configure(log_format=kopf.LogFormat.JSON)
+        start_http_server(settings.metrics_port)
+        asyncio.run(serve(settings))
+    except* (InvalidSettings, kopf.LoginError, ApiError) as errors:
+        sys.exit("\n".join(f"spanloom-operator: {error}" for error in errors.exceptions))
+
+
+async def serve(settings: Settings) -> None:
+    """Run kopf and the operator side by side; when one ends, so does the other."""
+    async with Client(settings.connections) as api:
+        operator = Operator(api, settings)
+        probe = f"http://0.0.0.0:{settings.probe_port}/healthz"
+        scopes = {*settings.namespaces, settings.namespace} if settings.namespaces else set()
+        memo = kopf.Memo(operator=operator)
+        watching = kopf.operator(
+            memo=memo, standalone=True, clusterwide=not scopes, namespaces=scopes, liveness_endpoint=probe
+        )
+        tasks = {asyncio.create_task(operator.run()), asyncio.create_task(watching)}
+        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
+        for task in done:
+            task.result()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""List, then watch, and begin again when the server says so: one source of objects that never falls silent unseen."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from spanloom_operator.api import EXPIRED, ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from spanloom_operator.api import Api
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds
+log = logging.getLogger(__name__)
+
+Change = tuple[str, Any]
+"""A watch event (type, object), or ("LISTED", [objects]): all there are."""
+
+
+@dataclass
+class Source:
+    """Objects at `path`, those with the label `selector` only. `heard` is when it last was in touch (monotonic)."""
+
+    api: Api
+    path: str
+    selector: str = ""
+    clock: Callable[[], float] = time.monotonic
+    heard: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.heard = self.clock()
+
+    async def list(self) -> tuple[list[dict[str, Any]], str]:
+        """Return all objects and the version to watch from."""
+        items: list[dict[str, Any]] = []
+        version = ""
+        async for page in self.api.pages(self.path, self.selector):
+            items += page["items"]
+            version = page["metadata"]["resourceVersion"]
+        self.heard = self.clock()
+        return items, version
+
+    async def changes(self, version: str = "") -> AsyncIterator[Change]:
+        """Yield changes for ever, after `version` when the list is known, else beginning with a list."""
+        wait = FIRST_WAIT
+        while True:
+            try:
+                if not version:
+                    items, version = await self.list()
+                    yield "LISTED", items
+                async for event in self.api.watch(self.path, self.selector, version):
+                    version, wait, self.heard = event["object"]["metadata"]["resourceVersion"], FIRST_WAIT, self.clock()
+                    if event["type"] != "BOOKMARK":
+                        yield event["type"], event["object"]
+                self.heard = self.clock()
+            except ApiError as error:
+                version = "" if error.code == EXPIRED else version
+                log.warning("watch of %s: %s", self.path, error, extra={"reason": "WatchFailed"})
+                await asyncio.sleep(wait)
+                wait = min(2 * wait, LONGEST_WAIT)

@@ -1,0 +1,63 @@
+"""Keys to look at: each once at a time, by a few workers, some of them later."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+K = TypeVar("K")
+
+
+class WorkQueue(Generic[K]):
+    """A queue that holds a key once; a key added while it is worked on comes again afterwards."""
+
+    def __init__(self) -> None:
+        self._ready: asyncio.Queue[K] = asyncio.Queue()
+        self._waiting: set[K] = set()
+        self._busy: set[K] = set()
+        self._again: set[K] = set()
+        self._later: dict[K, asyncio.TimerHandle] = {}
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    def add(self, key: K) -> None:
+        """Have `key` looked at soon."""
+        if key in self._busy:
+            self._again.add(key)
+        elif key not in self._waiting:
+            self._waiting.add(key)
+            self._ready.put_nowait(key)
+            self.idle.clear()
+
+    def add_later(self, key: K, seconds: float) -> None:
+        """Have `key` looked at in so many seconds, instead of any other time in the future."""
+        if timer := self._later.pop(key, None):
+            timer.cancel()
+        self._later[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
+
+    async def work(self, handle: Callable[[K], Awaitable[None]]) -> None:
+        """Look at keys for ever; run as many of these as there shall be workers."""
+        while True:
+            await self.step(handle)
+
+    async def step(self, handle: Callable[[K], Awaitable[None]]) -> None:
+        """Look at the next key."""
+        key = await self._ready.get()
+        self._waiting.discard(key)
+        self._busy.add(key)
+        try:
+            await handle(key)
+        finally:
+            self._busy.discard(key)
+            if key in self._again:
+                self._again.discard(key)
+                self.add(key)
+            if not self._waiting and not self._busy:
+                self.idle.set()
+
+    def _due(self, key: K) -> None:
+        self._later.pop(key, None)
+        self.add(key)

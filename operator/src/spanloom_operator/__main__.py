@@ -22,27 +22,27 @@ def main() -> None:
         kopf.configure(log_format=kopf.LogFormat.JSON)
         start_http_server(settings.metrics_port)
         asyncio.run(serve(settings))
-    except* (InvalidSettings, kopf.LoginError, ApiError) as errors:
+    except* (InvalidSettings, kopf.LoginError, ApiError, OSError) as errors:
         sys.exit("\n".join(f"spanloom-operator: {error}" for error in errors.exceptions))
 
 
 async def serve(settings: Settings) -> None:
-    """Run kopf and the operator side by side; when one ends, so does the other."""
+    """Run kopf and the operator side by side; when one ends, so does the other, and what failed is raised."""
     async with Client(settings.connections) as api:
-        operator = Operator(api, settings)
-        probe = f"http://0.0.0.0:{settings.probe_port}/healthz"
+        operator, stop = Operator(api, settings), asyncio.Event()
+        work = asyncio.create_task(operator.run())
+        work.add_done_callback(lambda _: stop.set())
         scopes = {*settings.namespaces, settings.namespace} if settings.namespaces else set()
-        memo = kopf.Memo(operator=operator)
-        watching = kopf.operator(
-            memo=memo, standalone=True, clusterwide=not scopes, namespaces=scopes, liveness_endpoint=probe
+        await kopf.operator(
+            memo=kopf.Memo(operator=operator, work=work),
+            standalone=True,
+            clusterwide=not scopes,
+            namespaces=scopes,
+            liveness_endpoint=f"http://0.0.0.0:{settings.probe_port}/healthz",
+            stop_flag=stop,
         )
-        tasks = {asyncio.create_task(operator.run()), asyncio.create_task(watching)}
-        done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in rest:
-            task.cancel()
-        await asyncio.gather(*rest, return_exceptions=True)
-        for task in done:
-            task.result()
+        if not work.cancelled():
+            await work
 
 
 if __name__ == "__main__":

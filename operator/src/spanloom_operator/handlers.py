@@ -29,6 +29,12 @@ def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
     settings.networking.error_backoffs = [1, 2, 5, *[10] * 60]
 
 
+@kopf.on.cleanup()
+def stop(memo: kopf.Memo, **_: Any) -> None:
+    """End the operator's own tasks when kopf ends: it would wait for them."""
+    memo.work.cancel()
+
+
 @kopf.on.event(GROUP, VERSION, PLURAL)
 def profile_changed(event: kopf.RawEvent, memo: kopf.Memo, **_: Any) -> None:
     """Hand a profile to the operator, at the beginning and whenever it changes."""

@@ -1,0 +1,170 @@
+"""One request, one trace: the table of services and edges held against both real services."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+import pytest
+from support.polling import poll_until
+
+from spanloom.testing import assert_shape
+from spanloom_local.journey import CREATE, JOURNEY, Answer, Step, made_by, send, travel, without_functions
+from spanloom_local.receiver import Receiver
+from spanloom_local.stack import Stack, running
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spanloom.model import Trace
+
+SECRET = "canary-s3cret"
+TELEMETRY = {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_BLRP_SCHEDULE_DELAY": "200"}
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def stack(receiver: Receiver) -> Iterator[Stack]:
+    with running(receiver, extra=TELEMETRY) as found:
+        yield found
+
+
+def whole(receiver: Receiver, answer: Answer, spans: int) -> Trace:
+    """Return the trace of `answer` when it has at least `spans` spans."""
+
+    def complete() -> Trace | None:
+        trace = made_by(answer, receiver.store.traces().values())
+        return trace if trace and len(trace.spans) >= spans else None
+
+    return poll_until(complete, f"the trace of {answer.mark} is whole")
+
+
+@pytest.fixture(scope="module")
+def answers(stack: Stack) -> dict[str, Answer]:
+    return {step.title: answer for step, answer in travel(stack.url)}
+
+
+@pytest.mark.parametrize("step", JOURNEY, ids=lambda step: step.title)
+def test_a_request_is_exactly_its_tree(step: Step, answers: dict[str, Answer], receiver: Receiver) -> None:
+    """Every request is answered as the table says, and its trace is that tree: one root, nothing more or less."""
+    assert step.status == answers[step.title].status
+    assert_shape(whole(receiver, answers[step.title], 6), step.tree)
+
+
+def test_the_filter_leaves_the_carriers(receiver: Receiver) -> None:
+    """Under SPANLOOM_FILTER=warn function spans go and four spans stay, still one trace."""
+    with running(receiver, extra={"SPANLOOM_FILTER": "warn"}) as stack:
+        for step, answer in travel(stack.url):
+            assert_shape(whole(receiver, answer, 4), without_functions(step.tree))
+
+
+def test_services_say_who_they_are(answers: dict[str, Answer], receiver: Receiver) -> None:
+    """Every span has its service's name and instance, and the distribution that made it."""
+    trace = whole(receiver, answers[CREATE.title], 6)
+    assert {"users-api", "users-db-service"} == {span.resource["service.name"] for span in trace.spans}
+    assert 2 == len({span.resource["service.instance.id"] for span in trace.spans})
+    assert {"spanloom"} == {span.resource["telemetry.distro.name"] for span in trace.spans}
+
+
+def test_the_statement_is_told_without_its_parameters(answers: dict[str, Answer], receiver: Receiver) -> None:
+    """The database span names PostgreSQL, table and statement; the user's name is nowhere in the trace."""
+    trace = whole(receiver, answers[CREATE.title], 6)
+    [statement] = [span for span in trace.spans if span.name == CREATE.statement]
+    expected = {"db.system.name": "postgresql", "db.operation.name": "INSERT", "db.collection.name": "users"}
+    assert expected == {key: statement.attributes[key] for key in expected}
+    assert "INSERT INTO users" in statement.attributes["db.query.text"]
+    assert str(CREATE.body and CREATE.body["name"]) not in repr(trace)
+
+
+def test_probes_and_pools_make_no_trace(stack: Stack, receiver: Receiver) -> None:
+    """Fifty probes of each kind later, no trace has a database span or a probe as its root."""
+    for _ in range(50):
+        for url in (stack.url, stack.internal_url):
+            assert (200, 200) == (send(url, "GET", "/healthz").status, send(url, "GET", "/readyz").status)
+    whole(receiver, send(stack.url, "GET", "/users"), 6)
+    roots = {span.name for trace in receiver.store.traces().values() for span in trace.tops}
+    assert roots <= {f"{step.method} {step.route}" for step in JOURNEY}
+
+
+async def test_the_edge_is_a_boundary(stack: Stack, receiver: Receiver) -> None:
+    """At the edge a stranger's traceparent is dropped; behind it, the same header is obeyed."""
+    forged = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"traceparent": f"00-{forged}-b7ad6b7169203331-01"}
+    async with aiohttp.ClientSession(headers=headers) as session:
+        await touch(session, "GET", f"{stack.internal_url}/users")
+        poll_until(lambda: receiver.store.trace(forged), "the trace the caller chose arrives")
+        await touch(session, "GET", f"{stack.url}/users", headers={"User-Agent": "boundary"})
+    trace = whole(receiver, Answer(200, None, "boundary"), 6)
+    assert trace.root.trace_id != forged
+
+
+async def test_no_secrets_leave(stack: Stack, receiver: Receiver) -> None:
+    """What a caller sends in query, path, body and headers is neither in spans nor in log records."""
+    headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"session={SECRET}", "baggage": f"who={SECRET}"}
+    async with aiohttp.ClientSession(stack.url, headers=headers) as session:
+        await touch(session, "POST", "/users", json={"name": SECRET})
+        await touch(session, "POST", "/users", json={"name": SECRET * 20, SECRET: SECRET})
+        for path in (f"/users/{SECRET}", f"/{SECRET}", f"/users?limit=1&token={SECRET}", f"/users?after={SECRET}"):
+            await touch(session, "GET", path)
+    last = send(stack.url, "GET", "/users")
+    whole(receiver, last, 6)
+    poll_until(lambda: [r for _, r in records(receiver) if r.body.string_value == "GET (no route)"], "logs arrive")
+    shown = [*map(repr, receiver.store.traces().values()), *map(repr, records(receiver))]
+    assert [] == [text for text in shown if SECRET in text]
+
+
+def test_log_records_carry_their_trace(answers: dict[str, Answer], receiver: Receiver) -> None:
+    """The access records of both services name the trace of their request."""
+    trace = whole(receiver, answers[CREATE.title], 6)
+
+    def complete() -> set[str]:
+        found = {
+            service
+            for service, record in records(receiver)
+            if record.trace_id.hex() == trace.trace_id and record.body.string_value == "POST /users"
+        }
+        return found if len(found) == 2 else set()
+
+    assert {"users-api", "users-db-service"} == poll_until(complete, "both access records arrive")
+
+
+def test_durations_are_measured_with_exemplars(answers: dict[str, Answer], receiver: Receiver) -> None:
+    """The histogram of request durations has, for each route, a trace to look at."""
+    trace = whole(receiver, answers[CREATE.title], 6)
+
+    def exemplar() -> bool:
+        return any(e.trace_id.hex() == trace.trace_id for point in durations(receiver) for e in point.exemplars)
+
+    assert poll_until(exemplar, "an exemplar names the trace")
+
+
+def test_errors_name_their_trace(stack: Stack, receiver: Receiver) -> None:
+    """The trace_id of a problem is that of the trace a person should open."""
+    answer = send(stack.url, "GET", "/users/00000000-0000-0000-0000-000000000000")
+    assert whole(receiver, answer, 6).trace_id == answer.body["trace_id"]
+
+
+async def touch(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> None:
+    async with session.request(method, path, **options) as response:
+        await response.read()
+
+
+def records(receiver: Receiver) -> Iterator[tuple[str, Any]]:
+    for resource in receiver.store.logs:
+        names = [pair.value.string_value for pair in resource.resource.attributes if pair.key == "service.name"]
+        for scope in resource.scope_logs:
+            for record in scope.log_records:
+                yield names[0], record
+
+
+def durations(receiver: Receiver) -> Iterator[Any]:
+    for resource in receiver.store.metrics:
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                if metric.name == "http.server.request.duration":
+                    yield from metric.histogram.data_points

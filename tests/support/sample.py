@@ -1,0 +1,23 @@
+"""A small application to be run under the distribution, with nothing of telemetry but `@instrument`."""
+
+import asyncio
+import logging
+
+from fastapi import FastAPI
+
+from spanloom import instrument
+
+app = FastAPI()
+log = logging.getLogger("sample")
+
+
+@instrument
+async def work(seconds: float) -> None:
+    log.info("working")
+    await asyncio.sleep(seconds)
+
+
+@app.get("/work/{seconds}")
+async def endpoint(seconds: float) -> str:
+    await work(seconds)
+    return "done"

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
-import subprocess
-import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -21,6 +17,7 @@ from sqlmodel import SQLModel
 from support.http import Client, assert_problem, assert_unavailable
 from support.input import BAD, WRONG_METHODS, Bad
 from support.polling import poll_until
+from support.processes import ended, free_port, listens, start
 from support.servers import serve
 
 from users_db.app import create_app
@@ -208,12 +205,16 @@ async def test_a_missing_migration_is_no_secret_told(
     assert "database failure: UndefinedTable" in caplog.text
 
 
-async def test_two_migrations_at_once_are_safe(postgres: Postgres) -> None:
+def test_two_migrations_at_once_are_safe(postgres: Postgres) -> None:
     """Several `users-db-migrate` at once all succeed, and the schema is made once."""
     url = postgres.new_database()
-    together = [start("users-db-migrate", USERS_DB_DATABASE_URL=url) for _ in range(4)]
-    assert [ended(process) for process in together] == [UP_TO_DATE] * 4
     with psycopg.connect(url) as connection:
+        # In nobody's way once it is rolled back, but until then no migration can end before the last has begun.
+        connection.execute("CREATE TABLE users ()")
+        together = [start("users-db-migrate", USERS_DB_DATABASE_URL=url) for _ in range(3)]
+        poll_until(lambda: waiting_for_locks(url) == len(together), "every migration is under way")
+        connection.rollback()
+        assert [UP_TO_DATE] * len(together) == [ended(process) for process in together]
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
 
 
@@ -271,9 +272,10 @@ def test_a_migration_that_fails_says_why(postgres: Postgres) -> None:
     url = postgres.new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE users ()")
-        assert ended(
-            start("users-db-migrate", USERS_DB_DATABASE_URL=url)
-        ) == (1, 'users-db-migrate: the migration failed: relation "users" already exists\n')
+        assert ended(start("users-db-migrate", USERS_DB_DATABASE_URL=url)) == (
+            1,
+            'users-db-migrate: the migration failed: relation "users" already exists\n',
+        )
         assert connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,)
 
 
@@ -286,43 +288,20 @@ async def test_sigterm_ends_a_request_in_flight_with_its_answer(http: aiohttp.Cl
     poll_until(lambda: listens(port), "the service listens")
     with locked(database_url):
         asked = asyncio.create_task(users_db("POST", "/users", json={"name": "Ada"}))
-        await asyncio.to_thread(poll_until, lambda: waits_for_a_lock(database_url), "the request is in the database")
+        await asyncio.to_thread(
+            poll_until, lambda: waiting_for_locks(database_url) == 1, "the request is in the database"
+        )
         process.terminate()
         await asyncio.to_thread(poll_until, lambda: not listens(port), "the service has stopped listening")
     assert (await asked).status == 201
     assert (await asyncio.to_thread(ended, process))[0] in {0, -signal.SIGTERM}
 
 
-def start(program: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-    """Start a console script of this environment with nothing but these variables."""
-    command = [str(Path(sys.executable).with_name(program)), *arguments]
-    return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)  # noqa: S603 # our own
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Return the exit status and stderr of a process once it has ended."""
-    _, errors = process.communicate()
-    return process.returncode, errors
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-def listens(port: int) -> bool:
-    """Tell whether somebody accepts connections."""
-    try:
-        socket.create_connection(("127.0.0.1", port)).close()
-    except ConnectionRefusedError:
-        return False
-    return True
-
-
-def waits_for_a_lock(database_url: str) -> bool:
-    """Tell whether a statement waits in the database."""
+def waiting_for_locks(database_url: str) -> int:
+    """Return how many statements wait for locks in the database."""
     with psycopg.connect(database_url) as connection:
-        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        return connection.execute(waiting).fetchone() is not None
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        row = connection.execute(waiting).fetchone()
+        return row[0] if row else 0

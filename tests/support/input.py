@@ -61,7 +61,7 @@ BAD = {
     "limit no number": Bad(422, "GET", "/users?limit=all", {}, ["limit"]),
     "limit twice": Bad(422, "GET", "/users?limit=1&limit=2", {}, ["limit"]),
     "after no cursor": Bad(422, "GET", "/users?after=x", {}, ["after"]),
-    "after out of the calendar": Bad(422, "GET", f"/users?after=f{'_' * 31}", {}, ["after"]),
+    "after with a line end": Bad(422, "GET", f"/users?after={'A' * 32}%0A", {}, ["after"]),
     "unknown parameter": Bad(422, "GET", "/users?offset=10", {}, ["offset"]),
 }
 WRONG_METHODS = [("PUT", "/users", "GET, POST"), ("HEAD", "/users", "GET, POST"), ("POST", ABSENT, "GET, DELETE")]

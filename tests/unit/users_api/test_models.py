@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.names import BAD_NAMES, GOOD_NAMES
 
@@ -26,3 +30,19 @@ def test_unknown_fields_are_refused() -> None:
     """A field nobody knows is an error, not silently dropped."""
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
         NewUser.model_validate({"name": "Ada", "nmae": "Ada"})
+
+
+@given(st.text(max_size=210) | st.text("a \n\x1c\x85\u2028\u200b", max_size=210))
+def test_the_document_says_what_the_model_does(name: str) -> None:
+    """The pattern in OpenAPI takes exactly the names that the model takes."""
+    documented = NewUser.model_json_schema()["properties"]["name"]["pattern"]
+    assert taken(name) == (re.search(documented, name) is not None)
+
+
+def taken(name: str) -> bool:
+    """Tell whether the model takes a name."""
+    try:
+        NewUser(name=name)
+    except ValidationError:
+        return False
+    return True

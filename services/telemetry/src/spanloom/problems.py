@@ -210,6 +210,8 @@ def _printable(field: str) -> str:
 
 def _reason(error: Mapping[str, Any]) -> str:
     """Return pydantic's message without the part that may quote the input (`…, invalid character: found x`)."""
+    if error["type"] == "string_pattern_mismatch":
+        return "Characters or a form that is not allowed"
     told, quoted = str(error["msg"]).removeprefix("Value error, "), error.get("ctx", {}).get("error")
     return told.removesuffix(f", {quoted}") if isinstance(quoted, str) else told
 

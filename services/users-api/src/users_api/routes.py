@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from spanloom.problems import Invalid, NotFound, each_parameter_once, require_json, responses
+from spanloom.problems import NotFound, each_parameter_once, require_json, responses
 from users_api import users_db
 from users_api.models import NewUser, User, UserPage
 
@@ -45,10 +45,7 @@ async def post_user(client: UsersDb, new: NewUser, response: Response) -> User:
 @router.get("", dependencies=[Depends(each_parameter_once)], responses=responses(422, 503))
 async def get_users(client: UsersDb, page: Annotated[Page, Query()]) -> UserPage:
     """List users, oldest first, a page at a time."""
-    users = await users_db.list_users(client, page.limit, page.after)
-    if users is None:
-        raise Invalid([{"in": "query", "field": "after", "reason": "is not a cursor of this service"}])
-    return users
+    return await users_db.list_users(client, page.limit, page.after)
 
 
 @router.get("/{user_id}", responses=responses(404, 422, 503))

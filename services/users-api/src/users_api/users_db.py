@@ -129,11 +129,10 @@ async def read_user(users_db: UsersDb, user_id: UUID) -> User | None:
 
 
 @instrument(skip=("users_db", "after"))
-async def list_users(users_db: UsersDb, limit: int, after: str | None) -> UserPage | None:
-    """Return a page of users, or None if users-db-service did not make the cursor `after`."""
+async def list_users(users_db: UsersDb, limit: int, after: str | None) -> UserPage:
+    """Return the page of up to `limit` users that starts after a cursor."""
     query = {"limit": str(limit)} | ({"after": after} if after is not None else {})
-    answer = await users_db.ask("GET", "users", {200, 422}, params=query)
-    return _read(UserPage, answer) if answer.status == 200 else None
+    return _read(UserPage, await users_db.ask("GET", "users", {200}, params=query))
 
 
 @instrument(skip=("users_db",))

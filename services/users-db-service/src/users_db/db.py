@@ -64,7 +64,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """Lend a session until the deadline; DatabaseUnavailableError or DatabaseRefusedError, without the database's text.
+        """Lend a session until the deadline; raise one of the two errors above, without the database's text.
 
         The inner time-out asks the server to cancel the statement; a server that does not even answer that
         loses its connection at the outer one (psycopg gives up at the second cancellation).

@@ -1,0 +1,74 @@
+"""Both services do what their OpenAPI documents say, for input nobody thought of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from support.servers import serve
+
+from users_api import app as users_api
+from users_api.settings import Settings as UsersApiSettings
+from users_db import app as users_db
+from users_db.settings import Settings as UsersDbSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import FastAPI
+    from schemathesis.core.result import Ok
+    from schemathesis.schemas import APIOperation
+
+    Operation = APIOperation[Any, Any, Any, Any]
+
+# Documents do not depend on settings.
+USERS_API = users_api.create_app(UsersApiSettings.from_environ({"USERS_API_USERS_DB_URL": "http://nowhere"}))
+USERS_DB = users_db.create_app(UsersDbSettings.from_environ({"USERS_DB_DATABASE_URL": "postgresql:///"}))
+BOUNDED = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def described(app: FastAPI) -> list[Any]:
+    """Return what there is to call: every operation with good input, and with bad input where it takes any."""
+    found = [
+        cast("Ok[Operation]", result).ok()
+        for result in schemathesis.openapi.from_dict(app.openapi()).get_all_operations()
+    ]
+    return [
+        pytest.param(operation, mode, id=f"{operation.label} {mode.value}")
+        for operation in found
+        for mode in GenerationMode
+        if mode is GenerationMode.POSITIVE or operation.body or any(operation.iter_parameters())
+    ]
+
+
+@pytest.fixture(scope="module")
+def users_api_url(users_db_url: str) -> Iterator[str]:
+    """Return the address of a running users-api before a real users-db-service."""
+    with serve(users_api.create_app(UsersApiSettings.from_environ({"USERS_API_USERS_DB_URL": users_db_url}))) as url:
+        yield url
+
+
+def hold(operation: Operation, mode: GenerationMode, base_url: str) -> None:
+    """Call `operation` with generated input and assert that its answers are as described."""
+
+    @BOUNDED
+    @given(case=operation.as_strategy(mode))
+    def call(case: schemathesis.Case[Any]) -> None:
+        case.call_and_validate(base_url)
+
+    call()
+
+
+@pytest.mark.parametrize(("operation", "mode"), described(USERS_API))
+def test_users_api_is_as_described(operation: Operation, mode: GenerationMode, users_api_url: str) -> None:
+    """Every answer of users-api has a described status, type and shape; good input is taken, bad input refused."""
+    hold(operation, mode, users_api_url)
+
+
+@pytest.mark.parametrize(("operation", "mode"), described(USERS_DB))
+def test_users_db_is_as_described(operation: Operation, mode: GenerationMode, users_db_url: str) -> None:
+    """Every answer of users-db-service has a described status, type and shape, for good and bad input alike."""
+    hold(operation, mode, users_db_url)

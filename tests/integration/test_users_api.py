@@ -1,0 +1,261 @@
+"""users-api over HTTP, with the real users-db-service behind it or one that misbehaves."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from opentelemetry import trace
+from support.downstream import DROP, HANG, answer, downstream
+from support.http import Client, assert_problem, assert_unavailable
+from support.input import ABSENT, BAD, WRONG_METHODS, Bad
+from support.processes import ended, start
+from support.servers import serve
+
+from spanloom import problems
+from users_api.app import create_app
+from users_api.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import aiohttp
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+ADA = f'{{"id": "{UUID(int=0)}", "name": "Ada", "created_at": "2026-11-02T09:30:00Z"}}'
+MADE = answer("201 Created", ADA)
+READ = answer("200 OK", ADA)
+GONE = answer("204 No Content", "")
+NO_SUCH = answer("404 Not Found", '{"detail": "secret"}')
+BROKEN = answer("500 Internal Server Error", "secret", kind="text/plain")
+AWAY = answer("503 Service Unavailable", "secret", "Retry-After: 60")
+# Every way in which a neighbour gives no useful answer.
+USELESS = {
+    "fails": BROKEN,
+    "is away": AWAY,
+    "refuses": answer("422 Unprocessable Entity", '{"detail": "secret"}'),
+    "redirects": answer("302 Found", "", "Location: http://127.0.0.1:1/secret"),
+    "answers a page": answer("200 OK", "<h1>secret</h1>", kind="text/html"),
+    "answers half": answer("200 OK", ADA)[:-5],
+    "answers another shape": answer("200 OK", '{"id": "secret"}'),
+    "speaks no HTTP": b"220 secret ESMTP\r\n",
+    "hangs up": DROP,
+    "hangs": HANG,
+}
+USELESS_TO = [
+    (method, path, how)
+    for method, path in [("POST", "/users"), ("GET", "/users"), ("GET", ABSENT), ("DELETE", ABSENT)]
+    for how in USELESS
+]
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+
+
+def settings_of(url: str, deadline_seconds: float = 60) -> Settings:
+    """Return settings as the environment would give them."""
+    return Settings.from_environ({"USERS_API_USERS_DB_URL": url, "USERS_API_DEADLINE_SECONDS": str(deadline_seconds)})
+
+
+@contextmanager
+def users_api_before(http: aiohttp.ClientSession, url: str, deadline_seconds: float = 60) -> Iterator[Client]:
+    """Run users-api before the users-db-service of this address."""
+    with serve(create_app(settings_of(url, deadline_seconds))) as own:
+        yield Client(http, own)
+
+
+@pytest.fixture(scope="module")
+def users_api_url(users_db_url: str) -> Iterator[str]:
+    """Return the address of a running users-api before a real users-db-service."""
+    with serve(create_app(settings_of(users_db_url))) as url:
+        yield url
+
+
+@pytest.fixture
+def users_api(http: aiohttp.ClientSession, users_api_url: str) -> Client:
+    """Return a client of a users-api shared by the tests of this file."""
+    return Client(http, users_api_url)
+
+
+async def test_a_user_is_made_read_listed_and_deleted(users_api: Client) -> None:
+    """What POST answers is what GET answers and the list shows, until DELETE."""
+    made = await users_api("POST", "/users", json={"name": " Ada Lovelace "})
+    place = made.headers["Location"]
+    assert (201, "Ada Lovelace", f"/users/{UUID(made.json['id'])}") == (made.status, made.json["name"], place)
+    assert made.json == (await users_api("GET", place)).json
+    assert [made.json] == (await users_api("GET", "/users")).json["items"]
+    deleted = await users_api("DELETE", place)
+    assert (204, "", None) == (deleted.status, deleted.text, deleted.headers.get("Content-Type"))
+    assert_problem(404, await users_api("GET", place))
+    assert_problem(404, await users_api("DELETE", place))
+
+
+async def test_a_list_is_paged(users_api: Client) -> None:
+    """Following `next` shows every user once, in the order they were made."""
+    made = [(await users_api("POST", "/users", json={"name": name})).json for name in "abcde"]
+    page = (await users_api("GET", "/users?limit=2")).json
+    listed = page["items"]
+    while page["next"] is not None:
+        page = (await users_api("GET", f"/users?limit=2&after={page['next']}")).json
+        listed += page["items"]
+    assert made == listed
+
+
+@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
+async def test_bad_input_is_told_and_changes_nothing(users_api: Client, bad: Bad) -> None:
+    """Bad input gets its status, a problem naming the fields, and leaves nothing behind."""
+    before = (await users_api("GET", "/users")).json
+    data = bad.options.get("data")
+    told = await users_api(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
+    assert_problem(bad.status, told)
+    assert bad.fields == [error["field"] for error in told.json.get("errors", [])]
+    assert before == (await users_api("GET", "/users")).json
+
+
+async def test_bad_input_goes_no_further(http: aiohttp.ClientSession) -> None:
+    """What users-api can refuse itself never reaches users-db-service."""
+    with downstream(NO_SUCH) as neighbour, users_api_before(http, neighbour.url) as users_api:
+        for bad in BAD.values():
+            data = bad.options.get("data")
+            await users_api(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
+        # Only users-db-service knows who is absent.
+        assert {f"GET {ABSENT} HTTP/1.1", f"DELETE {ABSENT} HTTP/1.1"} == set(neighbour.asked)
+
+
+@pytest.mark.parametrize(("method", "path", "allowed"), WRONG_METHODS)
+async def test_a_wrong_method_is_told_the_right_ones(users_api: Client, method: str, path: str, allowed: str) -> None:
+    """405 names in Allow every method of the path."""
+    told = await users_api(method, path)
+    assert (405, allowed) == (told.status, told.headers["Allow"])
+
+
+@pytest.mark.parametrize(("method", "path", "how"), USELESS_TO)
+async def test_a_useless_neighbour_is_unavailable(
+    http: aiohttp.ClientSession, method: str, path: str, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever users-db-service does wrong: 503 with Retry-After, and not a word of what it said."""
+    deadline = 0.3 if how == "hangs" else 60
+    with downstream(USELESS[how]) as neighbour, users_api_before(http, neighbour.url, deadline) as users_api:
+        body = {"json": {"name": "private"}} if method == "POST" else {}
+        assert_unavailable(await users_api(method, path, **body))
+    assert "secret" not in caplog.text
+    assert "private" not in caplog.text
+
+
+async def test_an_absent_neighbour_leaves_the_edge_alive_and_ready(http: aiohttp.ClientSession) -> None:
+    """With nobody behind it users-api answers 503, and stays alive and ready: it is not what is broken."""
+    with users_api_before(http, "http://127.0.0.1:1") as users_api:
+        assert_unavailable(await users_api("GET", "/users"))
+        assert_unavailable(await users_api("POST", "/users", json={"name": "Ada"}))
+        assert [200, 200] == [(await users_api("GET", probe)).status for probe in ("/healthz", "/readyz")]
+
+
+@pytest.mark.parametrize(
+    ("script", "method", "path", "status", "times"),
+    [
+        ([DROP, READ], "GET", ABSENT, 200, 2),
+        ([AWAY, BROKEN, READ], "GET", ABSENT, 200, 3),
+        ([AWAY, AWAY, AWAY, READ], "GET", ABSENT, 503, 3),
+        ([NO_SUCH], "GET", ABSENT, 404, 1),
+        ([DROP, MADE], "POST", "/users", 503, 1),
+        ([AWAY, MADE], "POST", "/users", 503, 1),
+        ([DROP, GONE], "DELETE", ABSENT, 204, 2),
+        # The first call may have deleted the user before its answer was lost.
+        ([DROP, NO_SUCH], "DELETE", ABSENT, 204, 2),
+        ([NO_SUCH], "DELETE", ABSENT, 404, 1),
+    ],
+)
+async def test_only_what_is_idempotent_is_repeated(
+    http: aiohttp.ClientSession, script: list[bytes], method: str, path: str, status: int, times: int
+) -> None:
+    """GET and DELETE are asked again, up to 3 times; POST never, for it might make two users."""
+    with downstream(*script) as neighbour, users_api_before(http, neighbour.url) as users_api:
+        body = {"json": {"name": "Ada"}} if method == "POST" else {}
+        assert status == (await users_api(method, path, **body)).status
+        assert [f"{method} {path} HTTP/1.1"] * times == neighbour.asked
+
+
+async def test_the_deadline_is_that_of_all_attempts(http: aiohttp.ClientSession) -> None:
+    """A neighbour that fails and then hangs is given up at one deadline."""
+    with downstream(AWAY, HANG) as neighbour, users_api_before(http, neighbour.url, 0.5) as users_api:
+        assert_unavailable(await users_api("GET", ABSENT))
+        assert len(neighbour.asked) == 2
+
+
+async def test_a_neighbour_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:
+    """After failures the same process answers as soon as users-db-service does."""
+    with downstream(DROP, READ) as neighbour, users_api_before(http, neighbour.url) as users_api:
+        assert (await users_api("POST", "/users", json={"name": "Ada"})).status == 503
+        assert (await users_api("GET", ABSENT)).json["name"] == "Ada"
+
+
+async def test_connections_to_the_neighbour_are_kept(http: aiohttp.ClientSession) -> None:
+    """One connection serves many requests."""
+    kept = READ.replace(b"Connection: close\r\n", b"")
+    with downstream(kept) as neighbour, users_api_before(http, neighbour.url) as users_api:
+        for _ in range(5):
+            assert (await users_api("GET", ABSENT)).status == 200
+        assert (5, 1) == (len(neighbour.asked), neighbour.connections)
+
+
+def within_a_trace(app: ASGIApp) -> ASGIApp:
+    """Return `app` as it is called inside a trace."""
+    context = trace.SpanContext(int(TRACE_ID, 16), 1, is_remote=False)
+
+    async def traced(scope: Scope, receive: Receive, send: Send) -> None:
+        with trace.use_span(trace.NonRecordingSpan(context)):
+            await app(scope, receive, send)
+
+    return traced
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("PUT", "/users", 405),
+        ("GET", "/users/x", 422),
+        ("GET", "/users", 503),
+        ("POST", "/users", 415),
+    ],
+)
+async def test_a_problem_names_its_trace(http: aiohttp.ClientSession, method: str, path: str, status: int) -> None:
+    """Every error has the trace_id of its request; without a trace the member is left out."""
+    settings = settings_of("http://127.0.0.1:1")
+    with serve(within_a_trace(create_app(settings))) as traced, serve(create_app(settings)) as untraced:
+        told = await Client(http, traced)(method, path)
+        assert_problem(status, told)
+        assert told.json["trace_id"] == TRACE_ID
+        assert "trace_id" not in (await Client(http, untraced)(method, path)).json
+
+
+async def test_an_unforeseen_exception_is_not_told(http: aiohttp.ClientSession) -> None:
+    """What nobody foresaw is a problem too, with a trace_id and without the exception's text."""
+    app = FastAPI()
+    problems.install(app)
+
+    @app.get("/")
+    def broken() -> None:
+        raise RuntimeError("secret")
+
+    with serve(within_a_trace(app)) as url:
+        told = await Client(http, url)("GET", "/")
+    assert_problem(500, told)
+    assert (TRACE_ID, "The service failed to answer this request.") == (told.json["trace_id"], told.json["detail"])
+    assert "secret" not in told.text
+
+
+@pytest.mark.parametrize(
+    ("environ", "told"),
+    [
+        ({}, "users-api: USERS_API_USERS_DB_URL: Field required\n"),
+        (
+            {"USERS_API_USERS_DB_URL": "http://h", "USERS_API_DEADLINE": "1"},
+            "users-api: USERS_API_DEADLINE is not a setting; the nearest is USERS_API_DEADLINE_SECONDS\n",
+        ),
+    ],
+)
+def test_what_cannot_start_says_why(environ: dict[str, str], told: str) -> None:
+    """Wrong settings end the process with status 2 and a line that says why, without a traceback."""
+    assert (2, told) == ended(start("uvicorn", "--factory", "users_api.app:create_app", **environ))

@@ -1,7 +1,10 @@
-"""What every test may use."""
+"""What holds for every test."""
 
-import sys
-from pathlib import Path
+import pytest
 
-# tests/support is plain modules, not a package of the project.
-sys.path.insert(0, str(Path(__file__).parent))
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a test that does not say, in its docstring, which behaviour it holds."""
+    silent = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
+    if silent:
+        raise pytest.UsageError("a test without a docstring: " + ", ".join(silent))

@@ -9,9 +9,11 @@ import pytest
 from support.postgres import Postgres
 from support.servers import serve
 
-from users_db.app import create_app
+import users_api.app
+import users_api.settings
+import users_db.app
+import users_db.settings
 from users_db.migrate import migrate
-from users_db.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -26,17 +28,19 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="module")
-def users_db_settings(postgres: Postgres) -> Settings:
-    """Return settings for a migrated database of its own."""
-    settings = Settings.model_validate({"database_url": postgres.new_database(), "pool_size": 2})
+def users_db_url(postgres: Postgres) -> Iterator[str]:
+    """Return the address of a running users-db-service with a database of its own."""
+    settings = users_db.settings.Settings.from_environ({"USERS_DB_DATABASE_URL": postgres.new_database()})
     migrate(settings)
-    return settings
+    with serve(users_db.app.create_app(settings)) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
-def users_db_url(users_db_settings: Settings) -> Iterator[str]:
-    """Return the address of a running users-db-service."""
-    with serve(create_app(users_db_settings)) as url:
+def users_api_url(users_db_url: str) -> Iterator[str]:
+    """Return the address of a running users-api before a real users-db-service."""
+    settings = users_api.settings.Settings.from_environ({"USERS_API_USERS_DB_URL": users_db_url})
+    with serve(users_api.app.create_app(settings)) as url:
         yield url
 
 

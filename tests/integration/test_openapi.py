@@ -8,7 +8,6 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
-from support.servers import serve
 
 from users_api import app as users_api
 from users_api.settings import Settings as UsersApiSettings
@@ -16,7 +15,6 @@ from users_db import app as users_db
 from users_db.settings import Settings as UsersDbSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
 
     from fastapi import FastAPI
     from schemathesis.core.result import Ok
@@ -42,13 +40,6 @@ def described(app: FastAPI) -> list[Any]:
         for mode in GenerationMode
         if mode is GenerationMode.POSITIVE or operation.body or any(operation.iter_parameters())
     ]
-
-
-@pytest.fixture(scope="module")
-def users_api_url(users_db_url: str) -> Iterator[str]:
-    """Return the address of a running users-api before a real users-db-service."""
-    with serve(users_api.create_app(UsersApiSettings.from_environ({"USERS_API_USERS_DB_URL": users_db_url}))) as url:
-        yield url
 
 
 def hold(operation: Operation, mode: GenerationMode, base_url: str) -> None:

@@ -65,13 +65,6 @@ def users_api_before(http: aiohttp.ClientSession, url: str, deadline_seconds: fl
         yield Client(http, own)
 
 
-@pytest.fixture(scope="module")
-def users_api_url(users_db_url: str) -> Iterator[str]:
-    """Return the address of a running users-api before a real users-db-service."""
-    with serve(create_app(settings_of(users_db_url))) as url:
-        yield url
-
-
 @pytest.fixture
 def users_api(http: aiohttp.ClientSession, users_api_url: str) -> Client:
     """Return a client of a users-api shared by the tests of this file."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 from spanloom_local.processes import StackError
@@ -14,7 +15,9 @@ def listen(port: int) -> socket.socket:
     try:
         return socket.create_server((HOST, port))
     except OSError as error:
-        raise StackError(f"port {port} cannot be used: {error.strerror}. Free it or choose another.") from error
+        raise StackError(
+            f"port {port} cannot be used: {os.strerror(error.errno or 0)}. Free it or choose another."
+        ) from error
 
 
 def listen_near(port: int) -> socket.socket:

@@ -29,6 +29,9 @@ THEME = Theme(
 )
 
 
+DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+
+
 class TreeHighlighter(RegexHighlighter):
     """Colours for the columns of `Trace.tree`."""
 
@@ -44,8 +47,13 @@ highlight = TreeHighlighter()
 
 
 def printable(text: str) -> str:
-    """`text` without control characters: names come from strangers, and a terminal obeys what it is sent."""
-    return "".join(char if char == "\n" or unicodedata.category(char) != "Cc" else "�" for char in text)
+    """`text` without what a terminal obeys instead of showing: names come from strangers."""
+    return "".join("�" if _steers(char) else char for char in text)
+
+
+def _steers(char: str) -> bool:
+    control = unicodedata.category(char) == "Cc" and char != "\n"
+    return control or unicodedata.bidirectional(char) in DIRECTIONS
 
 
 def show_trace(console: Console, trace: Trace) -> None:

@@ -1,0 +1,182 @@
+"""`spanloom-demo` as a person runs it: its own process, its own terminal output, its own exit status."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+import pytest
+from support.polling import poll_until
+
+from spanloom_local.journey import JOURNEY, send
+from spanloom_local.ports import listen
+
+DEMO = Path(sys.executable).with_name("spanloom-demo")
+STARTED = "Ctrl-C stops everything."
+
+
+class Demo:
+    """A running demo: its output so far, and every process that belongs to it."""
+
+    def __init__(self, popen: subprocess.Popen[str], output: Path, temporary: Path) -> None:
+        self.popen, self._output, self._temporary = popen, output, temporary
+
+    @property
+    def text(self) -> str:
+        return self._output.read_text()
+
+    def url(self, name: str) -> str:
+        """Return the address printed behind `name`."""
+        found = re.search(rf"^{name}\s+(http://[\d.:]+)", self.text, re.MULTILINE)
+        assert found, self.text
+        return found[1]
+
+    def until(self, words: str) -> None:
+        poll_until(lambda: words in self.text or self.popen.poll() is not None, f"the demo says {words!r}", 60)
+        assert words in self.text
+
+    def member(self, words: str) -> psutil.Process:
+        """Return the direct child with `words` in its command line."""
+        [found] = [child for child in psutil.Process(self.popen.pid).children() if words in " ".join(child.cmdline())]
+        return found
+
+    def ends(self) -> int:
+        return self.popen.wait(30)
+
+    def left(self) -> list[object]:
+        """Return the processes and files that are still there: all work in the temporary directory or name it."""
+        place = str(self._temporary)
+        everyone = psutil.process_iter(["cwd", "cmdline"])
+        theirs = (process for process in everyone if process.pid != self.popen.pid)
+        alive = [each for each in theirs if place in f"{each.info['cwd']} {each.info['cmdline']}"]
+        return [*alive, *self._temporary.iterdir()]
+
+
+@contextmanager
+def running(*arguments: str, **environment: str) -> Iterator[Demo]:
+    """Run the demo with its temporary files in a directory of the test's own."""
+    with TemporaryDirectory(prefix="demo-") as place:
+        temporary, output = Path(place, "tmp"), Path(place, "output")
+        for directory in (Path(place), temporary):
+            directory.mkdir(exist_ok=True)
+            directory.chmod(0o755)  # as root PostgreSQL runs as another user
+        with (
+            output.open("w") as file,
+            subprocess.Popen(
+                [DEMO, *arguments],
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, "TMPDIR": str(temporary), **environment},
+            ) as popen,
+        ):
+            try:
+                yield Demo(popen, output, temporary)
+            finally:
+                popen.terminate()
+
+
+def test_once_shows_every_trace_and_ends_well() -> None:
+    """Status 0, a tree for each request of the journey, and nothing left."""
+    with running("--once") as demo:
+        assert (0, []) == (demo.ends(), demo.left()), demo.text
+        assert [step.title for step in JOURNEY] == re.findall(r"^✓ ([\w ]+): [A-Z]+ /", demo.text, re.MULTILINE)
+        assert len(JOURNEY) == len(re.findall(r" users-db-service +CLIENT ", demo.text))
+
+
+def test_with_function_spans_filtered_out_the_carriers_are_expected() -> None:
+    """SPANLOOM_FILTER=warn changes the traces and the expectation alike."""
+    with running("--once", SPANLOOM_FILTER="warn") as demo:
+        assert 0 == demo.ends(), demo.text
+        assert "INTERNAL" not in demo.text
+
+
+def test_a_trace_that_differs_is_shown_and_the_status_is_1(tmp_path: Path) -> None:
+    """The services send something else than the table says: both trees side by side."""
+    script = tmp_path / "wrong.py"
+    script.write_text(
+        "from spanloom_local import demo, journey\n"
+        "journey.TREE = journey.TREE.replace('INTERNAL {edge}', 'INTERNAL other')\n"
+        "demo.main()\n"
+    )
+    with subprocess.Popen([sys.executable, script, "--once"], stdout=subprocess.PIPE, text=True) as popen:
+        output, _ = popen.communicate(timeout=60)
+    assert 1 == popen.returncode
+    assert re.search(r"^!   users-api INTERNAL other +\|   users-api INTERNAL create_user$", output, re.MULTILINE)
+
+
+def test_it_shows_what_the_user_sends_and_a_second_one_runs_beside_it() -> None:
+    """Both work at once on ports of their own; each shows the traces of what it is sent; Ctrl-C ends well."""
+    with running() as demo, running("--once") as second:
+        demo.until(STARTED)
+        before = demo.text.count("GET /users  ")
+        assert 200 == send(demo.url("users-api"), "GET", "/users").status
+        poll_until(lambda: demo.text.count("GET /users  ") > before, "the trace is shown")
+        assert len(JOURNEY) + 1 == len(send(demo.url("Traces"), "GET", "/api/traces").body["traces"])
+        assert 0 == second.ends(), second.text
+        demo.popen.send_signal(signal.SIGINT)
+        assert (0, []) == (demo.ends(), demo.left())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
+    """Told to end, or killed outright: no process and no file stays."""
+    with running() as demo:
+        demo.until(STARTED)
+        assert 5 <= len(demo.left()), "PostgreSQL, both services, the guardian and a directory are there to be left"
+        demo.popen.send_signal(number)
+        assert {signal.SIGTERM: 0, signal.SIGKILL: -signal.SIGKILL}[number] == demo.ends()
+        poll_until(lambda: not demo.left(), "nothing is left")
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [("users_api.app", "users-api"), ("users_db.app", "users-db-service"), ("bin/postgres", "PostgreSQL")],
+)
+def test_a_killed_process_is_named(words: str, name: str) -> None:
+    """What ended and what to do, in words; status 1; nothing left."""
+    with running() as demo:
+        demo.until(STARTED)
+        demo.member(words).kill()
+        assert 1 == demo.ends()
+        assert f"✗ {name} ended by SIGKILL, so the rest was stopped, too. Start again with `make demo`." in demo.text
+        assert "Traceback" not in demo.text
+        poll_until(lambda: not demo.left(), "nothing is left")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "message"),
+    [
+        (["--port", "{busy}"], {}, "✗ port {busy} cannot be used: Address already in use. Free it or choose another."),
+        (["--page-port", "{busy}"], {}, "✗ port {busy} cannot be used: Address already in use."),
+        ([], {"SPANLOOM_FILTER": "loud"}, "✗ SPANLOOM_FILTER='loud' is not understood; expected LEVEL or TARGET=LEVEL"),
+    ],
+    ids=["busy port", "busy page port", "wrong filter"],
+)
+def test_what_cannot_work_is_said_at_once(arguments: list[str], environment: dict[str, str], message: str) -> None:
+    """One line with the reason, status 1, nothing started."""
+    with listen(0) as taken:
+        busy = taken.getsockname()[1]
+        with running(*(word.format(busy=busy) for word in arguments), **environment) as demo:
+            assert (1, []) == (demo.ends(), demo.left())
+            assert demo.text.startswith(message.format(busy=busy))
+
+
+def test_a_part_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    """The remedy in one line instead of a failed import."""
+    script = tmp_path / "missing.py"
+    script.write_text(
+        "import sys\n"
+        "from spanloom_local import demo, stack\n"
+        "stack.PARTS = (*stack.PARTS, 'users_cache.app')\n"
+        "demo.main()\n"
+    )
+    done = subprocess.run([sys.executable, script, "--once"], capture_output=True, text=True, check=False)
+    assert 1 == done.returncode
+    assert "✗ users_cache.app is not installed. Run `make setup`." in done.stdout

@@ -1,0 +1,66 @@
+"""What the demo decides."""
+
+import pytest
+from support.otlp import proto_span, traces_body
+
+from spanloom.errors import ConfigurationError
+from spanloom.model import Trace
+from spanloom.testing import from_otlp
+from spanloom_local.demo import difference, nothing_else, services_without_functions
+from spanloom_local.journey import CREATE, JOURNEY, Answer
+
+RIGHT = Trace.of(from_otlp(traces_body(proto_span(1))))
+
+
+@pytest.mark.parametrize(
+    ("text", "hidden"),
+    [
+        ("", set()),
+        ("info", set()),
+        ("debug", set()),
+        ("warn", {"users-api", "users-db-service"}),
+        ("info,users_db=warn", {"users-db-service"}),
+        ("off,users_api.users_db=info", {"users-db-service"}),
+    ],
+)
+def test_the_filter_says_whose_functions_are_shown(text: str, hidden: set[str]) -> None:
+    """SPANLOOM_FILTER changes what is expected as it changes what is sent."""
+    assert hidden == services_without_functions(text)
+
+
+def test_a_wrong_filter_is_named() -> None:
+    """Nothing starts with a filter that is not understood."""
+    with pytest.raises(ConfigurationError, match="SPANLOOM_FILTER='loud'"):
+        services_without_functions("loud")
+
+
+@pytest.mark.parametrize(
+    ("answer", "trace", "expected", "message"),
+    [
+        (Answer(201, None, ""), RIGHT, "shop INTERNAL work", ""),
+        (
+            Answer(503, {"title": "later"}, ""),
+            RIGHT,
+            "shop INTERNAL work",
+            "expected the status 201, got 503: {'title'",
+        ),
+        (Answer(201, None, ""), None, "shop INTERNAL work", "no trace came within 10 s"),
+        (Answer(201, None, ""), RIGHT, "shop SERVER work", "! shop SERVER work  | shop INTERNAL work"),
+    ],
+    ids=["right", "wrong status", "no trace", "other tree"],
+)
+def test_a_step_is_right_or_its_difference_is_told(
+    answer: Answer, trace: Trace | None, expected: str, message: str
+) -> None:
+    """Status first, then the trace's absence, then both trees side by side."""
+    actual = difference(CREATE, answer, trace, expected)
+    assert message in actual
+    assert bool(message) == bool(actual)
+
+
+def test_a_trace_that_no_request_made_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    """Probes, pools and pings must make none."""
+    traces = {str(number): RIGHT for number in range(len(JOURNEY))}
+    assert nothing_else(traces)
+    assert not nothing_else({**traces, "extra": RIGHT})
+    assert "a trace that no request made" in capsys.readouterr().out

@@ -1,0 +1,23 @@
+"""The environment of the services."""
+
+from spanloom_local.stack import environment
+
+
+def test_settings_meant_for_others_do_not_reach_the_services() -> None:
+    """OTEL_*, SPANLOOM_* and USERS_* of the caller's shell would change what the demo shows; the rest is kept."""
+    inherited = {"PATH": "/bin", "OTEL_SDK_DISABLED": "true", "SPANLOOM_FILTER": "off", "USERS_DB_POOL_SIZE": "1"}
+    actual = environment(inherited, "users-api", "http://127.0.0.1:1", {})
+    assert inherited.items() & actual.items() == {("PATH", "/bin")}
+
+
+def test_a_service_is_told_its_name_and_where_to_send() -> None:
+    """The endpoint and the protocol always go as a pair; what the stack adds wins."""
+    actual = environment({}, "users-api", "http://127.0.0.1:1", {"SPANLOOM_FILTER": "warn"})
+    expected = {
+        "OTEL_PYTHON_DISTRO": "spanloom",
+        "OTEL_SERVICE_NAME": "users-api",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1",
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "SPANLOOM_FILTER": "warn",
+    }
+    assert expected.items() <= actual.items()

@@ -1,0 +1,230 @@
+"""An API server in memory: lists, watches' events, and server-side apply of Deployments with its field ownership.
+
+It knows of ownership what the operator relies on: env entries and annotations, each by its key. The cluster tests put
+the same steps to a real API server (tests/e2e/operator/test_double.py) and compare.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from support.deployments import rolled_out
+
+from spanloom_operator.api import ApiError
+from spanloom_operator.ownership import MANAGER
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+Object = dict[str, Any]
+Path = tuple[str, ...]
+OURS = (MANAGER, "Apply")
+USER = ("kubectl-edit", "Update")
+LABEL = "spanloom.dev/inject"
+
+
+class Crash(BaseException):
+    """The operator's process ends here."""
+
+
+class ApiDouble:
+    """Objects by REST path, who owns which field, and how often Deployments were written."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Object] = {}
+        self.owners: dict[str, dict[Path, set[tuple[str, str]]]] = {}
+        self.writes = 0
+        self.crash_in: int | None = None
+        self.events: list[Object] = []
+        self.rolls_out: Callable[[Object], Object] = lambda found: rolled_out(found["metadata"]["generation"])
+        self._version = 1
+
+    # ---- the side of people and controllers
+    def put(self, path: str, thing: Object, manager: tuple[str, str] = USER) -> None:
+        """Create or replace an object; fields that are gone lose their owners, changed ones get a new one."""
+        old = self.objects.get(path)
+        before, after = fields(old or {}), fields(thing)
+        owners = self.owners.setdefault(path, {})
+        for field in before.keys() - after.keys():
+            owners.pop(field, None)
+        for field, value in after.items():
+            if before.get(field) != value:
+                owners[field] = {manager}
+        self._store(path, old, deepcopy(thing))
+
+    def change(self, path: str, mend: Callable[[Object], Any]) -> None:
+        """Read, change and replace an object, as `kubectl edit` does."""
+        thing = deepcopy(self.objects[path])
+        mend(thing)
+        self.put(path, thing)
+
+    def delete(self, path: str) -> None:
+        """Delete an object."""
+        del self.objects[path], self.owners[path]
+
+    # ---- the side of the operator
+    async def get(self, path: str) -> Object | None:
+        """Return the object, or None."""
+        with self._call():
+            return self.shown(path) if path in self.objects else None
+
+    async def pages(self, path: str, selector: str = "", *, metadata_only: bool = False) -> AsyncIterator[Object]:
+        """List in one page."""
+        with self._call():
+            found = [self.shown(at) for at in sorted(self.objects) if _in_collection(at, path)]
+            items = [item for item in found if not selector or selector in (item["metadata"].get("labels") or {})]
+            if metadata_only:
+                items = [{"metadata": item["metadata"]} for item in items]
+            yield {"items": items, "metadata": {"resourceVersion": str(self._version)}}
+
+    async def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Object]:
+        """Never called here: tests hand changes to the operator themselves."""
+        raise NotImplementedError
+        yield {}
+
+    async def apply(self, path: str, body: Object, manager: tuple[str, str] = OURS) -> Object:
+        """Server-side apply without force."""
+        with self._call():
+            old = self.objects.get(path)
+            if old is None or old["metadata"]["uid"] != body["metadata"].get("uid", old["metadata"]["uid"]):
+                raise ApiError(409, "uid mismatch")
+            self.writes += 1
+            self._merge(path, old, fields(body), manager)
+            return self.shown(path)
+
+    async def merge(self, path: str, body: Object) -> Object:
+        """JSON merge patch of a status."""
+        with self._call():
+            self.objects[path.removesuffix("/status")]["status"] = body["status"]
+            return self.shown(path.removesuffix("/status"))
+
+    async def create(self, path: str, body: Object) -> None:
+        """Take an Event."""
+        with self._call():
+            self.events.append(body)
+
+    # ---- how
+    def _call(self) -> Call:
+        return Call(self)
+
+    def _merge(self, path: str, old: Object, wanted: dict[Path, Any], manager: tuple[str, str]) -> None:
+        owners, live = self.owners[path], fields(old)
+        for field, value in wanted.items():
+            if (others := owners.get(field, set()) - {manager}) and live.get(field) != value:
+                raise ApiError(409, f"conflict with {others}: {field}")
+        thing = deepcopy(old)
+        for field in [field for field, holders in owners.items() if manager in holders and field not in wanted]:
+            owners[field].discard(manager)
+            if not owners[field]:
+                del owners[field]
+                _remove(thing, field)
+        for field, value in wanted.items():
+            owners.setdefault(field, set()).add(manager)
+            _set(thing, field, value)
+        self._store(path, old, thing)
+
+    def _store(self, path: str, old: Object | None, thing: Object) -> None:
+        if old is not None and thing == old:
+            return
+        self._version += 1
+        metadata = thing["metadata"]
+        metadata["resourceVersion"] = str(self._version)
+        metadata["generation"] = (old or thing)["metadata"].get("generation", 1)
+        if old is not None and thing.get("spec") != old.get("spec"):
+            metadata["generation"] += 1
+        if thing["kind"] == "Deployment":
+            thing["status"] = self.rolls_out(thing)
+        self.objects[path] = thing
+
+    def shown(self, path: str) -> Object:
+        """Return an object with its managedFields, as the API server shows it."""
+        thing = deepcopy(self.objects[path])
+        thing["metadata"]["managedFields"] = managed_fields(self.owners.get(path, {}))
+        return thing
+
+
+class Call:
+    """One API call, on either side of which the operator's process may end: an odd count ends it after the effect."""
+
+    def __init__(self, double: ApiDouble) -> None:
+        self._double = double
+
+    def __enter__(self) -> None:
+        self._tick()
+
+    def __exit__(self, *_: object) -> None:
+        self._tick()
+
+    def _tick(self) -> None:
+        left = self._double.crash_in
+        if left is not None:
+            self._double.crash_in = left - 1
+            if left == 0:
+                raise Crash
+
+
+def fields(thing: Object) -> dict[Path, Any]:
+    """Return the fields whose ownership counts: annotations, and env entries by container and name."""
+    template = thing.get("spec", {}).get("template", {})
+    found: dict[Path, Any] = {
+        ("annotation", key): value for key, value in (thing.get("metadata", {}).get("annotations") or {}).items()
+    }
+    for each in template.get("spec", {}).get("containers", ()):
+        for entry in each.get("env") or ():
+            found["env", each["name"], entry["name"]] = {key: value for key, value in entry.items() if value != ""}
+    return found
+
+
+def managed_fields(owners: dict[Path, set[tuple[str, str]]]) -> list[Object]:
+    """Return owners the way the API server writes them."""
+    entries: dict[tuple[str, str], Object] = {}
+    for field, holders in owners.items():
+        for manager in holders:
+            written = entries.setdefault(manager, {"manager": manager[0], "operation": manager[1], "fieldsV1": {}})
+            _write_field(written["fieldsV1"], field)
+    return list(entries.values())
+
+
+def _write_field(written: Object, field: Path) -> None:
+    if field[0] == "annotation":
+        steps: tuple[str, ...] = ("f:metadata", "f:annotations", f"f:{field[1]}")
+    else:
+        keys = [f'k:{{"name":"{name}"}}' for name in field[1:]]
+        steps = ("f:spec", "f:template", "f:spec", "f:containers", keys[0], "f:env", keys[1])
+    for step in steps:
+        written = written.setdefault(step, {})
+
+
+def _env(thing: Object, name: str) -> Object:
+    containers: list[Object] = thing["spec"]["template"]["spec"]["containers"]
+    return next(each for each in containers if each["name"] == name)
+
+
+def _remove(thing: Object, field: Path) -> None:
+    if field[0] == "annotation":
+        thing["metadata"]["annotations"].pop(field[1])
+        return
+    holder = _env(thing, field[1])
+    holder["env"] = [entry for entry in holder["env"] if entry["name"] != field[2]]
+    if not holder["env"]:
+        del holder["env"]
+
+
+def _set(thing: Object, field: Path, value: Any) -> None:
+    if field[0] == "annotation":
+        thing["metadata"].setdefault("annotations", {})[field[1]] = value
+        return
+    entries = _env(thing, field[1]).setdefault("env", [])
+    for at, entry in enumerate(entries):
+        if entry["name"] == field[2]:
+            entries[at] = value
+            return
+    entries.append(value)
+
+
+def _in_collection(path: str, collection: str) -> bool:
+    plural = collection.rsplit("/", 1)[1]
+    prefix = collection.removesuffix(f"/{plural}")
+    parts = path.rsplit("/", 2)
+    return parts[-2] == plural and path.startswith(prefix)

@@ -1,0 +1,76 @@
+"""Builders: Deployments, OtelProfiles and what else the operator looks at, as short as a test can say them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Object = dict[str, Any]
+
+EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
+
+
+def env(**values: str) -> list[Object]:
+    """Return literal env entries."""
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+def container(name: str = "app", image: str = "shop:1.2", **fields: Any) -> Object:
+    """Return a container."""
+    return {"name": name, "image": image, **fields}
+
+
+def deployment(
+    *containers: Object,
+    name: str = "shop",
+    namespace: str = "demo",
+    labels: dict[str, str] | None = None,
+    annotations: dict[str, str] | None = None,
+    **spec: Any,
+) -> Object:
+    """Return a Deployment, healthy, with one container unless others are given."""
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": f"uid-{namespace}-{name}",
+            "generation": 1,
+            "resourceVersion": "1",
+            "labels": labels or {},
+            "annotations": annotations or {},
+        },
+        "spec": {
+            "replicas": 1,
+            **spec,
+            "template": {
+                "metadata": {"labels": {"app": name}},
+                "spec": {"containers": list(containers) or [container()]},
+            },
+        },
+        "status": rolled_out(1),
+    }
+
+
+def rolled_out(generation: int, replicas: int = 1) -> Object:
+    """Return the status of a Deployment whose template is rolled out whole."""
+    progress = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
+    ready = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), replicas)
+    return {"observedGeneration": generation, **ready, "conditions": [progress]}
+
+
+def rolling_out(generation: int, reason: str = "ReplicaSetUpdated") -> Object:
+    """Return the status of a Deployment whose new pods are not ready (yet)."""
+    progress = {"type": "Progressing", "status": "True", "reason": reason, "message": "has timed out progressing"}
+    ready = {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1, "unavailableReplicas": 1}
+    return {"observedGeneration": generation, **ready, "conditions": [progress]}
+
+
+def profile(name: str = "default", namespace: str = "demo", **spec: Any) -> Object:
+    """Return an OtelProfile, with an exporter unless another spec is given."""
+    return {
+        "apiVersion": "spanloom.dev/v1alpha1",
+        "kind": "OtelProfile",
+        "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "resourceVersion": "1"},
+        "spec": spec or {"exporter": EXPORTER},
+    }

@@ -1,0 +1,269 @@
+"""What a Deployment gets: who wins, what merges, and that the user's own is never touched."""
+
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.deployments import Object, container, deployment, env
+from support.templates import CONTAINERS, LAYERS, PLATFORM, layer
+
+from spanloom_operator.inject import ATTRIBUTES, DOWNWARD, Injection, encode, image_tag, inject
+from spanloom_operator.profile import Layer
+from spanloom_operator.references import references
+
+
+def values(injection: Injection, name: str = "app") -> dict[str, str]:
+    return {entry["name"]: entry.get("value", "") for entry in injection.env(name)}
+
+
+def reasons(injection: Injection) -> dict[str, str]:
+    return {left.name: left.reason for left in injection.left_out}
+
+
+def attributes(injection: Injection, name: str = "app") -> dict[str, str]:
+    pairs = [pair.split("=", 1) for pair in values(injection, name)[ATTRIBUTES].split(",") if "=" in pair]
+    return {key: unquote(value) for key, value in pairs}
+
+
+def test_everything_a_bare_deployment_gets() -> None:
+    """Downward variables come first, what refers to them last, endpoint and protocol as a pair."""
+    expected = [
+        *DOWNWARD,
+        "OTEL_BSP_SCHEDULE_DELAY",
+        "OTEL_PROPAGATORS",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_SAMPLER_ARG",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "OTEL_EXPORTER_OTLP_HEADERS",
+        "OTEL_SERVICE_NAME",
+        "OTEL_RESOURCE_ATTRIBUTES",
+    ]
+    assert expected == [entry.name for entry in inject(deployment(), [PLATFORM]).entries]
+
+
+def test_missing_secret_does_not_keep_a_container_from_starting() -> None:
+    """The headers' Secret is optional to Kubernetes."""
+    entry = next(e for e in inject(deployment(), [PLATFORM]).entries if e.name == "OTEL_EXPORTER_OTLP_HEADERS")
+    assert {"secretKeyRef": {"name": "otlp", "key": "headers", "optional": True}} == entry.value_from
+
+
+MINE = {"configMapRef": {"name": "mine"}}
+WINS = {
+    "env with a value": (container(env=env(OTEL_PROPAGATORS="b3")), {"OTEL_PROPAGATORS": "container env has it"}),
+    "env without a value": (
+        container(env=[{"name": "OTEL_PROPAGATORS"}]),
+        {"OTEL_PROPAGATORS": "container env has it"},
+    ),
+    "env with valueFrom": (
+        container(env=[{"name": "OTEL_SERVICE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]),
+        {"OTEL_SERVICE_NAME": "container env has it"},
+    ),
+    "envFrom": (container(envFrom=[MINE]), {"OTEL_BSP_SCHEDULE_DELAY": "envFrom ConfigMap mine has it"}),
+    "envFrom with a prefix": (
+        container(envFrom=[{**MINE, "prefix": "OTEL_"}]),
+        {"OTEL_PROPAGATORS": "envFrom ConfigMap mine has it"},
+    ),
+    "envFrom of an absent ConfigMap": (container(envFrom=[{"configMapRef": {"name": "gone", "optional": True}}]), {}),
+    "endpoint, and all that goes with it": (
+        container(env=env(OTEL_EXPORTER_OTLP_ENDPOINT="http://own")),
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "container env has it",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "it goes with OTEL_EXPORTER_OTLP_ENDPOINT, which container env has",
+            "OTEL_EXPORTER_OTLP_HEADERS": "it goes with OTEL_EXPORTER_OTLP_ENDPOINT, which container env has",
+        },
+    ),
+    "endpoint of one signal: the key in the headers stays here": (
+        container(env=env(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="http://own")),
+        dict.fromkeys(
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_PROTOCOL", "OTEL_EXPORTER_OTLP_HEADERS"),
+            "it goes with OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, which container env has",
+        ),
+    ),
+    "sampler without argument": (
+        container(env=env(OTEL_TRACES_SAMPLER="always_on")),
+        {
+            "OTEL_TRACES_SAMPLER": "container env has it",
+            "OTEL_TRACES_SAMPLER_ARG": "it goes with OTEL_TRACES_SAMPLER, which container env has",
+        },
+    ),
+    "service.name among the attributes": (
+        container(env=env(OTEL_RESOURCE_ATTRIBUTES="service.name=mine")),
+        {
+            "OTEL_SERVICE_NAME": "OTEL_RESOURCE_ATTRIBUTES of container env has service.name",
+            "OTEL_RESOURCE_ATTRIBUTES": "container env has it",
+        },
+    ),
+    "attributes that cannot be read": (
+        container(env=[{"name": ATTRIBUTES, "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]),
+        {
+            "OTEL_SERVICE_NAME": "OTEL_RESOURCE_ATTRIBUTES of container env may hold service.name and cannot be read",
+            "OTEL_RESOURCE_ATTRIBUTES": "container env has it",
+        },
+    ),
+    "attributes without service.name": (
+        container(env=env(OTEL_RESOURCE_ATTRIBUTES="a=b")),
+        {"OTEL_RESOURCE_ATTRIBUTES": "container env has it"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("its", "expected"), WINS.values(), ids=WINS)
+def test_users_own_wins(its: Object, expected: dict[str, str]) -> None:
+    """What the user says in any way is not written, what goes with it neither, and each has its reason."""
+    maps = {"mine": {"OTEL_BSP_SCHEDULE_DELAY": "1000", "PROPAGATORS": "b3"}}
+    found = inject(deployment(its), [PLATFORM], maps)
+    prefixed = {"OTEL_BSP_SCHEDULE_DELAY"} if its.get("envFrom") == [{**MINE, "prefix": "OTEL_"}] else set()
+    assert expected == reasons(found)
+    assert not (expected.keys() - prefixed) & values(found).keys()
+
+
+def test_attributes_of_envfrom_are_merged() -> None:
+    """The value refers to what envFrom said, last, and leaves its keys alone: the user's win, ours are added."""
+    its = container(envFrom=[MINE])
+    found = inject(deployment(its), [PLATFORM], {"mine": {ATTRIBUTES: "team=mine,service.name=x"}})
+    assert values(found)[ATTRIBUTES].endswith(f",$({ATTRIBUTES})")
+    assert "team" not in attributes(found)
+    assert "demo" == attributes(found)["k8s.namespace.name"]
+    assert {"OTEL_SERVICE_NAME": f"{ATTRIBUTES} of envFrom ConfigMap mine has service.name"} == reasons(found)
+
+
+NAMED = {
+    "the Deployment's name": ({}, {}, "shop"),
+    "label app.kubernetes.io/name": ({"app.kubernetes.io/name": "labelled"}, {}, "labelled"),
+    "not the release": ({"app.kubernetes.io/instance": "release"}, {}, "shop"),
+    "annotation": (
+        {"app.kubernetes.io/name": "labelled"},
+        {"resource.opentelemetry.io/service.name": "annotated"},
+        "annotated",
+    ),
+    "annotation that looks like a reference": ({}, {"resource.opentelemetry.io/service.name": "$(HOME)"}, "$$(HOME)"),
+}
+
+
+@pytest.mark.parametrize(("labels", "annotations", "expected"), NAMED.values(), ids=NAMED)
+def test_service_name(labels: dict[str, str], annotations: dict[str, str], expected: str) -> None:
+    """Annotation, then recommended label, then the Deployment's name."""
+    found = inject(deployment(labels=labels, annotations=annotations), [PLATFORM])
+    assert expected == values(found)["OTEL_SERVICE_NAME"]
+
+
+ATTRIBUTE_LAYERS = {
+    "profile": ({}, {}, "shop", "team", "platform"),
+    "annotation over profile": ({}, {"resource.opentelemetry.io/team": "mine"}, "shop", "team", "mine"),
+    "cluster over profile": ({}, {}, "shop", "k8s.pod.name", "$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)"),
+    "image over profile": ({}, {}, "r:5000/shop:1.2", "service.version", "1.2"),
+    "label over image": ({"app.kubernetes.io/version": "1.3"}, {}, "shop:1.2", "service.version", "1.3"),
+    "annotation over label": (
+        {"app.kubernetes.io/version": "1.3"},
+        {"resource.opentelemetry.io/service.version": "1.4"},
+        "shop:1.2",
+        "service.version",
+        "1.4",
+    ),
+    "profile where nothing else": ({}, {}, "shop", "service.version", "0"),
+}
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "image", "key", "expected"), ATTRIBUTE_LAYERS.values(), ids=ATTRIBUTE_LAYERS
+)
+def test_attribute_precedence(labels: Object, annotations: Object, image: str, key: str, expected: str) -> None:
+    """The OpenTelemetry Operator's documented order: annotation, label, what the cluster knows, profile."""
+    its = deployment(container(image=image), labels=labels, annotations=annotations)
+    assert expected == attributes(inject(its, [PLATFORM]))[key]
+
+
+def test_annotations_redirect_nothing() -> None:
+    """Whatever the annotation, it becomes an attribute: endpoint and headers come from profiles only."""
+    hostile = {"resource.opentelemetry.io/x": "1,OTEL_EXPORTER_OTLP_ENDPOINT=http://evil", "OTEL_PROPAGATORS": "b3"}
+    found, plain = inject(deployment(annotations=hostile), [PLATFORM]), inject(deployment(), [PLATFORM])
+    without = [{k: v for k, v in values(i).items() if k != ATTRIBUTES} for i in (found, plain)]
+    assert without[0] == without[1]
+    assert hostile["resource.opentelemetry.io/x"] == attributes(found)["x"]
+
+
+def test_layers_fill_in_for_each_other() -> None:
+    """A section of the namespace's profile hides the operator's, whole; env and attributes do so by name."""
+    own = layer(
+        sampler={"type": "always_on"},
+        env=[{"name": "OTEL_BSP_SCHEDULE_DELAY", "value": "900"}],
+        resource={"resourceAttributes": {"team": "own"}},
+    )
+    found = inject(deployment(), [own, PLATFORM])
+    assert ("always_on", "900", "tracecontext") == tuple(
+        values(found)[name] for name in ("OTEL_TRACES_SAMPLER", "OTEL_BSP_SCHEDULE_DELAY", "OTEL_PROPAGATORS")
+    )
+    assert "OTEL_TRACES_SAMPLER_ARG" not in values(found)
+    assert "own" == attributes(found)["team"]
+    assert {"demo/default"} == {
+        e.layer for e in found.entries if e.name in {"OTEL_TRACES_SAMPLER", "OTEL_BSP_SCHEDULE_DELAY"}
+    }
+
+
+CHOSEN = {
+    "first by default": ([], ["app"], {}),
+    "all": (["*"], ["app", "sidecar"], {}),
+    "by name": (["sidecar"], ["sidecar"], {}),
+    "unknown name": (["nobody"], [], {"nobody": "no container has this name"}),
+}
+
+
+@pytest.mark.parametrize(("wanted", "expected", "missing"), CHOSEN.values(), ids=CHOSEN)
+def test_containers(wanted: list[str], expected: list[str], missing: dict[str, str]) -> None:
+    """A name that is not there is said; nobody else is injected in its place."""
+    found = inject(deployment(container(), container("sidecar")), [layer(containers=wanted), PLATFORM])
+    assert expected == list(found.containers)
+    assert missing == {left.container: left.reason for left in found.left_out}
+
+
+@pytest.mark.parametrize(
+    ("image", "tag"),
+    [
+        ("shop", None),
+        ("shop:1", "1"),
+        ("r:5000/shop", None),
+        ("r:5000/a/shop:1@sha256:ab", "1"),
+        ("shop@sha256:ab", None),
+    ],
+)
+def test_image_tag(image: str, tag: str | None) -> None:
+    """A registry's port and a digest are no tag."""
+    assert tag == image_tag(image)
+
+
+def test_references_inside_a_profile_are_resolved() -> None:
+    """A later version of a profile may turn the order round; entries keep theirs, so no reference stays."""
+    own = layer(env=[{"name": "OTEL_B", "value": "b$(OTEL_A)$$(OTEL_A)"}, {"name": "OTEL_A", "value": "a"}])
+    assert "ba$$(OTEL_A)" == values(inject(deployment(), [own, PLATFORM]))["OTEL_B"]
+
+
+@given(st.text())
+def test_attribute_values_are_nothing_but_text(value: str) -> None:
+    """Whatever the value, it comes out as it went in, and adds neither an attribute nor a reference."""
+    found = inject(deployment(annotations={"resource.opentelemetry.io/x": value}), [PLATFORM])
+    assert value == attributes(found)["x"]
+    assert attributes(inject(deployment(), [PLATFORM])).keys() | {"x"} == attributes(found).keys()
+    assert not references(encode(value))
+
+
+@given(CONTAINERS, LAYERS)
+def test_users_entries_are_never_in_the_set(containers: list[Object], layers: list[Layer]) -> None:
+    """No variable is both the user's and ours: so nothing has to be forced, and nothing of theirs changes."""
+    found = inject(deployment(*containers), layers)
+    for each in containers:
+        assert not {entry["name"] for entry in each["env"]} & values(found, each["name"]).keys()
+
+
+@given(CONTAINERS, LAYERS)
+def test_references_are_defined_before_they_are_used(containers: list[Object], layers: list[Layer]) -> None:
+    """Every reference of ours is to the user's variables, which stand before, or to one of ours above it."""
+    found = inject(deployment(*containers), layers)
+    for each in containers:
+        defined = {entry["name"] for entry in each["env"]}
+        ours = set(values(found, each["name"]))
+        for entry in found.env(each["name"]):
+            assert references(entry.get("value") or "") & ours <= defined
+            defined.add(entry["name"])

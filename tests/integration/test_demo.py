@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it has no types of its own
 import pytest
 from support.polling import poll_until
 
@@ -122,6 +122,16 @@ def test_it_shows_what_the_user_sends_and_a_second_one_runs_beside_it() -> None:
         assert 0 == second.ends(), second.text
         demo.popen.send_signal(signal.SIGINT)
         assert (0, []) == (demo.ends(), demo.left())
+
+
+@pytest.mark.parametrize("words", ["✓ PostgreSQL", "✓ create a user"])
+def test_ctrl_c_on_the_way_leaves_nothing(words: str) -> None:
+    """Whatever is starting just then; the status says that the journey was not finished."""
+    with running() as demo:
+        demo.until(words)
+        demo.popen.send_signal(signal.SIGINT)
+        assert (128 + signal.SIGINT, []) == (demo.ends(), demo.left()), demo.text
+        assert "Traceback" not in demo.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

@@ -1,13 +1,14 @@
 """What the demo decides."""
 
 import pytest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from support.otlp import proto_span, traces_body
 
 from spanloom.errors import ConfigurationError
 from spanloom.model import Trace
 from spanloom.testing import from_otlp
 from spanloom_local.demo import difference, nothing_else, services_without_functions
-from spanloom_local.journey import CREATE, JOURNEY, Answer
+from spanloom_local.journey import CREATE, Answer
 
 RIGHT = Trace.of(from_otlp(traces_body(proto_span(1))))
 
@@ -60,7 +61,8 @@ def test_a_step_is_right_or_its_difference_is_told(
 
 def test_a_trace_that_no_request_made_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """Probes, pools and pings must make none."""
-    traces = {str(number): RIGHT for number in range(len(JOURNEY))}
-    assert nothing_else(traces)
-    assert not nothing_else({**traces, "extra": RIGHT})
+    agent = {"user_agent.original": AnyValue(string_value="spanloom-journey/1")}
+    ours = Trace.of(from_otlp(traces_body(proto_span(1, attributes=agent))))
+    assert nothing_else({"ours": ours})
+    assert not nothing_else({"ours": ours, "other": RIGHT})
     assert "a trace that no request made" in capsys.readouterr().out

@@ -39,6 +39,15 @@ def test_one_endless_trace_is_cut() -> None:
     assert 2 == len(trace.spans)
 
 
+def test_what_is_kept_has_a_version() -> None:
+    """It changes with every arrival, and a browser that knew another store's is not told that nothing changed."""
+    store, other = Store(), Store()
+    before = store.version
+    store.add(spans(1))
+    other.add(spans(1))
+    assert 3 == len({before, store.version, other.version})
+
+
 def test_a_trace_is_quiet_when_nothing_came_for_a_while() -> None:
     """What has just come is not quiet; what came before is."""
     store = Store()

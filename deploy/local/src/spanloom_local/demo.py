@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from http.client import HTTPException
 from pathlib import Path  # noqa: TC003 typer reads the annotations
-from typing import TYPE_CHECKING, Annotated, Never
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -18,7 +18,7 @@ from spanloom.errors import ConfigurationError
 from spanloom.filter import LEVELS, parse_filter
 from spanloom.testing import assert_shape
 from spanloom_local import terminal
-from spanloom_local.journey import JOURNEY, SERVICES, made_by, travel, without_functions
+from spanloom_local.journey import SERVICES, is_ours, made_by, travel, without_functions
 from spanloom_local.picture import take
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import listen, listen_near
@@ -55,16 +55,31 @@ class Stopped(BaseException):
         self.number = number
 
 
-def _stop(number: int, _: FrameType | None) -> Never:
-    for each in SIGNALS:  # from here on everything has its bound, and a second Ctrl-C must not cut it short
-        signal.signal(each, signal.SIG_IGN)
-    raise Stopped(number)
+class Stop:
+    """Remembers the signal that asked us to end, and raises it where we look.
+
+    Not raised in the handler: between the fork of a process and our taking note of it, it would leave it behind.
+    """
+
+    number = 0
+
+    def remember(self, number: int, _: FrameType | None) -> None:
+        """Handle a signal."""
+        self.number = number
+
+    def look(self) -> None:
+        """Raise Stopped when there was one."""
+        if self.number:
+            raise Stopped(self.number)
+
+
+stop = Stop()
 
 
 def main() -> None:
     """Run the console script."""
     for number in SIGNALS:
-        signal.signal(number, _stop)
+        signal.signal(number, stop.remember)
     typer.run(demo)
 
 
@@ -96,7 +111,7 @@ def _run(port: int | None, page_port: int | None, picture: Path | None, *, live:
     api, page = _listener(port, API_PORT), _listener(page_port, PAGE_PORT)
     console.print("[bold]Starting[/] the whole stack on this machine")
     with Receiver(page) as receiver:
-        with running(receiver, api, kept, partial(terminal.progress, console)) as stack:
+        with running(receiver, api, kept, partial(terminal.progress, console), stop.look) as stack:
             console.print(f"  [green]✓[/] the page of traces: [bold]{receiver.url}[/]\n")
             right = _journey(stack, hidden)
             if picture:
@@ -187,7 +202,7 @@ def _show_new(store: Store, shown: Collection[str]) -> set[str]:
 
 def nothing_else(traces: Mapping[str, Trace]) -> bool:
     """Tell whether the journey's traces are all there are, and show the others: probes and pools must make none."""
-    others = list(traces.values())[len(JOURNEY) :]
+    others = [trace for trace in traces.values() if not is_ours(trace)]
     for trace in others:
         terminal.failure(console, "a trace that no request made:")
         terminal.show_trace(console, trace)

@@ -58,6 +58,8 @@ JOURNEY = (CREATE, READ, LIST, DELETE, READ_AGAIN)
 # The services, and the modules whose functions appear as INTERNAL spans: what SPANLOOM_FILTER names.
 SERVICES = {"users-api": "users_api.users_db", "users-db-service": "users_db.db"}
 
+MARK = "spanloom-journey/"
+
 
 class Answer(NamedTuple):
     """Status, decoded JSON body (None when it is empty), and the mark by which the request's trace is found."""
@@ -91,7 +93,7 @@ def send(base_url: str, method: str, path: str, body: Any = None, seconds: float
     Its User-Agent is unique and recorded by the server's span (`user_agent.original`): the edge does not obey a
     trace id of ours, so this is how the trace is found.
     """
-    mark = f"spanloom-journey/{uuid4()}"
+    mark = f"{MARK}{uuid4()}"
     content = None if body is None else json.dumps(body)
     headers = {"User-Agent": mark} | ({"Content-Type": "application/json"} if content else {})
     with closing(HTTPConnection(urlsplit(base_url).netloc, timeout=seconds)) as connection:
@@ -103,7 +105,12 @@ def send(base_url: str, method: str, path: str, body: Any = None, seconds: float
 
 def made_by(answer: Answer, traces: Iterable[Trace]) -> Trace | None:
     """Return the one of `traces` that the request of `answer` made, or None while it has not come."""
-    return next((trace for trace in traces if _marks(trace, answer.mark)), None)
+    return next((trace for trace in traces if answer.mark in _agents(trace)), None)
+
+
+def is_ours(trace: Trace) -> bool:
+    """Tell whether a request of `send` made this trace."""
+    return any(agent.startswith(MARK) for agent in _agents(trace))
 
 
 def travel(base_url: str) -> Iterator[tuple[Step, Answer]]:
@@ -116,5 +123,5 @@ def travel(base_url: str) -> Iterator[tuple[Step, Answer]]:
         yield step, answer
 
 
-def _marks(trace: Trace, mark: str) -> bool:
-    return any(span.attributes.get("user_agent.original") == mark for span in trace.spans)
+def _agents(trace: Trace) -> set[str]:
+    return {str(span.attributes.get("user_agent.original", "")) for span in trace.spans}

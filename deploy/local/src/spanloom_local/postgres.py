@@ -7,11 +7,12 @@ opens every directory above them to all users.
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import signal
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import psycopg
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from spanloom_local.processes import Process, Processes
 
 UNPRIVILEGED = "nobody"
+LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # the same on every system
 SETTINGS = (
     "listen_addresses=",  # the socket alone: with trust authentication a port would let in every local user
     "fsync=off",  # the data lives as long as the demo
@@ -35,8 +37,9 @@ class Postgres:
 
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
-        self._user = UNPRIVILEGED if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-        self._home = _home(processes.directory) if self._user else _wheel()
+        root = os.geteuid() == 0
+        self._identity = _unprivileged() if root else {}  # PostgreSQL refuses to run as root
+        self._home = _home(processes.directory) if root else _wheel()
         self._data = processes.directory / "data"
         self._process: Process | None = None
 
@@ -48,14 +51,14 @@ class Postgres:
     def initialise(self) -> None:
         """Make the data directory; StackError with the words of initdb when it cannot."""
         self._data.mkdir(mode=0o700)
-        if self._user:
-            shutil.chown(self._data, self._user)
-        options = ["-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C.UTF-8"]
+        if self._identity:
+            shutil.chown(self._data, self._identity["user"], self._identity["group"])
+        options = ["-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", *LOCALE]
         run(
             [self._home / "bin/initdb", "-D", self._data, *options],
             "PostgreSQL could not make its data directory",
-            user=self._user,
             cwd=self._processes.directory,
+            **self._identity,
         )
 
     def start(self) -> None:
@@ -64,9 +67,9 @@ class Postgres:
         self._process = self._processes.start(
             "PostgreSQL",
             [self._home / "bin/postgres", "-D", self._data, "-k", self._data, *settings],
-            env={"LC_ALL": "C.UTF-8", "PATH": os.defpath},
-            user=self._user,
+            env={"LC_ALL": "C", "PATH": os.defpath},
             stop_signal=signal.SIGINT,  # "fast": does not wait for clients
+            **self._identity,
         )
         poll_until(self._answers, "PostgreSQL answers")
 
@@ -83,6 +86,11 @@ class Postgres:
         except psycopg.OperationalError:
             return False
         return True
+
+
+def _unprivileged() -> dict[str, Any]:
+    user = pwd.getpwnam(UNPRIVILEGED)
+    return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": ()}
 
 
 def _wheel() -> Path:

@@ -16,7 +16,7 @@ from spanloom_local import guardian
 from spanloom_local.polling import poll_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 STOP_SECONDS = 10.0
@@ -39,9 +39,11 @@ class StackError(Exception):
 def run(command: Sequence[str | Path], failure: str, **options: Any) -> None:
     """Run `command` to its end; StackError with `failure` and what it wrote when its status is not 0.
 
-    `options` are those of `subprocess.run`.
+    It is out of the reach of Ctrl-C, like all processes here. `options` are those of `subprocess.run`.
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False, **options)  # noqa: S603 ours
+    done = subprocess.run(  # noqa: S603 every command line is ours
+        command, capture_output=True, text=True, check=False, start_new_session=True, **options
+    )
     if done.returncode:
         lines = (done.stdout + done.stderr).splitlines()
         raise StackError(f"{failure}: {command[0]} ended {how(done.returncode)}; it wrote the lines above.", lines)
@@ -83,8 +85,9 @@ class Process:
 class Processes:
     """The processes of one stack. As a context manager it stops them all, and a guardian does when we cannot."""
 
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
+    def __init__(self, directory: Path, interruption: Callable[[], None] = lambda: None) -> None:
+        """Work in `directory`, which is removed at the end; `interruption` raises when someone asked us to stop."""
+        self.directory, self._interruption = directory, interruption
         self.running: list[Process] = []
         self.guardian = _guardian(directory)
 
@@ -104,24 +107,24 @@ class Processes:
         command: Sequence[str | Path],
         *,
         env: Mapping[str, str],
-        pass_fds: Sequence[int] = (),
-        user: str | None = None,
         stop_signal: signal.Signals = signal.SIGTERM,
+        **options: Any,
     ) -> Process:
-        """Start `command` in our directory, in its own session (Ctrl-C reaches us alone), its output kept."""
+        """Start `command` in our directory, in its own session (Ctrl-C reaches us alone), its output kept.
+
+        `options` are more of those of `subprocess.Popen`.
+        """
         popen = subprocess.Popen(  # noqa: S603 every command line is ours
             command,
             cwd=self.directory,
             env=env,
-            pass_fds=pass_fds,
-            user=user,
-            extra_groups=None if user is None else (),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             start_new_session=True,
+            **options,
         )
         lines: deque[str] = deque(maxlen=KEPT_LINES)
         process = Process(name, popen, stop_signal, lines, _reader(_pipe_out(popen), lines))
@@ -136,7 +139,8 @@ class Processes:
         self._tell_guardian()
 
     def check(self) -> None:
-        """StackError when one of ours ended without being asked to."""
+        """StackError when one of ours ended without being asked to; whatever the interruption raises comes first."""
+        self._interruption()
         for process in self.running:
             if not process.alive:
                 raise process.ended()

@@ -26,6 +26,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -150,10 +151,13 @@ async def _body(request: Request) -> bytes:
     if content_type != PROTOBUF:
         raise Refused(415, f"expected Content-Type {PROTOBUF}, got {content_type!r}")
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LARGEST_BODY:
-            raise Refused(413, f"expected at most {LARGEST_BODY} bytes")
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                raise Refused(413, f"expected at most {LARGEST_BODY} bytes")
+    except ClientDisconnect:
+        raise Refused(400, "the sender hung up") from None
     return decoded(bytes(body), request.headers.get("content-encoding", "identity").lower())
 
 

@@ -51,6 +51,8 @@ def environment(inherited: Mapping[str, str], service: str, endpoint: str, extra
     """Return a service's environment: what is inherited, but for settings meant for others, and the stack's own."""
     kept = {key: value for key, value in inherited.items() if not key.startswith(OURS)}
     telemetry = {
+        "NO_PROXY": "*",  # everything they speak to is on this machine
+        "no_proxy": "*",
         "OTEL_PYTHON_DISTRO": "spanloom",
         "OTEL_SERVICE_NAME": service,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
@@ -135,16 +137,18 @@ def running(
     listener: socket.socket | None = None,
     extra: Mapping[str, str] | None = None,
     progress: Progress = nullcontext,
+    interruption: Callable[[], None] = lambda: None,
 ) -> Iterator[Stack]:
     """Run a stack that sends to `receiver`, and stop it at the end.
 
     `listener` is for users-api (default: any free port), `extra` more environment for both services; `progress`
-    is entered with the name of each part while it starts. StackError when something is missing or fails.
+    is entered with the name of each part while it starts; `interruption` is called again and again, and raises to
+    stop everything. StackError when something is missing or fails.
     """
     require_parts()
     with (
         TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
-        Processes(Path(directory)) as processes,
+        Processes(Path(directory), interruption) as processes,
     ):
         stack = Stack(processes, receiver, extra or {})
         stack.start(listener or listen(0), progress)

@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, deque
 from threading import Lock
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from spanloom.model import Span, Trace
 
@@ -26,7 +27,7 @@ class Store:
     def __init__(self, kept_traces: int = KEPT_TRACES, kept_spans: int = KEPT_SPANS_PER_TRACE) -> None:
         self.metrics: deque[ResourceMetrics] = deque(maxlen=KEPT_BATCHES)
         self.logs: deque[ResourceLogs] = deque(maxlen=KEPT_BATCHES)
-        self.version = 0
+        self._instance, self._version = uuid4().hex, 0
         self._kept_traces, self._kept_spans = kept_traces, kept_spans
         self._spans: OrderedDict[str, dict[str, Span]] = OrderedDict()
         self._arrived: dict[str, float] = {}
@@ -39,13 +40,18 @@ class Store:
                 self._keep(span)
             while len(self._spans) > self._kept_traces:
                 self._arrived.pop(self._spans.popitem(last=False)[0])
-            self.version += 1
+            self._version += 1
 
     def _keep(self, span: Span) -> None:
         known = self._spans.setdefault(span.trace_id, {})
         if span.span_id in known or len(known) < self._kept_spans:
             known[span.span_id] = span
         self._arrived[span.trace_id] = time.monotonic()
+
+    @property
+    def version(self) -> str:
+        """What changes with every arrival, and differs from that of every other store."""
+        return f"{self._instance}-{self._version}"
 
     def traces(self) -> dict[str, Trace]:
         """Every kept trace by its id, in order of arrival."""

@@ -58,7 +58,7 @@ def _steers(char: str) -> bool:
 
 def show_trace(console: Console, trace: Trace) -> None:
     """Print the tree of `trace`, each line whole however narrow the terminal."""
-    console.print(highlight(Text(printable(trace.tree()))), soft_wrap=True)
+    console.print(highlight(Text(printable(_tree(trace)))), soft_wrap=True)
 
 
 def show_invitation(console: Console, url: str, page: str) -> None:
@@ -70,6 +70,13 @@ def show_invitation(console: Console, url: str, page: str) -> None:
     console.print(f"  curl -H 'Content-Type: application/json' -d '{body}' {url}/users", soft_wrap=True)
     console.print(f"  curl {url}/users\n", soft_wrap=True)
     console.print("Ctrl-C stops everything.", style="dim")
+
+
+def _tree(trace: Trace) -> str:
+    try:
+        return trace.tree()
+    except (RecursionError, ValueError):  # strangers may send thousands of levels, or parents in a circle
+        return f"trace {trace.trace_id}: {len(trace.spans)} spans that make no tree; see the page"
 
 
 def failure(console: Console, message: str, details: Iterable[str] = ()) -> None:

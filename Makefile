@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test bench lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
@@ -17,6 +17,9 @@ demo: setup  ## Run the whole stack on this machine (ARGS=--once ends by itself)
 
 test: setup  ## Run every test that needs no cluster
 	$(RUN) python -m pytest $(ARGS)
+
+bench: setup  ## Measure what tracing costs (ARGS=--quick: under 3 minutes)
+	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)
 
 lint: setup  ## ruff and mypy --strict
 	$(RUN) ruff check .

@@ -1,0 +1,156 @@
+"""What is done to the arms, and what is read off them meanwhile."""
+
+from __future__ import annotations
+
+import gc
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING
+
+from bench.estimates import spread
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from bench.services import Running
+
+    Progress = Callable[[str, float], object]  # what is being done, and which part of it has been done
+
+BURST = 32
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done. A batch has fresh processes; a round is one burst for each arm, in random order.
+
+    drain: seconds after which everything deferred has happened (the SDK exports every 5 s). idle: seconds in which
+    nothing is asked. saturated: seconds an arm has a core for itself. steady: seconds at half the slowest capacity.
+    """
+
+    batches: int
+    rounds: int
+    warm_up: int = 10
+    drain: float = 6.5
+    idle: float = 3.0
+    saturated: float = 8.0
+    steady: float = 10.0
+
+
+FULL = Plan(batches=3, rounds=80)
+QUICK = Plan(batches=1, rounds=24, warm_up=6, idle=2.0, saturated=1.5, steady=2.0)
+
+
+@dataclass
+class Measured:
+    """What one arm did, over all batches. CPU times are of both services together, in nanoseconds.
+
+    cpu: for each round, from its begin to the begin of the next. idle: CPU time per second when nothing is asked.
+    wall: seconds of each burst. saturated: requests a second with a core for itself. latencies: seconds each.
+    """
+
+    cpu: list[float] = field(default_factory=list)
+    wall: list[float] = field(default_factory=list)
+    idle: list[float] = field(default_factory=list)
+    saturated: list[float] = field(default_factory=list)
+    latencies: list[float] = field(default_factory=list)
+    start_seconds: list[float] = field(default_factory=list)
+    resident_bytes: list[int] = field(default_factory=list)
+    served: int = 0
+
+
+def batch(arms: Sequence[Running], plan: Plan, random: Random, progress: Progress) -> dict[str, Measured]:
+    """Measure one batch of fresh processes."""
+    found = {running.arm.name: Measured(start_seconds=[running.start_seconds]) for running in arms}
+    with _undisturbed():
+        for done in range(plan.warm_up):
+            progress("warm-up", done / plan.warm_up)
+            _bursts(arms, random)
+        progress("what the warm-up put off", 0)
+        time.sleep(plan.drain)
+        _idle(arms, found, plan.idle)
+        _rounds(arms, found, plan, random, progress)
+        _saturated(arms, found, plan.saturated, progress)
+        _steady(arms, found, plan.steady, random, progress)
+        progress("the last exports", 0)
+        time.sleep(plan.drain)
+    for running in arms:
+        found[running.arm.name].served = running.client.served
+        found[running.arm.name].resident_bytes = [running.resident_bytes]
+    return found
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _bursts(arms: Sequence[Running], random: Random) -> dict[str, float]:
+    order = random.sample(arms, len(arms))
+    return {running.arm.name: running.client.burst(BURST) for running in order}
+
+
+def _cpu(arms: Sequence[Running]) -> dict[str, int]:
+    return {running.arm.name: running.cpu_ns for running in arms}
+
+
+def _idle(arms: Sequence[Running], found: dict[str, Measured], seconds: float) -> None:
+    """Read what a process costs that has nothing to do: it is there for all arms' turns, not only for its own."""
+    before, start = _cpu(arms), time.perf_counter()
+    time.sleep(seconds)
+    after, elapsed = _cpu(arms), time.perf_counter() - start
+    for name, measured in found.items():
+        measured.idle.append((after[name] - before[name]) / elapsed)
+
+
+def _rounds(
+    arms: Sequence[Running], found: dict[str, Measured], plan: Plan, random: Random, progress: Progress
+) -> None:
+    readings = [_cpu(arms)]
+    for done in range(plan.rounds):
+        progress("bursts in random order", done / plan.rounds)
+        for name, seconds in _bursts(arms, random).items():
+            found[name].wall.append(seconds)
+        readings.append(_cpu(arms))
+    progress("what the bursts put off", 0)
+    time.sleep(plan.drain)
+    late = _cpu(arms)
+    for name, measured in found.items():
+        rounds = [float(after[name] - before[name]) for before, after in zip(readings, readings[1:], strict=False)]
+        measured.cpu = spread(rounds, late[name] - readings[-1][name])
+
+
+def _saturated(arms: Sequence[Running], found: dict[str, Measured], seconds: float, progress: Progress) -> None:
+    for done, running in enumerate(arms):
+        progress("saturation", done / len(arms))
+        begin, before = time.perf_counter(), running.client.served
+        while time.perf_counter() - begin < seconds:
+            running.client.burst(BURST)
+        rate = (running.client.served - before) / (time.perf_counter() - begin)
+        found[running.arm.name].saturated.append(rate)
+
+
+def _steady(
+    arms: Sequence[Running], found: dict[str, Measured], seconds: float, random: Random, progress: Progress
+) -> None:
+    """Ask every arm at the same rate, half of what the slowest could take, for a second at a time in random order."""
+    rate = min(measured.saturated[-1] for measured in found.values()) / 2
+    for done in range(slices := max(1, round(seconds))):
+        progress(f"open loop at {rate:.0f} requests a second", done / slices)
+        for running in random.sample(arms, len(arms)):
+            found[running.arm.name].latencies += running.client.steady(rate, max(1, round(rate)))
+
+
+def merged(batches: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
+    """Return what all batches found, as if they were one."""
+    whole = {name: Measured() for name in batches[0]}
+    for found in batches:
+        for name, measured in found.items():
+            for key, value in vars(measured).items():
+                setattr(whole[name], key, getattr(whole[name], key) + value)
+    return whole

@@ -1,0 +1,163 @@
+"""The parts of a run: PostgreSQL, the sink, and for every arm its own two services."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from bench.arms import SERVICES
+from bench.cpu import cpu_ns, pinned, resident_bytes
+from bench.load import Client
+from spanloom_local.journey import send
+from spanloom_local.polling import poll_until
+from spanloom_local.ports import HOST, listen
+from spanloom_local.postgres import Postgres
+from spanloom_local.processes import Process, Processes, StackError, run
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from bench.arms import Arm
+
+TESTS = Path(__file__).parent.parent
+READY_SECONDS = 60.0
+KEEP_ALIVE = "600"  # seconds: an arm waits for its turn, and uvicorn closes an idle connection after 5 s otherwise
+MAX_CONNECTIONS = 300  # every arm has a pool of 10
+
+
+@dataclass(frozen=True)
+class Running:
+    """One arm's processes, ready."""
+
+    arm: Arm
+    client: Client
+    processes: tuple[Process, ...]
+    start_seconds: float
+
+    @property
+    def cpu_ns(self) -> int:
+        """CPU time of both services since they started, in nanoseconds."""
+        return sum(cpu_ns(process.popen.pid) for process in self.processes)
+
+    @property
+    def resident_bytes(self) -> int:
+        """Resident memory of both services, in bytes."""
+        return sum(resident_bytes(process.popen.pid) for process in self.processes)
+
+
+class Site:
+    """What every arm shares, and the way to start an arm."""
+
+    def __init__(self, directory: Path, processes: Processes, homes: Mapping[str, Path], cores: Collection[int]) -> None:
+        self.directory, self.processes = directory, processes
+        self._homes, self._cores = homes, cores
+        self._sinks: dict[str, str] = {}
+
+    def start_sink(self, arms: Sequence[Arm]) -> None:
+        """Start the sink, listening on one port for each arm."""
+        listeners = [listen(0) for _ in arms]
+        for arm, listener in zip(arms, listeners, strict=True):
+            self._sinks[arm.name] = f"http://{HOST}:{listener.getsockname()[1]}"
+        descriptors = [listener.fileno() for listener in listeners]
+        self.sink = self.processes.start(
+            "sink",
+            [sys.executable, "-m", "bench.sink", self.directory, *map(str, descriptors)],
+            env={**os.environ, "PYTHONPATH": str(TESTS)},
+            pass_fds=descriptors,
+        )
+        for listener in listeners:
+            listener.close()
+        poll_until(lambda: self.processes.check() or "listening" in self.sink.lines, "the sink listens")
+
+    def start_database(self) -> None:
+        """Start PostgreSQL with room for every arm's pool, and the users' table."""
+        postgres = Postgres(self.processes)
+        postgres.initialise()
+        postgres.start()
+        with psycopg.connect(postgres.url, autocommit=True) as connection:
+            connection.execute(f"ALTER SYSTEM SET max_connections = {MAX_CONNECTIONS}")
+        postgres.stop()
+        postgres.start()
+        self._database = {"USERS_DB_DATABASE_URL": postgres.url}
+        migrate = self._homes["shipped"] / "bin/users-db-migrate"
+        run([migrate], "the database could not be migrated", env={**self._clean(), **self._database})
+
+    def start(self, arm: Arm) -> tuple[str, tuple[Process, ...], float]:
+        """Start both services of `arm`, one after the other; return the edge's URL, both, and the seconds it took."""
+        began = time.monotonic()
+        settings, processes, url = self._database, [], ""
+        for service in SERVICES:
+            process, url = self._service(arm, service, listen(0), settings)
+            processes.append(process)
+            settings = {"USERS_API_USERS_DB_URL": url}
+        return url, tuple(processes), time.monotonic() - began
+
+    def _service(
+        self, arm: Arm, service: str, listener: socket.socket, settings: Mapping[str, str]
+    ) -> tuple[Process, str]:
+        home, url = self._homes[arm.home], f"http://{HOST}:{listener.getsockname()[1]}"
+        factory = arm.factory.format(module=SERVICES[service])
+        server = ["--factory", factory, "--fd", str(listener.fileno()), "--no-access-log"]
+        launcher = [home / "bin" / program for program in arm.launcher]
+        command = [*launcher, home / "bin/uvicorn", *server, "--timeout-keep-alive", KEEP_ALIVE]
+        environment = arm.environment(os.environ, service, self._sinks[arm.name]) | settings
+        with listener, pinned(self._cores):
+            name = f"{service} of the arm {arm.name}"
+            process = self.processes.start(name, command, env=environment, pass_fds=[listener.fileno()])
+        self._until_ready(process, url)
+        return process, url
+
+    def _until_ready(self, process: Process, url: str) -> None:
+        def ready() -> bool:
+            self.processes.check()
+            try:
+                return send(url, "GET", "/readyz").status == HTTPStatus.OK
+            except (OSError, HTTPException):
+                return False
+
+        try:
+            poll_until(ready, "", READY_SECONDS)
+        except TimeoutError:
+            raise StackError(f"{process.name} was not ready within {READY_SECONDS:g} s", process.lines) from None
+
+    def _clean(self) -> dict[str, str]:
+        return {key: value for key, value in os.environ.items() if not key.startswith("USERS_")}
+
+
+@contextmanager
+def running(
+    arms: Sequence[Arm],
+    homes: Mapping[str, Path],
+    cores: Collection[int],
+    kept: Path,
+    say: Callable[[str], object],
+) -> Iterator[list[Running]]:
+    """Run every arm at once, in fresh processes on `cores`; the sink keeps what they send in the directory `kept`."""
+    with (
+        TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
+        Processes(Path(directory)) as processes,
+        ExitStack() as clients,
+    ):
+        site = Site(kept, processes, homes, cores)
+        say("PostgreSQL and the sink")
+        site.start_database()
+        site.start_sink(arms)
+        user, started = "", []
+        for arm in arms:
+            say(arm.title)
+            url, services, seconds = site.start(arm)
+            user = user or send(url, "POST", "/users", {"name": "Ada Lovelace"}).body["id"]
+            client = clients.enter_context(Client(url, f"/users/{user}", arm.headers))
+            started.append(Running(arm, client, services, seconds))
+        yield started

@@ -228,6 +228,17 @@ def test_annotation_taken_over_is_a_conflict() -> None:
     assert "Injected" == story.step().reason
 
 
+def test_variable_gone_from_the_profile_goes() -> None:
+    """What a profile says no longer is taken back, although nothing else has changed."""
+    story = Story()
+    retry_by_profile(story)
+    story.step()
+    story.world = replace(story.world, profiles=WORLD.profiles)
+    assert "OTEL_PROPAGATORS" in {entry["name"] for entry in story.env}
+    story.step()
+    assert "OTEL_PROPAGATORS" not in {entry["name"] for entry in story.env}
+
+
 def test_only_replacing_running_injections_counts_as_rolling() -> None:
     """A first injection needs no place among the re-rolls, a changed one does."""
     story = Story()

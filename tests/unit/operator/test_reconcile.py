@@ -77,6 +77,7 @@ class World:
 
     async def wait(self, seconds: float) -> None:
         """Let time pass, and what was put off become due."""
+        await self.settle()
         self.now += seconds
         for key, due in list(self.later.items()):
             if due <= self.now:
@@ -162,6 +163,32 @@ def test_restart_writes_nothing() -> None:
     world.add(deployment(labels=ON))
     world.run(world.settle, world.stop, world.settle, world.settle)
     assert (1, "Injected") == (world.double.writes, state_of(world))
+
+
+def test_label_taken_off() -> None:
+    """The end of a label is the end of a watch event's selection; the template is the user's again at once."""
+    world = World()
+    world.add(deployment(labels=ON))
+    world.run(world.settle, lambda: labelled(world), world.settle)
+    assert ([], None) == (env_of(world), state_of(world))
+    assert not world._running().reconciler.deployments
+
+
+def test_own_write_is_known_before_the_watch_brings_it() -> None:
+    """A second look right after a write, with the watch behind, does not write again; nor does an old event."""
+    world = World()
+    world.add(deployment(labels=ON))
+    old = world.double.shown(SHOP)
+
+    async def look_twice() -> None:
+        await world._start()
+        reconciler = world._running().reconciler
+        await reconciler.reconcile(("demo", "shop"))
+        reconciler.deployment_changed("MODIFIED", old)
+        await reconciler.reconcile(("demo", "shop"))
+
+    world.run(look_twice)
+    assert 1 == world.double.writes
 
 
 def test_label_taken_off_while_down() -> None:
@@ -340,6 +367,9 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def work(self) -> None:
         self.world.run(self.world.settle)
+
+    @rule()
+    def stop(self) -> None:
         self.world.stop()
 
     @rule(calls=st.integers(0, 30))
@@ -363,7 +393,7 @@ class Machine(RuleBasedStateMachine):
         """At rest the template is a function of label, profiles and the user's part; and rest means no writes."""
         if not hasattr(self, "world"):
             return
-        self.world.run(self.world.settle)
+        self.world.run(lambda: self.world.wait(7200))
         self.world.stop()
         writes = self.world.double.writes
         self.world.run(self.world.settle)

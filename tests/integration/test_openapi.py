@@ -15,7 +15,6 @@ from users_db import app as users_db
 from users_db.settings import Settings as UsersDbSettings
 
 if TYPE_CHECKING:
-
     from fastapi import FastAPI
     from schemathesis.core.result import Ok
     from schemathesis.schemas import APIOperation

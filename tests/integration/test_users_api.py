@@ -32,12 +32,13 @@ GONE = answer("204 No Content", "")
 NO_SUCH = answer("404 Not Found", '{"detail": "secret"}')
 BROKEN = answer("500 Internal Server Error", "secret", kind="text/plain")
 AWAY = answer("503 Service Unavailable", "secret", "Retry-After: 60")
+ELSEWHERE = answer("302 Found", "", "Location: /secret")
 # Every way in which a neighbour gives no useful answer.
 USELESS = {
     "fails": BROKEN,
     "is away": AWAY,
     "refuses": answer("422 Unprocessable Entity", '{"detail": "secret"}'),
-    "redirects": answer("302 Found", "", "Location: http://127.0.0.1:1/secret"),
+    "redirects": ELSEWHERE,
     "answers a page": answer("200 OK", "<h1>secret</h1>", kind="text/html"),
     "answers half": answer("200 OK", ADA)[:-5],
     "answers another shape": answer("200 OK", '{"id": "secret"}'),
@@ -153,6 +154,7 @@ async def test_an_absent_neighbour_leaves_the_edge_alive_and_ready(http: aiohttp
         ([NO_SUCH], "GET", ABSENT, 404, 1),
         ([DROP, MADE], "POST", "/users", 503, 1),
         ([AWAY, MADE], "POST", "/users", 503, 1),
+        ([ELSEWHERE, MADE], "POST", "/users", 503, 1),
         ([DROP, GONE], "DELETE", ABSENT, 204, 2),
         # The first call may have deleted the user before its answer was lost.
         ([DROP, NO_SUCH], "DELETE", ABSENT, 204, 2),
@@ -169,11 +171,14 @@ async def test_only_what_is_idempotent_is_repeated(
         assert [f"{method} {path} HTTP/1.1"] * times == neighbour.asked
 
 
-async def test_the_deadline_is_that_of_all_attempts(http: aiohttp.ClientSession) -> None:
-    """A neighbour that fails and then hangs is given up at one deadline."""
+async def test_the_deadline_is_that_of_all_attempts(
+    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A neighbour that fails and then hangs is given up at one deadline, and the log says so."""
     with downstream(AWAY, HANG) as neighbour, users_api_before(http, neighbour.url, 0.5) as users_api:
         assert_unavailable(await users_api("GET", ABSENT))
         assert len(neighbour.asked) == 2
+    assert "users-db-service is not available: no answer in time" in caplog.text
 
 
 async def test_a_neighbour_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:

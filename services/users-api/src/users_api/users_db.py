@@ -77,8 +77,9 @@ class UsersDb:
                     with attempt:
                         status, body = await self._ask_once(method, path, useful, trace_request_ctx=sent, **options)
         except (TimeoutError, UsersDbUnavailableError) as error:
-            log.warning("users-db-service is not available: %s", error or "no answer in time")
-            raise UsersDbUnavailableError(str(error) or "no answer in time") from None
+            reason = str(error) or "no answer in time"
+            log.warning("users-db-service is not available: %s", reason)
+            raise UsersDbUnavailableError(reason) from None
         return Answer(status, body, repeated=sent.times > 1)
 
     def _attempts(self, method: str) -> Any:

@@ -15,11 +15,16 @@
 {app.kubernetes.io/name: {{ last . }}, app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}}
 {{- end }}
 
-{{- define "common.labels" -}}
+{{/* Of pods: without the chart's version, so that a new chart alone restarts nothing */}}
+{{- define "common.podLabels" -}}
 app.kubernetes.io/name: {{ last . }}
 app.kubernetes.io/instance: {{ (first .).Release.Name | quote }}
 app.kubernetes.io/version: {{ (first .).Chart.AppVersion | quote }}
 app.kubernetes.io/part-of: spanloom
+{{- end }}
+
+{{- define "common.labels" -}}
+{{ include "common.podLabels" . }}
 app.kubernetes.io/managed-by: {{ (first .).Release.Service }}
 helm.sh/chart: {{ (first .).Chart.Name }}-{{ (first .).Chart.Version }}
 {{- end }}

@@ -23,16 +23,15 @@ retry_on_failure: {max_elapsed_time: 0s}  # without end
 {{- with .Values.receivers.bearerToken.existingSecret }}
 auth: {authenticator: bearertokenauth/clients}
 {{- end }}
-{{- with .Values.receivers.tls }}
-{{- if .existingSecret }}
+{{- $tls := .Values.receivers.tls }}
+{{- if $tls.existingSecret }}
 tls:
   cert_file: /etc/otelcol/tls/tls.crt
   key_file: /etc/otelcol/tls/tls.key
   reload_interval: 1h
-  {{- if .verifyClients }}
+  {{- if $tls.verifyClients }}
   client_ca_file: /etc/otelcol/tls/ca.crt
   {{- end }}
-{{- end }}
 {{- end }}
 {{- end }}
 
@@ -91,13 +90,12 @@ processors:
       {{- range .Values.redaction.values }}
       - 'replace_pattern(span.status.message, {{ toRawJson . | replace "'" "''" }}, "****")'
       {{- end }}
-  {{- with .Values.tailSampling }}
-  {{- if .enabled }}
+  {{- $sampling := .Values.tailSampling }}
+  {{- if $sampling.enabled }}
   tail_sampling:
-    decision_wait: {{ .decisionWait }}
-    num_traces: {{ int64 .traces }}
-    policies: {{- toYaml .policies | nindent 6 }}
-  {{- end }}
+    decision_wait: {{ $sampling.decisionWait }}
+    num_traces: {{ int64 $sampling.traces }}
+    policies: {{- toYaml $sampling.policies | nindent 6 }}
   {{- end }}
 connectors:
   span_metrics:

@@ -1,0 +1,62 @@
+"""Make, read and delete a user through the edge; when there is a Jaeger, find the whole trace of the first request."""
+
+import json
+import os
+import secrets
+import sys
+import time
+import urllib.parse
+import urllib.request
+
+PATIENCE_SECONDS = 60
+# What carries the request from the edge to the database; functions in between may be filtered out.
+CARRIERS = [
+    ("users-api", "server"),
+    ("users-api", "client"),
+    ("users-db-service", "server"),
+    ("users-db-service", "client"),
+]
+
+
+def send(method, path, mark, body=None):
+    """Return status and decoded body of one request; HTTPError when it is refused."""
+    headers = {"User-Agent": mark, "Content-Type": "application/json"}
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(os.environ["EDGE"] + path, data, headers, method=method)  # noqa: S310
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        return response.status, json.loads(response.read() or "null")
+
+
+def carriers(mark):
+    """Return (service, kind) down the trace whose server span recorded `mark`; empty while Jaeger has none."""
+    tags = json.dumps({"user_agent.original": mark})
+    query = urllib.parse.urlencode({"service": "users-api", "tags": tags, "lookback": "1h"})
+    with urllib.request.urlopen(f"{os.environ['JAEGER']}/api/traces?{query}", timeout=10) as response:  # noqa: S310
+        traces = json.load(response)["data"]
+    return [found for trace in traces for found in down(trace) if found[1] in ("server", "client")]
+
+
+def down(trace):
+    """Yield (service, kind) from the root along first children."""
+    children = {(s["references"] or [{"spanID": None}])[0]["spanID"]: s for s in trace["spans"]}
+    span = children.get(None)
+    while span:
+        kind = next((tag["value"] for tag in span["tags"] if tag["key"] == "span.kind"), "internal")
+        yield trace["processes"][span["processID"]]["serviceName"], kind
+        span = children.get(span["spanID"])
+
+
+mark = f"helm-test/{secrets.token_hex(8)}"
+_, user = send("POST", "/users", mark, {"name": "Helm Test"})
+_, read = send("GET", f"/users/{user['id']}", "helm-test")
+send("DELETE", f"/users/{user['id']}", "helm-test")
+if user != read:
+    sys.exit(f"made {user}, read {read}")
+print(f"user {user['id']} was made, read and deleted")
+deadline = time.monotonic() + PATIENCE_SECONDS
+while "JAEGER" in os.environ and (seen := carriers(mark)) != CARRIERS:
+    if time.monotonic() > deadline:
+        sys.exit(f"expected the trace {CARRIERS}, found {seen} after {PATIENCE_SECONDS} s")
+    time.sleep(1)
+if "JAEGER" in os.environ:
+    print("its trace leads from the edge to the database")

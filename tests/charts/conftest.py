@@ -1,0 +1,7 @@
+"""Charts are rendered by the helm that is on PATH."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--golden", action="store_true", help="write tests/charts/golden instead of comparing with it")

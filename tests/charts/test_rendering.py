@@ -1,0 +1,134 @@
+"""Every chart renders to what was reviewed, on Helm 3 and 4, and refuses what it does not know."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from charts.rendering import GOLDEN, HELM, KUBERNETES, Case, cases, charts, need, objects, render, show, template
+
+# Kinds of other people's operators: the wheel of Kubernetes' own schemas does not have them.
+CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1"}
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_golden(case: Case, pytestconfig: pytest.Config) -> None:
+    """A case renders exactly to its golden file; `pytest tests/charts --golden` writes it anew."""
+    need("helm")
+    if pytestconfig.getoption("--golden", default=False):
+        case.golden.parent.mkdir(parents=True, exist_ok=True)
+        case.golden.write_text(render(case))
+    assert case.golden.read_text() == render(case)
+
+
+def test_no_golden_is_left_over() -> None:
+    """Every golden file belongs to a case."""
+    assert sorted(case.golden for case in cases()) == sorted(GOLDEN.rglob("*.yaml"))
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_helm_4_renders_the_same_objects(case: Case) -> None:
+    """Helm 4 makes the objects that Helm 3 makes."""
+    need("helm4")
+    key = lambda item: (item["kind"], item["metadata"]["name"])  # noqa: E731  (the order may differ)
+    assert sorted(objects(case), key=key) == sorted(objects(case, "helm4"), key=key)
+
+
+@pytest.mark.parametrize("helm", ["helm", "helm4"])
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_lint(case: Case, helm: str) -> None:
+    """`helm lint --strict` has nothing to say."""
+    command = [need(helm), "lint", "--strict", "--quiet", f"--kube-version={KUBERNETES}", f"--values={case.values}"]
+    done = subprocess.run([*command, HELM / case.chart], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_kubernetes_schema(case: Case) -> None:
+    """Every object has only fields that Kubernetes knows, of the right types."""
+    for item in objects(case):
+        if item["apiVersion"] not in CUSTOM:
+            kubernetes_validate.validate(item, KUBERNETES, strict=True)
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_names_and_labels(case: Case) -> None:
+    """Every object is named after its release and carries the recommended labels."""
+    for item in objects(case):
+        labels = item["metadata"]["labels"]
+        assert "demo-" in item["metadata"]["name"], show(item)
+        assert labels["app.kubernetes.io/instance"] == "demo", show(item)
+        assert labels["app.kubernetes.io/part-of"] == "spanloom", show(item)
+
+
+def _unknown_keys(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """List a path to an unknown key in every object of `values`, however deep."""
+    deeper = [_unknown_keys(v, (*path, key)) for key, v in values.items() if isinstance(v, dict)]
+    return [(*path, "unkown"), *(found for paths in deeper for found in paths)]
+
+
+def _free(path: tuple[str, ...]) -> bool:
+    """Tell whether Kubernetes, PostgreSQL or the user names the keys there, not the chart."""
+    return bool({"requests", "limits", "parameters", "annotations", "env"} & set(path))
+
+
+@pytest.mark.parametrize("chart", charts())
+def test_unknown_keys_are_refused(chart: str) -> None:
+    """A misspelt value stops the installation and is named, at every level of values.yaml."""
+    values = yaml.safe_load((HELM / chart / "values.yaml").read_text())
+    for path in filter(lambda path: not _free(path), _unknown_keys(values)):
+        nested: Any = True
+        for key in reversed(path):
+            nested = {key: nested}
+        done = template(HELM / chart, f"--set-json={path[0]}={json.dumps(nested[path[0]])}")
+        assert done.returncode != 0, f"{'.'.join(path)} was accepted"
+        assert "unkown" in done.stderr
+
+
+REFUSED = {
+    "a vendor without its key": ("otel-collector", "vendor.endpoint=https://otlp.example.org", "existingSecret"),
+    "a vendor in the clear": ("otel-collector", "vendor.endpoint=http://otlp.example.org", "endpoint"),
+    "mTLS without certificates": ("otel-collector", "receivers.tls.verifyClients=true", "existingSecret"),
+    "an authority without TLS": ("otel-collector", "backends.traces.caSecret=ca", "tls"),
+    "sampling in two replicas": ("otel-collector", "tailSampling.enabled=true,replicas=2", "replicas"),
+    "sampling by a scaled set": (
+        "otel-collector",
+        "tailSampling.enabled=true,autoscaling.enabled=true",
+        "autoscaling",
+    ),
+    "an image tag as digest": ("otel-collector", "image.digest=0.155.0", "digest"),
+    "two Jaegers with a memory each": ("jaeger", "replicas=2", "replicas"),
+    "a storage without an address": ("jaeger", "storage.type=opensearch", "addresses"),
+    "a search storage without a URL": (
+        "jaeger",
+        "storage.type=opensearch,storage.addresses={search:9200}",
+        "addresses",
+    ),
+    "a Jaeger for everyone": ("jaeger", "ingress.enabled=true,ingress.host=j.example.org", "query"),
+    "an ingress without a host": ("jaeger", "ingress.enabled=true", "host"),
+    "a route without a gateway": ("jaeger", "httpRoute.enabled=true", "parentRefs"),
+    "TLS that ClickHouse's client lacks": (
+        "jaeger",
+        "storage.type=clickhouse,storage.addresses={ch:9000},storage.tls=true",
+        "tls",
+    ),
+    "an external database without a host": ("postgres", "mode=external,existingSecret=s", "host"),
+    "an external database without a password": ("postgres", "mode=external,external.host=db", "existingSecret"),
+    "a name that is not an identifier": ("postgres", "username=users; DROP", "username"),
+    "a release name too long for a pod's labels": ("jaeger", "global.x=1", "52 characters"),
+}
+
+
+@pytest.mark.parametrize("promise", REFUSED)
+def test_contradictions_are_refused(promise: str) -> None:
+    """Values that would install something useless or unsafe are refused, and the message names the value."""
+    chart, values, named = REFUSED[promise]
+    long = ["--name-template=" + "r" * 50] if "release name" in promise else []
+    command = [need("helm"), "template", *(long or ["demo"]), str(HELM / chart), f"--kube-version={KUBERNETES}"]
+    done = subprocess.run([*command, f"--set={values}"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert named in done.stderr

@@ -1,0 +1,174 @@
+"""Security is the default: what every pod, account, secret and network edge of every case has to be."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from charts.rendering import Case, cases, containers, objects, of_kind, pod_templates, selects, show
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from charts.rendering import Object
+
+ALLOWED_VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "projected", "downwardAPI", "csi"}
+HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
+EVERY_CASE = pytest.mark.parametrize("case", cases(), ids=str)
+
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted, and what the house adds
+POD_RULES: dict[str, Callable[[Any], bool]] = {
+    "shares nothing with the host": lambda spec: not HOST_FIELDS & spec.keys(),
+    "runs as a user by number": lambda spec: spec["securityContext"]["runAsUser"] > 0,
+    "never runs as root": lambda spec: spec["securityContext"]["runAsNonRoot"] is True,
+    "has the runtime's seccomp profile": lambda spec: (
+        spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    ),
+    "mounts no path of the host": lambda spec: all(
+        set(volume) - {"name"} <= ALLOWED_VOLUMES for volume in spec.get("volumes") or []
+    ),
+    "gets no variables from Services": lambda spec: spec["enableServiceLinks"] is False,
+    "says whether it needs a token": lambda spec: "automountServiceAccountToken" in spec,
+}
+CONTAINER_RULES: dict[str, Callable[[Any], bool]] = {
+    "cannot gain privileges": lambda c: c["securityContext"]["allowPrivilegeEscalation"] is False,
+    "has no capabilities": lambda c: c["securityContext"]["capabilities"] == {"drop": ["ALL"]},
+    "cannot write its root file system": lambda c: c["securityContext"]["readOnlyRootFilesystem"] is True,
+    "binds no port of the host": lambda c: not any("hostPort" in port for port in c.get("ports", [])),
+    "asks for CPU and memory and is held to its memory": lambda c: (
+        {"cpu", "memory"} <= c["resources"]["requests"].keys() and "memory" in c["resources"]["limits"]
+    ),
+    "names its image by digest or a version": lambda c: (
+        not c["image"].endswith(":latest") and re.search(r"(@sha256:[0-9a-f]{64}|:[\w.-]+)$", c["image"]) is not None
+    ),
+}
+
+
+@EVERY_CASE
+def test_pod_security_restricted(case: Case) -> None:
+    """Every pod satisfies the Pod Security Standard `restricted`, and is held to its means."""
+    for pod in pod_templates(case):
+        broken = [rule for rule, holds in POD_RULES.items() if not holds(pod["spec"])]
+        broken += [rule for c in containers(pod) for rule, holds in CONTAINER_RULES.items() if not holds(c)]
+        assert broken == [], pod["metadata"]["labels"]
+
+
+@EVERY_CASE
+def test_tokens_only_where_needed(case: Case) -> None:
+    """Only pods whose account has a role carry a token, and every account is without one by default."""
+    roles = of_kind(case, "ClusterRoleBinding", "RoleBinding")
+    bound = {subject["name"] for item in roles for subject in item["subjects"]}
+    with_token = {
+        p["spec"]["serviceAccountName"] for p in pod_templates(case) if p["spec"]["automountServiceAccountToken"]
+    }
+    assert with_token == bound
+    assert all(item["automountServiceAccountToken"] is False for item in of_kind(case, "ServiceAccount"))
+
+
+@EVERY_CASE
+def test_one_account_per_workload(case: Case) -> None:
+    """No two workloads share a service account, and each account has its workload."""
+    workloads = [pod for pod in pod_templates(case) if "helm.sh/hook" not in pod["metadata"].get("annotations", {})]
+    used = [pod["spec"]["serviceAccountName"] for pod in workloads]
+    assert sorted(used) == sorted(item["metadata"]["name"] for item in of_kind(case, "ServiceAccount"))
+
+
+@EVERY_CASE
+def test_roles_only_read_pods(case: Case) -> None:
+    """No role of a chart may write, or read anything secret."""
+    for role in of_kind(case, "ClusterRole", "Role"):
+        for rule in role["rules"]:
+            assert set(rule["verbs"]) <= {"get", "list", "watch"}, show(role)
+            assert set(rule["resources"]) <= {"pods", "namespaces"}, show(role)
+
+
+@EVERY_CASE
+def test_no_secret_outside_secrets(case: Case) -> None:
+    """No ConfigMap, argument or variable carries a password or key: they are files from a Secret."""
+    given = re.compile(r"(?i)(password|token|api[-_]?key|secret)$")
+    for pod in pod_templates(case):
+        for variable in (v for c in containers(pod) for v in c.get("env", [])):
+            assert not (given.search(variable["name"]) and "value" in variable), variable
+    for item in of_kind(case, "ConfigMap"):
+        text = "\n".join(item["data"].values())
+        assert re.findall(r"(?im)^\s*password:\s*(?!\"\$\{file:)\S+", text) == [], show(item)
+
+
+@EVERY_CASE
+def test_an_authority_comes_without_its_key(case: Case) -> None:
+    """Who verifies a certificate gets ca.crt and never the private key that may be in the same Secret."""
+    for pod in pod_templates(case):
+        for volume in pod["spec"].get("volumes") or []:
+            if re.search(r"\bca\b", volume["name"]):
+                assert volume["secret"]["items"] == [{"key": "ca.crt", "path": "ca.crt"}], volume
+
+
+@EVERY_CASE
+def test_default_deny(case: Case) -> None:
+    """Every pod is selected by a policy of both directions, so what no rule allows is denied."""
+    policies = [item["spec"] for item in of_kind(case, "NetworkPolicy")]
+    assert all(policy["policyTypes"] == ["Ingress", "Egress"] for policy in policies)
+    for labels in _pod_labels(case):
+        assert any(selects(policy["podSelector"], labels) for policy in policies), labels
+
+
+@EVERY_CASE
+def test_services_select_no_test_pod(case: Case) -> None:
+    """A Service sends to its workload only, also while `helm test` runs."""
+    pods = list(pod_templates(case))
+    tests = [p["metadata"]["labels"] for p in pods if "helm.sh/hook" in p["metadata"].get("annotations", {})]
+    for service in of_kind(case, "Service"):
+        assert not any(selects({"matchLabels": service["spec"]["selector"]}, labels) for labels in tests)
+
+
+@EVERY_CASE
+def test_edges(case: Case) -> None:
+    """No rule is open in both respects: each names its ports, and each incoming one who may use them."""
+    for item in of_kind(case, "NetworkPolicy"):
+        for rule in [*item["spec"].get("ingress", []), *item["spec"].get("egress", [])]:
+            assert rule.get("ports"), show(item)
+        for rule in item["spec"].get("ingress", []):
+            assert rule.get("from"), show(item)
+
+
+@EVERY_CASE
+def test_policies_name_real_ports(case: Case) -> None:
+    """A policy that names a port by its name means one that the selected pods have."""
+    named = {
+        port["name"]: pod["metadata"]["labels"]
+        for pod in pod_templates(case)
+        for container in containers(pod)
+        for port in container.get("ports", [])
+    }
+    for item in of_kind(case, "NetworkPolicy"):
+        rules = [*item["spec"].get("ingress", []), *item["spec"].get("egress", [])]
+        used = {port["port"] for rule in rules for port in rule["ports"] if isinstance(port["port"], str)}
+        assert used <= named.keys(), show(item)
+
+
+@EVERY_CASE
+def test_selectors_select(case: Case) -> None:
+    """Services, disruption budgets and policies select pods that exist in the same release."""
+    pods = _pod_labels(case)
+    for item in objects(case):
+        selector = _selector(item)
+        if selector is not None:
+            assert any(selects(selector, labels) for labels in pods), show(item)
+
+
+def _pod_labels(case: Case) -> list[Object]:
+    """Return the labels of every pod, CloudNativePG's included."""
+    clusters = [item["spec"]["inheritedMetadata"]["labels"] for item in of_kind(case, "Cluster")]
+    return [pod["metadata"]["labels"] for pod in pod_templates(case)] + clusters
+
+
+def _selector(item: Object) -> Object | None:
+    match item["kind"]:
+        case "Service":
+            return {"matchLabels": item["spec"]["selector"]}
+        case "PodDisruptionBudget" | "Deployment" | "StatefulSet":
+            return item["spec"]["selector"]
+        case "NetworkPolicy":
+            return item["spec"]["podSelector"]
+    return None

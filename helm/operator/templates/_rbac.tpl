@@ -1,0 +1,58 @@
+{{/* What the operator may do in the namespaces it looks after: no Secrets, no pods, and no creating of Deployments */}}
+{{- define "operator.rules" -}}
+- {apiGroups: [apps], resources: [deployments], verbs: [get, list, watch, patch]}
+- {apiGroups: [apps], resources: [replicasets], verbs: [list, watch]}
+- {apiGroups: [""], resources: [configmaps], verbs: [get]}
+- {apiGroups: [""], resources: [events], verbs: [create]}
+- {apiGroups: [spanloom.dev], resources: [otelprofiles], verbs: [get, list, watch]}
+- {apiGroups: [spanloom.dev], resources: [otelprofiles/status], verbs: [patch]}
+{{- end }}
+
+{{- define "operator.cleanupRules" -}}
+- {apiGroups: [apps], resources: [deployments], verbs: [get, list, patch]}
+{{- end }}
+
+{{/* A role and its binding, in the whole cluster or in each namespace: (dict "root" $ "name" … "part" … "rules" … "annotations" …) */}}
+{{- define "operator.role" -}}
+{{- $root := .root }}
+{{- $rules := .rules }}
+{{- $labels := include "common.labels" (list $root .part) }}
+{{- $annotations := .annotations }}
+{{- $subjects := printf "[{kind: ServiceAccount, name: %s, namespace: %s}]" .name $root.Release.Namespace }}
+{{- $name := printf "%s-%s" $root.Release.Namespace .name }}
+{{- range $namespace := default (list "") .namespaces }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ empty $namespace | ternary "ClusterRole" "Role" }}
+metadata:
+  name: {{ $name }}
+  {{- if $namespace }}
+  namespace: {{ $namespace }}
+  {{- end }}
+  labels: {{- $labels | nindent 4 }}
+  {{- with $annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+rules:
+  {{- $rules | nindent 2 }}
+  {{- if $namespace }}
+  - {apiGroups: [""], resources: [namespaces], resourceNames: [{{ $namespace }}], verbs: [get]}
+  {{- else }}
+  - {apiGroups: [""], resources: [namespaces], verbs: [list, watch]}
+  {{- end }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: {{ empty $namespace | ternary "ClusterRoleBinding" "RoleBinding" }}
+metadata:
+  name: {{ $name }}
+  {{- if $namespace }}
+  namespace: {{ $namespace }}
+  {{- end }}
+  labels: {{- $labels | nindent 4 }}
+  {{- with $annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: {{ empty $namespace | ternary "ClusterRole" "Role" }}, name: {{ $name }}}
+subjects: {{ $subjects }}
+{{- end }}
+{{- end }}

@@ -13,7 +13,9 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.distro import OpenTelemetryConfigurator
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined] # not typed
+from opentelemetry.sdk import _configuration
 from opentelemetry.sdk.trace.export import (
     BatchSpanProcessor,
     ConsoleSpanExporter,
@@ -24,6 +26,7 @@ from opentelemetry.sdk.trace.export import (
 from spanloom import privacy
 from spanloom.errors import ConfigurationError
 from spanloom.filter import install
+from spanloom.lean import BytesProcessor, LeanTracerProvider
 from spanloom.settings import DEFAULTS, Settings
 from spanloom.tree import TreeExporter
 
@@ -72,6 +75,7 @@ class SpanloomConfigurator(OpenTelemetryConfigurator):
 
     def _configure(self, **kwargs: Any) -> None:
         privacy.guard_spans()
+        setattr(_configuration, "TracerProvider", LeanTracerProvider)  # noqa: B010 the SDK has no other door
         super()._configure(  # type: ignore[no-untyped-call]
             resource_attributes={"telemetry.distro.name": "spanloom", "telemetry.distro.version": version("spanloom")},
             span_processors=[privacy.Scrubber()],
@@ -81,9 +85,11 @@ class SpanloomConfigurator(OpenTelemetryConfigurator):
 
 
 def processor(span_exporter: SpanExporter) -> SpanProcessor:
-    """Return a batching processor, but for exporters that a person watches one that shows each span at once."""
+    """Return a batching processor, the lean one for OTLP; for what a person watches, one that shows spans at once."""
     if isinstance(span_exporter, ConsoleSpanExporter | TreeExporter):
         return SimpleSpanProcessor(span_exporter)
+    if type(span_exporter) is OTLPSpanExporter:
+        return BytesProcessor(span_exporter)
     return BatchSpanProcessor(span_exporter)
 
 

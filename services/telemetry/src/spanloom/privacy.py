@@ -16,7 +16,7 @@ from opentelemetry.trace import Status
 from wrapt import wrap_function_wrapper
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from opentelemetry.sdk.trace import Span
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 QUOTING = frozenset(
     {"sqlalchemy", "psycopg", "psycopg_pool", "asyncpg", "sqlite3", "pymysql", "pydantic", "pydantic_core", "fastapi"}
 )
-URLS = frozenset({"url.full", "http.url", "http.target"})
 IDENTIFIER = re.compile(r"\d+|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -46,6 +45,22 @@ def without_query(url: str) -> str:
     except ValueError:
         return "REDACTED"
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+# What becomes of attributes that may hold a query string, whoever sets them.
+SCRUBBED: Mapping[str, Callable[[str], str]] = {
+    "url.query": lambda _: "REDACTED",
+    "url.full": without_query,
+    "http.url": without_query,
+    "http.target": without_query,
+}
+
+
+def scrubbed(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a span's attributes without query strings; the very same when there is nothing to take out."""
+    if SCRUBBED.keys().isdisjoint(attributes):
+        return attributes
+    return {key: SCRUBBED[key](str(value)) if key in SCRUBBED else value for key, value in attributes.items()}
 
 
 def disclosable(error: BaseException) -> BaseException:
@@ -114,11 +129,8 @@ class Scrubber(SpanProcessor):
 
     def _on_ending(self, span: Span) -> None:
         # The SDK has frozen the attributes by now; what they hold is still its dictionary.
-        attributes: dict[str, Any] = cast("Any", span)._attributes._dict  # noqa: SLF001
-        if "url.query" in attributes:
-            attributes["url.query"] = "REDACTED"
-        for key in attributes.keys() & URLS:
-            attributes[key] = without_query(str(attributes[key]))
+        attributes = cast("Any", span)._attributes  # noqa: SLF001
+        attributes._dict = dict(scrubbed(attributes._dict))  # noqa: SLF001
 
 
 def guard_spans() -> None:

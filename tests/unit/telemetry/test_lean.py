@@ -1,0 +1,256 @@
+"""The lean way tells what the SDK tells: the same programs through both, and the decoded OTLP compared."""
+
+from base64 import b64decode
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import (
+    ALWAYS_OFF,
+    ALWAYS_ON,
+    DEFAULT_ON,
+    AlwaysRecordSampler,
+    ParentBased,
+    ParentBasedTraceIdRatio,
+    Sampler,
+    TraceIdRatioBased,
+)
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
+from opentelemetry.trace.span import TraceState
+
+from spanloom import encode
+from spanloom.lean import BytesProcessor, LeanSpan, LeanTracerProvider
+from spanloom.privacy import Scrubber, guard_spans
+
+RESOURCE = Resource({"service.name": "shop", "n": 1}, "https://example.com/schema")
+LIMITS = SpanLimits(max_span_attributes=4, max_events=2, max_links=2, max_event_attributes=2, max_attribute_length=12)
+
+
+class Counting(IdGenerator):
+    """The same ids in the same order, so that two providers agree."""
+
+    def __init__(self) -> None:
+        self._spans, self._traces = iter(range(1, 10_000)), iter(range(1, 10_000))
+
+    def generate_span_id(self) -> int:
+        return next(self._spans)
+
+    def generate_trace_id(self) -> int:
+        return next(self._traces) << 64
+
+    def is_trace_id_random(self) -> bool:
+        return True
+
+
+@dataclass
+class Kept:
+    """What the queue was given, instead of a thread that posts it."""
+
+    items: list[Any] = field(default_factory=list)
+
+    def emit(self, item: Any) -> None:
+        self.items.append(item)
+
+
+def through_sdk(program: Callable[[trace.Tracer], None], sampler: Sampler, limits: SpanLimits) -> list[Any]:
+    memory = InMemorySpanExporter()
+    options = {"resource": RESOURCE, "sampler": sampler, "span_limits": limits, "id_generator": Counting()}
+    provider = TracerProvider(**options, shutdown_on_exit=False)
+    provider.add_span_processor(Scrubber())
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    program(provider.get_tracer("scope", "1.0", "https://example.com/scope", {"a": True}))
+    return decoded(encode_spans(memory.get_finished_spans()).SerializeToString())
+
+
+def lean_provider(sampler: Sampler = DEFAULT_ON, limits: SpanLimits | None = None) -> tuple[LeanTracerProvider, Kept]:
+    options = {"resource": RESOURCE, "sampler": sampler, "span_limits": limits, "id_generator": Counting()}
+    provider, kept = LeanTracerProvider(**options, shutdown_on_exit=False), Kept()
+    processor = BytesProcessor(OTLPSpanExporter())
+    processor.shutdown()
+    kept.request = processor.span_exporter.request
+    processor._batch_processor = kept
+    provider.add_span_processor(Scrubber())
+    provider.add_span_processor(processor)
+    return provider, kept
+
+
+def through_lean(program: Callable[[trace.Tracer], None], sampler: Sampler, limits: SpanLimits) -> list[Any]:
+    provider, kept = lean_provider(sampler, limits)
+    program(provider.get_tracer("scope", "1.0", "https://example.com/scope", {"a": True}))
+    return decoded(kept.request(kept.items))
+
+
+def decoded(body: bytes) -> list[Any]:
+    """Return every span with its resource and scope, in the order of ids."""
+    request = MessageToDict(ExportTraceServiceRequest.FromString(body))
+    found = [
+        {
+            **span,
+            "in": [resource.get("resource"), resource.get("schemaUrl"), scope.get("scope"), scope.get("schemaUrl")],
+        }
+        for resource in request.get("resourceSpans", [])
+        for scope in resource["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    return sorted(found, key=lambda span: b64decode(span["spanId"]))
+
+
+guard_spans()
+texts = st.text(max_size=20)
+keys = st.sampled_from(["a", "b", "c", "d", "e", "f", "url.full", "url.query", "http.target", ""])
+values = st.one_of(
+    texts, st.booleans(), st.integers(), st.floats(allow_nan=False), st.none(), st.binary(max_size=4),
+    st.sampled_from(["https://u:p@host/a?q=1", 1, True, 0.0, -0.0, 2**63, -(2**63)]),
+    st.lists(st.integers(0, 9), max_size=3), st.lists(texts, max_size=2), st.dictionaries(texts, texts, max_size=2),
+)  # fmt: skip
+attributes = st.dictionaries(keys, values, max_size=6)
+contexts = st.builds(
+    SpanContext,
+    st.integers(0, 2**128 - 1),
+    st.integers(0, 2**64 - 1),
+    st.booleans(),
+    st.integers(0, 3).map(TraceFlags),
+    st.sampled_from([TraceState(), TraceState([("k", "v"), ("l", "w")])]),
+)
+moments = st.integers(1, 2**62)
+steps = st.one_of(
+    st.tuples(st.just("set_attribute"), keys, values),
+    st.tuples(st.just("set_attributes"), attributes),
+    st.tuples(st.just("add_event"), texts, attributes, moments),
+    st.tuples(st.just("add_link"), contexts, attributes),
+    st.tuples(st.just("set_status"), st.sampled_from(StatusCode).map(Status)),
+    st.tuples(st.just("set_status"), st.just(StatusCode.ERROR), texts),
+    st.tuples(st.just("update_name"), texts),
+    st.tuples(st.just("record_exception"), st.just(LookupError("gone")), attributes, moments),
+    st.tuples(st.just("end"), moments),
+    st.tuples(st.just("child")),
+)
+samplers = st.sampled_from(
+    [
+        DEFAULT_ON, ALWAYS_ON, ALWAYS_OFF, TraceIdRatioBased(0.5), ParentBasedTraceIdRatio(0.5),
+        AlwaysRecordSampler(ALWAYS_OFF), ParentBased(ALWAYS_ON, local_parent_sampled=ALWAYS_OFF),
+    ]
+)  # fmt: skip
+
+
+@dataclass
+class Program:
+    """A root, perhaps below a caller's span, and what is done to it and to the children it gets."""
+
+    parent: SpanContext | None
+    kind: SpanKind
+    begin: dict[str, Any]
+    links: list[tuple[SpanContext, dict[str, Any]]]
+    steps: list[tuple[Any, ...]]
+
+    def __call__(self, tracer: trace.Tracer) -> None:
+        context = trace.set_span_in_context(NonRecordingSpan(self.parent)) if self.parent else None
+        links = [Link(*link) for link in self.links]
+        spans = [tracer.start_span("root", context, self.kind, dict(self.begin), links, start_time=1)]
+        for name, *arguments in self.steps:
+            if name == "child":
+                below = trace.set_span_in_context(spans[-1])
+                spans.append(tracer.start_span("child", below, attributes={"a": 1}, start_time=2))
+            else:
+                getattr(spans[-1], name)(*arguments)
+        for span in spans:
+            span.end(9)
+
+
+programs = st.builds(
+    Program,
+    st.none() | contexts,
+    st.sampled_from(SpanKind),
+    attributes,
+    st.lists(st.tuples(contexts, attributes), max_size=3),
+    st.lists(steps, max_size=8),
+)
+
+
+@given(program=programs, sampler=samplers, limits=st.sampled_from([SpanLimits(), LIMITS]))
+def test_any_program_makes_the_same_otlp(program: Program, sampler: Sampler, limits: SpanLimits) -> None:
+    """Attributes, events, exceptions, links, status, limits, sampling, tracestate, flags: everything is equal."""
+    assert through_sdk(program, sampler, limits) == through_lean(program, sampler, limits)
+
+
+def test_spans_are_lean_as_long_as_nobody_else_looks() -> None:
+    """Another processor makes the next spans the SDK's, and it sees also those that were lean when they began."""
+    provider, kept = lean_provider()
+    tracer = provider.get_tracer("t")
+    before = tracer.start_span("before")
+    memory = InMemorySpanExporter()
+    provider.add_span_processor(SimpleSpanProcessor(memory))
+    after = tracer.start_span("after", attributes={"url.full": "http://host/?secret"})
+    before.end()
+    after.end()
+    assert (True, False) == (isinstance(before, LeanSpan), isinstance(after, LeanSpan))
+    assert ["before", "after"] == [span.name for span in memory.get_finished_spans()]
+    assert "http://host/" == memory.get_finished_spans()[1].attributes["url.full"]
+    assert 2 == len(decoded(kept.request(kept.items)))
+
+
+def test_a_lean_span_is_a_readable_span_of_the_sdk() -> None:
+    """Code that looks at spans (name, attributes, parent, times, resource) finds what it expects."""
+    provider, _ = lean_provider()
+    span = provider.get_tracer("t").start_span("work", kind=SpanKind.CLIENT, attributes={"a": 1})
+    span.add_event("seen")
+    assert ("work", SpanKind.CLIENT, {"a": 1}, RESOURCE) == (span.name, span.kind, dict(span.attributes), span.resource)
+    assert (True, None, ["seen"]) == (span.is_recording(), span.parent, [event.name for event in span.events])
+    span.end()
+    assert not span.is_recording()
+
+
+def test_after_its_end_a_span_stays_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+    """What comes too late is told and changes nothing; a second end neither."""
+    provider, kept = lean_provider()
+    span = provider.get_tracer("t").start_span("work")
+    span.end()
+    span.set_attribute("late", 1)
+    span.add_event("late")
+    span.end()
+    assert 1 == len(kept.items)
+    assert {} == dict(span.attributes)
+    assert "Calling end() on an ended span." in caplog.text
+
+
+@pytest.mark.parametrize("value", ["\ud800", 2**70])
+def test_what_otlp_cannot_carry_is_left_out_alone(value: object, caplog: pytest.LogCaptureFixture) -> None:
+    """One attribute that cannot be encoded does not cost the span its others."""
+    provider, kept = lean_provider()
+    provider.get_tracer("t").start_span("work", attributes={"bad": value, "good": 1}).end()
+    [span] = decoded(kept.request(kept.items))
+    assert ["good"] == [attribute["key"] for attribute in span["attributes"]]
+    assert "attribute bad cannot be encoded" in caplog.text
+
+
+def test_keys_and_values_without_end_are_not_kept_without_end() -> None:
+    """What is remembered of keys and values is bounded, and what is not remembered is encoded all the same."""
+    provider, kept = lean_provider()
+    tracer = provider.get_tracer("t")
+    for number in range(3000):
+        tracer.start_span(f"name {number}", attributes={f"key {number}": "v", "number": number}).end()
+    spans = decoded(kept.request(kept.items))
+    assert [{"intValue": str(number)} for number in range(3000)] == [
+        attribute["value"] for span in spans for attribute in span["attributes"] if attribute["key"] == "number"
+    ]
+    assert [f"name {number}" for number in range(3000)] == [span["name"] for span in spans]
+
+
+@pytest.fixture(autouse=True)
+def _no_key_outlives_a_test() -> None:
+    """Forget what was encoded, so that each test meets new keys."""
+    encode._keys.clear()
+    encode._names.clear()

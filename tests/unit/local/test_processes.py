@@ -13,11 +13,11 @@ from support.polling import poll_until
 
 from spanloom_local.processes import Processes, StackError, how, run
 
-SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+SLEEP = [sys.executable, "-c", "import time; open('ready', 'w'); time.sleep(600)"]
 STUBBORN = [
     sys.executable,
     "-c",
-    "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('ready', flush=True); time.sleep(600)",
+    "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); open('ready', 'w'); time.sleep(600)",
 ]
 # Starts one process, says both ids, and is then killed by the test.
 OWNER = """
@@ -92,6 +92,7 @@ def test_nothing_is_left_when_the_owner_is_killed(command: list[str], tmp_path: 
     ) as owner:
         assert owner.stdout
         pids = [int(word) for word in owner.stdout.readline().split()]
+        poll_until((directory / "ready").exists, "the child is ready")
         owner.kill()
     poll_until(_gone(pids), "the child and the guardian have ended")
     assert not directory.exists()

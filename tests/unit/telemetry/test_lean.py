@@ -252,5 +252,5 @@ def test_keys_and_values_without_end_are_not_kept_without_end() -> None:
 @pytest.fixture(autouse=True)
 def _no_key_outlives_a_test() -> None:
     """Forget what was encoded, so that each test meets new keys."""
-    encode._keys.clear()
-    encode._names.clear()
+    for remembered in (encode._names, encode._texts, encode._numbers, encode._kept):
+        remembered.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDict
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled, unwrap
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported, wrap_function_wrapper
@@ -16,6 +16,7 @@ from wrapt import when_imported, wrap_function_wrapper
 from spanloom.hooks import Hook
 from spanloom.http import method_attributes
 from spanloom.instrument import fail
+from spanloom.propagation import inject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,7 +58,7 @@ async def _sent(
     wrapped: Callable[..., Awaitable[Any]], span: trace.Span, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     headers = CIMultiDict(kwargs.pop("headers", None) or {})
-    propagate.inject(headers)
+    inject(headers, span)
     try:
         response = await wrapped(*args, headers=headers, **kwargs)
     except BaseException as error:

@@ -57,8 +57,8 @@ class LeanSpan(Span):
     def __init__(self, tracer: LeanTracer, name: str, context: SpanContext, parent: SpanContext | None) -> None:
         # Without the SDK's __init__: what it makes here costs more than the rest of a span's life.
         self._tracer, self._name, self._context, self._parent = tracer, name, context, parent
-        self._instrumentation_scope = tracer._instrumentation_scope  # noqa: SLF001
-        self._resource, self._limits = tracer.resource, tracer._span_limits  # noqa: SLF001
+        self._instrumentation_scope = tracer._instrumentation_scope
+        self._resource, self._limits = tracer.resource, tracer._span_limits
         self._attributes: Any = {}
         self._events: Any = NOTHING
         self._links: Any = NOTHING
@@ -154,12 +154,12 @@ class LeanTracer(Tracer):
         if not recorded:
             return NonRecordingSpan(own)
         span = LeanSpan(self, name, own, parent)
-        span._kind = kind  # noqa: SLF001 the rest of its making
+        span._kind = kind  # the rest of its making
         if attributes:
             span.set_attributes(attributes)
         if links:
-            span._links = span._new_links(links)  # noqa: SLF001
-        span._start_time = time_ns() if start_time is None else start_time  # noqa: SLF001
+            span._links = span._new_links(links)
+        span._start_time = time_ns() if start_time is None else start_time
         return span
 
     def _sampled(
@@ -195,7 +195,7 @@ class LeanTracerProvider(TracerProvider):
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Register a processor, and decide anew whether spans can be lean."""
         super().add_span_processor(span_processor)
-        every = self._active_span_processor._span_processors  # noqa: SLF001
+        every = self._active_span_processor._span_processors
         ours = [one for one in every if type(one) is BytesProcessor]
         self._bytes = ours[0] if len(ours) == 1 else None
         self.is_lean = self._bytes is not None and {type(one) for one in every} <= {BytesProcessor, Scrubber}
@@ -213,16 +213,16 @@ class LeanTracerProvider(TracerProvider):
         if self.is_lean and self._bytes is not None:
             self._bytes.on_end(span)
         else:
-            span._bound()  # noqa: SLF001 processors expect the SDK's attributes
-            self._active_span_processor._on_ending(span)  # noqa: SLF001
+            span._bound()  # processors expect the SDK's attributes
+            self._active_span_processor._on_ending(span)
             self._active_span_processor.on_end(span)
 
 
 def follows_parent(sampler: object) -> bool:
     """Tell whether a span with a parent is sampled just when its parent is."""
     return isinstance(sampler, ParentBased) and (
-        sampler._remote_parent_sampled is sampler._local_parent_sampled is ALWAYS_ON  # noqa: SLF001
-        and sampler._remote_parent_not_sampled is sampler._local_parent_not_sampled is ALWAYS_OFF  # noqa: SLF001
+        sampler._remote_parent_sampled is sampler._local_parent_sampled is ALWAYS_ON
+        and sampler._remote_parent_not_sampled is sampler._local_parent_not_sampled is ALWAYS_OFF
     )
 
 
@@ -234,8 +234,8 @@ class BytesProcessor(BatchSpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a sampled span's bytes."""
-        if span._context.trace_flags & SAMPLED:  # type: ignore[union-attr] # noqa: SLF001
-            item = (span._resource, span._instrumentation_scope, field(b"\x12", encode_span(span)))  # noqa: SLF001
+        if span._context.trace_flags & SAMPLED:  # type: ignore[union-attr]
+            item = (span._resource, span._instrumentation_scope, field(b"\x12", encode_span(span)))
             self._batch_processor.emit(item)  # type: ignore[arg-type] # the queue does not look inside
 
 
@@ -248,7 +248,7 @@ class BytesExporter(SpanExporter):
 
     def export(self, batch: Sequence[Item]) -> SpanExportResult:  # type: ignore[override] # bytes, not spans
         """Post one batch."""
-        delivered = self._exporter._client.export(self.request(batch)).success  # noqa: SLF001
+        delivered = self._exporter._client.export(self.request(batch)).success
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
     def request(self, batch: Sequence[Item]) -> bytes:

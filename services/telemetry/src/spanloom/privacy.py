@@ -129,8 +129,8 @@ class Scrubber(SpanProcessor):
 
     def _on_ending(self, span: Span) -> None:
         # The SDK has frozen the attributes by now; what they hold is still its dictionary.
-        attributes = cast("Any", span)._attributes  # noqa: SLF001
-        attributes._dict = dict(scrubbed(attributes._dict))  # noqa: SLF001
+        attributes = cast("Any", span)._attributes
+        attributes._dict = dict(scrubbed(attributes._dict))
 
 
 def guard_spans() -> None:

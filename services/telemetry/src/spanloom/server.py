@@ -14,10 +14,9 @@ from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
-from opentelemetry import metrics, propagate, trace
+from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported
 
@@ -26,6 +25,7 @@ from spanloom.hooks import Hook
 from spanloom.http import method_attributes
 from spanloom.instrument import fail
 from spanloom.privacy import safe_path
+from spanloom.propagation import extract
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -133,29 +133,31 @@ class _Request:
         seconds = perf_counter() - self.started
         if self.span.is_recording():
             self.span.update_name(self._name(route))
-            self.span.set_attributes(request_attributes(self.scope, self.method, route))
-            self._outcome()
+            self._describe(route)
         _duration.record(seconds, self._dimensions(route), context=self.context)
-        _access.info(
-            "%s %s",
-            self.scope["method"] if "http.request.method_original" not in self.method else "_OTHER",
-            route or "(no route)",
-            extra={"status": self.status, "duration_ms": round(seconds * 1000, 3)},
-        )
+        if _access.isEnabledFor(logging.INFO):
+            self._log(route, seconds)
         self.span.end(self.answered_ns)
 
     def _name(self, route: str | None) -> str:
         method = self.method["http.request.method"].replace("_OTHER", "HTTP")
         return f"{method} {route}" if route else method
 
-    def _outcome(self) -> None:
+    def _describe(self, route: str | None) -> None:
+        attributes = {**self.method, **request_attributes(self.scope, route)}
         if self.status is not None:
-            self.span.set_attribute("http.response.status_code", self.status)
+            attributes["http.response.status_code"] = self.status
+        error_type = self._error_type()
+        if error_type and self.error is None:
+            attributes["error.type"] = error_type
+            self.span.set_status(Status(StatusCode.ERROR))
+        self.span.set_attributes(attributes)
         if self.error is not None:
             fail(self.span, self.error)
-        elif error_type := self._error_type():
-            self.span.set_attribute("error.type", error_type)
-            self.span.set_status(Status(StatusCode.ERROR))
+
+    def _log(self, route: str | None, seconds: float) -> None:
+        extra = {"status": self.status, "duration_ms": round(seconds * 1000, 3)}
+        _access.info("%s %s", self.method["http.request.method"], route or "(no route)", extra=extra)
 
     def _error_type(self) -> str | None:
         if self.error is not None:
@@ -186,28 +188,13 @@ def parent_context(settings: Settings, scope: Scope) -> Context:
     client = scope.get("client")
     if not settings.boundary.trusts(client[0] if client else None):
         return Context()
-    return propagate.extract(scope, context=Context(), getter=_HEADERS)
+    return extract(scope["headers"])
 
 
-class _Headers(Getter[Any]):
-    """Reads the headers of an ASGI scope; several of one name count as one list (RFC 9110, section 5.3)."""
-
-    def get(self, carrier: Scope, key: str) -> list[str] | None:
-        wanted = key.lower().encode("latin-1")
-        found = [value.decode("latin-1") for name, value in carrier["headers"] if name == wanted]
-        return [",".join(found)] if found else None
-
-    def keys(self, carrier: Scope) -> list[str]:
-        return [name.decode("latin-1") for name, _ in carrier["headers"]]
-
-
-_HEADERS = _Headers()
-
-
-def request_attributes(scope: Scope, method: dict[str, str], route: str | None) -> dict[str, str | int]:
+def request_attributes(scope: Scope, route: str | None) -> dict[str, str | int]:
     """Return what the conventions ask of a server span; neither query nor headers but the user agent's name."""
-    server, client = scope.get("server") or (None, None), scope.get("client") or (None, None)
-    host, port = _authority(scope) or server
+    headers, server, client = dict(scope["headers"]), scope.get("server"), scope.get("client")
+    host, port = _authority(headers.get(b"host", b"").decode("latin-1")) or server or (None, None)
     found = {
         "url.scheme": scope.get("scheme"),
         "url.path": safe_path(scope["path"], route),
@@ -215,18 +202,14 @@ def request_attributes(scope: Scope, method: dict[str, str], route: str | None) 
         "network.protocol.version": scope.get("http_version"),
         "server.address": host,
         "server.port": port,
-        "client.address": client[0],
-        "user_agent.original": _header(scope, b"user-agent")[:LONGEST_AGENT],
+        "client.address": client[0] if client else None,
+        "user_agent.original": headers.get(b"user-agent", b"").decode("latin-1")[:LONGEST_AGENT],
     }
-    return {**method, **{key: value for key, value in found.items() if value}}
+    return {key: value for key, value in found.items() if value}
 
 
-def _authority(scope: Scope) -> tuple[str, int | None] | None:
-    host, _, port = _header(scope, b"host").rpartition(":")
-    if not host:
-        return (port, None) if port else None
-    return (host, int(port)) if port.isdecimal() else None
-
-
-def _header(scope: Scope, wanted: bytes) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
+def _authority(host: str) -> tuple[str, int | None] | None:
+    name, colon, port = host.rpartition(":")
+    if not colon:
+        return (host, None) if host else None
+    return (name, int(port)) if port.isdecimal() else None

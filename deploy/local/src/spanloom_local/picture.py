@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-SIZE = "1280,800"
+SIZE = "1280,660"
 PAGE_MILLISECONDS = "3000"  # of the page's own clock, which runs as fast as the machine can
 
 

@@ -123,9 +123,9 @@ class _Request:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+        elif message["type"] == "http.response.body" and not message.get("more_body"):
+            self.answered_ns = time_ns()  # before it leaves: the caller may have it before we are told
         await self.forward(message)
-        if message["type"] == "http.response.body" and not message.get("more_body"):
-            self.answered_ns = time_ns()
 
     def finish(self) -> None:
         """End span, measurement and access log; background tasks have run, but do not count as the answer's time."""

@@ -6,6 +6,7 @@ the same steps to a real API server (tests/e2e/operator/test_double.py) and comp
 
 from __future__ import annotations
 
+import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ class ApiDouble:
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self.owners: dict[str, dict[Path, set[tuple[str, str]]]] = {}
+        # Who changes the value of another's env entry owns the value only, and loses it with the entry.
+        self.parts: dict[str, dict[Path, set[tuple[str, str]]]] = {}
         self.writes = 0
         self.crash_in: int | None = None
         self.events: list[Object] = []
@@ -45,12 +48,15 @@ class ApiDouble:
         """Create or replace an object; fields that are gone lose their owners, changed ones get a new one."""
         old = self.objects.get(path)
         before, after = fields(old or {}), fields(thing)
-        owners = self.owners.setdefault(path, {})
+        owners, parts = self.owners.setdefault(path, {}), self.parts.setdefault(path, {})
         for field in before.keys() - after.keys():
             owners.pop(field, None)
+            parts.pop(field, None)
         for field, value in after.items():
-            if before.get(field) != value:
+            if field not in before or (field[0] == "annotation" and before[field] != value):
                 owners[field] = {manager}
+            elif before[field] != value and owners.get(field) != {manager}:
+                parts[field] = {manager}
         self._store(path, old, deepcopy(thing))
 
     def change(self, path: str, mend: Callable[[Object], Any]) -> None:
@@ -61,7 +67,7 @@ class ApiDouble:
 
     def delete(self, path: str) -> None:
         """Delete an object."""
-        del self.objects[path], self.owners[path]
+        del self.objects[path], self.owners[path], self.parts[path]
 
     # ---- the side of the operator
     async def get(self, path: str) -> Object | None:
@@ -93,6 +99,16 @@ class ApiDouble:
             self._merge(path, old, fields(body), manager)
             return self.shown(path)
 
+    async def hand_over(self, path: str, fields: list[Object], version: str) -> Object:
+        """Rewrite the ownership of an object that has not changed since."""
+        with self._call():
+            if self.objects[path]["metadata"]["resourceVersion"] != version:
+                raise ApiError(409, "the object has been modified")
+            self.owners[path], self.parts[path] = read_fields(fields)
+            self._version += 1
+            self.objects[path]["metadata"]["resourceVersion"] = str(self._version)
+            return self.shown(path)
+
     async def merge(self, path: str, body: Object) -> Object:
         """JSON merge patch of a status."""
         with self._call():
@@ -111,13 +127,15 @@ class ApiDouble:
     def _merge(self, path: str, old: Object, wanted: dict[Path, Any], manager: tuple[str, str]) -> None:
         owners, live = self.owners[path], fields(old)
         for field, value in wanted.items():
-            if (others := owners.get(field, set()) - {manager}) and live.get(field) != value:
+            others = owners.get(field, set()) | self.parts[path].get(field, set())
+            if others - {manager} and live.get(field) != value:
                 raise ApiError(409, f"conflict with {others}: {field}")
         thing = deepcopy(old)
         for field in [field for field, holders in owners.items() if manager in holders and field not in wanted]:
             owners[field].discard(manager)
             if not owners[field]:
                 del owners[field]
+                self.parts[path].pop(field, None)
                 _remove(thing, field)
         for field, value in wanted.items():
             owners.setdefault(field, set()).add(manager)
@@ -140,7 +158,7 @@ class ApiDouble:
     def shown(self, path: str) -> Object:
         """Return an object with its managedFields, as the API server shows it."""
         thing = deepcopy(self.objects[path])
-        thing["metadata"]["managedFields"] = managed_fields(self.owners.get(path, {}))
+        thing["metadata"]["managedFields"] = managed_fields(self.owners.get(path, {}), self.parts.get(path, {}))
         return thing
 
 
@@ -176,17 +194,21 @@ def fields(thing: Object) -> dict[Path, Any]:
     return found
 
 
-def managed_fields(owners: dict[Path, set[tuple[str, str]]]) -> list[Object]:
+Owners = dict[Path, set[tuple[str, str]]]
+
+
+def managed_fields(owners: Owners, parts: Owners) -> list[Object]:
     """Return owners the way the API server writes them."""
     entries: dict[tuple[str, str], Object] = {}
-    for field, holders in owners.items():
-        for manager in holders:
-            written = entries.setdefault(manager, {"manager": manager[0], "operation": manager[1], "fieldsV1": {}})
-            _write_field(written["fieldsV1"], field)
+    for held, whole in ((owners, True), (parts, False)):
+        for field, holders in held.items():
+            for manager in holders:
+                entry = {"manager": manager[0], "operation": manager[1], "fieldsV1": {}}
+                _write_field(entries.setdefault(manager, entry)["fieldsV1"], field, whole=whole)
     return list(entries.values())
 
 
-def _write_field(written: Object, field: Path) -> None:
+def _write_field(written: Object, field: Path, *, whole: bool) -> None:
     if field[0] == "annotation":
         steps: tuple[str, ...] = ("f:metadata", "f:annotations", f"f:{field[1]}")
     else:
@@ -194,6 +216,24 @@ def _write_field(written: Object, field: Path) -> None:
         steps = ("f:spec", "f:template", "f:spec", "f:containers", keys[0], "f:env", keys[1])
     for step in steps:
         written = written.setdefault(step, {})
+    if field[0] == "env":
+        written |= {".": {}, "f:name": {}} if whole else {"f:value": {}}
+
+
+def read_fields(entries: list[Object]) -> tuple[Owners, Owners]:
+    """Return owners of whole fields, and of values only, from what the API server would have written."""
+    owners: Owners = {}
+    parts: Owners = {}
+    for entry in entries:
+        manager = entry["manager"], entry["operation"]
+        for key in entry["fieldsV1"].get("f:metadata", {}).get("f:annotations", {}):
+            owners.setdefault(("annotation", key.removeprefix("f:")), set()).add(manager)
+        template = entry["fieldsV1"].get("f:spec", {}).get("f:template", {})
+        for name, each in template.get("f:spec", {}).get("f:containers", {}).items():
+            for key, part in each.get("f:env", {}).items():
+                field = ("env", json.loads(name[2:])["name"], json.loads(key[2:])["name"])
+                (owners if "." in part else parts).setdefault(field, set()).add(manager)
+    return owners, parts
 
 
 def _env(thing: Object, name: str) -> Object:

@@ -52,6 +52,9 @@ class Api(Protocol):
     async def apply(self, path: str, body: Object) -> Object:
         """Apply `body` as our field manager, without force, and return the whole object."""
 
+    async def hand_over(self, path: str, fields: list[Object], version: str) -> Object:
+        """Replace managedFields of an object that is still at `version`, and return the whole object."""
+
     async def merge(self, path: str, body: Object) -> Object:
         """Patch with a JSON merge patch, and return the whole object."""
 
@@ -118,6 +121,10 @@ class Client:
         """Server-side apply, without force."""
         headers = {"Content-Type": "application/apply-patch+yaml"}
         return await self._request("PATCH", path, params={"fieldManager": MANAGER}, body=body, headers=headers)
+
+    async def hand_over(self, path: str, fields: list[Object], version: str) -> Object:
+        """Merge patch that fails with 409 when the object has changed since."""
+        return await self.merge(path, {"metadata": {"managedFields": fields, "resourceVersion": version}})
 
     async def merge(self, path: str, body: Object) -> Object:
         """JSON merge patch."""

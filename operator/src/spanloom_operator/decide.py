@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spanloom_operator import rollout
 from spanloom_operator.apply import NOTHING, Status, changes_template, patch, withdrawal
 from spanloom_operator.inject import env_from_secrets, inject
-from spanloom_operator.ownership import applied_env, fingerprint, foreign_status, users_template
+from spanloom_operator.ownership import applied_env, fingerprint, foreign_status, handover, users_template
 from spanloom_operator.profile import InvalidProfile, Layer, Rules, read
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class World:
 
 @dataclass(frozen=True)
 class Decision:
-    """`body` is what to apply, if anything. `reason` and `message` go into the Event and the log.
+    """`body` is what to apply, if anything; `fields` are managedFields to write before that.
+
+    `reason` and `message` go into the Event and the log.
 
     `rolls` says that pods that run an injection will be replaced; `wait` is the number of seconds after which to look
     again.
@@ -53,6 +55,7 @@ class Decision:
     injection: Injection = NOTHING
     rolls: bool = False
     wait: float | None = None
+    fields: list[dict[str, Any]] | None = None
 
 
 class NotInjected(Exception):  # noqa: N818 - an outcome, not an error
@@ -95,6 +98,8 @@ def _layer(key: tuple[str, str], world: World) -> Layer:
 
 def decide(deployment: Mapping[str, Any], world: World) -> Decision:
     """Decide what to do about `deployment`; the same inputs always give the same decision."""
+    if not _rehearsal(deployment) and (fields := handover(deployment)):
+        return Decision("HandedOver", "entries that others have changed are theirs", fields=fields)
     name = wanted(deployment, world.namespace_label)
     if name is None:
         return Decision("Withdrawn", "the label is off; the Deployment is as it was", withdrawal(deployment))
@@ -150,11 +155,15 @@ def _decision(deployment: Mapping[str, Any], injection: Injection, status: Statu
 
 def _restrained(deployment: Mapping[str, Any], decision: Decision) -> Decision:
     """Write nothing where the user asked for a rehearsal, and wait where the Deployment is paused."""
-    if (deployment["metadata"].get("annotations") or {}).get(MODE) == "dry-run":
+    if _rehearsal(deployment):
         return Decision("DryRun", f"would be {decision.reason}: {decision.message}", injection=decision.injection)
     if deployment["spec"].get("paused") and decision.body and changes_template(deployment, decision.injection):
         return Decision("Paused", f"waits until the Deployment is resumed, then: {decision.reason}")
     return decision
+
+
+def _rehearsal(deployment: Mapping[str, Any]) -> bool:
+    return (deployment["metadata"].get("annotations") or {}).get(MODE) == "dry-run"
 
 
 def _message(injection: Injection, status: Status) -> str:

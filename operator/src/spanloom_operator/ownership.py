@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 MANAGER = "spanloom"
 STATUS = "spanloom.dev/status"
+CONTAINERS = ("f:spec", "f:template", "f:spec", "f:containers")
 
 
 def owned_env(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
@@ -62,6 +63,40 @@ def users_template(deployment: Mapping[str, Any]) -> dict[str, Any]:
     return template
 
 
+def handover(deployment: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return managedFields in which entries that others have changed are theirs whole; None when they are already.
+
+    Who changes the value of an entry of ours owns the value only, and the API server would remove the entry, their
+    value included, as soon as we let go of it. Managed fields may be rewritten for such a change of hands (kubectl
+    does, from client-side to server-side apply).
+    """
+    taken = _taken(deployment)
+    if not taken:
+        return None
+    fields = deepcopy(list(deployment["metadata"]["managedFields"]))
+    for entry in fields:
+        for container, held in _at(entry, *CONTAINERS).items():
+            env = held.get("f:env") or {}
+            for key in [key for key in env if (_key(container), _key(key)) in taken]:
+                if _is_ours(entry):
+                    del env[key]
+                else:
+                    env[key] = {".": {}, "f:name": {}, **env[key]}
+    return fields
+
+
+def _taken(deployment: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Container and name of our entries of which others own a part, but not the entry itself."""
+    ours = {(container, name) for container, names in applied_env(deployment).items() for name in names}
+    parts: set[tuple[str, str]] = set()
+    for entry in deployment["metadata"].get("managedFields") or ():
+        for container, held in _at(entry, *CONTAINERS).items():
+            if not _is_ours(entry):
+                env = held.get("f:env") or {}
+                parts |= {(_key(container), _key(key)) for key, part in env.items() if key != "." and "." not in part}
+    return parts & ours
+
+
 def fingerprint(value: object) -> str:
     """Twelve hexadecimal digits that change when `value` (JSON) does."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
@@ -96,7 +131,7 @@ def _env_fields(deployment: Mapping[str, Any], *, ours: bool) -> dict[str, froze
 
 
 def _entry_env(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    containers = _at(entry, "f:spec", "f:template", "f:spec", "f:containers").items()
+    containers = _at(entry, *CONTAINERS).items()
     found = {_key(key): frozenset(map(_key, fields.get("f:env") or ())) - {""} for key, fields in containers}
     return {container: names for container, names in found.items() if names}
 

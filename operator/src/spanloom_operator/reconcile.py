@@ -129,7 +129,10 @@ class Reconciler:
         self.deployments[key] = deployment
         WATCHED.set(len(self.deployments))
         decision = decide(deployment, await self._world(key, deployment))
-        if decision.wait is not None:
+        if decision.fields is not None:
+            at = paths.deployments(*key), decision.fields, deployment["metadata"]["resourceVersion"]
+            self.deployment_changed("HANDED OVER", await self.api.hand_over(*at))
+        elif decision.wait is not None:
             self.queue.add_later(key, decision.wait)
         elif decision.body is not None:
             await self._write(key, deployment, decision)

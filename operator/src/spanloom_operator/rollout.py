@@ -13,8 +13,14 @@ FIRST_WAIT, LONGEST_WAIT = 10, 3600  # seconds
 
 
 def complete(deployment: Mapping[str, Any]) -> bool:
-    """Whether the present template was once rolled out whole; later failures are not the template's."""
-    return _observed(deployment) and _progress(deployment) == "NewReplicaSetAvailable"
+    """Whether the present template was once rolled out whole; later failures are not the template's.
+
+    The condition alone does not tell: it stays what it was when an old ReplicaSet serves again. This is the rule of
+    kube-controller-manager itself (syncRolloutStatus).
+    """
+    status = deployment.get("status") or {}
+    nothing_else = status.get("replicas", 0) == status.get("updatedReplicas", 0)
+    return _observed(deployment) and nothing_else and _progress(deployment) == "NewReplicaSetAvailable"
 
 
 def healthy(deployment: Mapping[str, Any]) -> bool:
@@ -30,7 +36,7 @@ def failing(deployment: Mapping[str, Any], status: Status, template: str) -> boo
     the rollout is the user's.
     """
     ours = status.state == "Injected" and status.healthy and status.template == template
-    return ours and _observed(deployment) and _progress(deployment) not in {None, "NewReplicaSetAvailable"}
+    return ours and _observed(deployment) and _progress(deployment) is not None and not complete(deployment)
 
 
 def time_left(deployment: Mapping[str, Any], status: Status, now: float, grace: float) -> float:

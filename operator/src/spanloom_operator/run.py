@@ -12,7 +12,7 @@ from spanloom_operator import paths
 from spanloom_operator.api import ApiError
 from spanloom_operator.apply import withdrawal
 from spanloom_operator.decide import LABEL, wanted
-from spanloom_operator.ownership import owns_anything
+from spanloom_operator.ownership import handover, owns_anything
 from spanloom_operator.reconcile import Key, Reconciler, is_leftover, key_of, version
 from spanloom_operator.watch import Source
 
@@ -220,12 +220,16 @@ async def follow(source: Source, take: Take, start: str = "") -> None:
 
 async def withdraw_everything(api: Api, scopes: Sequence[str] = ("",)) -> list[Key]:
     """Take back all that is ours, wherever it is; return the Deployments that had something."""
-    done: list[Key] = []
-    for scope in scopes:
-        async for page in api.pages(paths.deployments(scope), metadata_only=True):
-            for key in [key_of(item) for item in page["items"] if owns_anything(item["metadata"])]:
-                deployment = await api.get(paths.deployments(*key))
-                if deployment and (body := withdrawal(deployment)):
-                    await api.apply(paths.deployments(*key), body)
-                    done.append(key)
-    return done
+    pages = [page for scope in scopes async for page in api.pages(paths.deployments(scope), metadata_only=True)]
+    ours = [key_of(item) for page in pages for item in page["items"] if owns_anything(item["metadata"])]
+    return [key for key in ours if await _withdraw(api, paths.deployments(*key))]
+
+
+async def _withdraw(api: Api, path: str) -> bool:
+    deployment = await api.get(path)
+    if deployment and (fields := handover(deployment)):
+        deployment = await api.hand_over(path, fields, deployment["metadata"]["resourceVersion"])
+    body = withdrawal(deployment) if deployment else None
+    if body:
+        await api.apply(path, body)
+    return body is not None

@@ -12,7 +12,7 @@ from support.templates import CONTAINERS, LAYERS, PLATFORM
 from spanloom_operator.api import ApiError
 from spanloom_operator.apply import Status, patch, withdrawal
 from spanloom_operator.inject import inject
-from spanloom_operator.ownership import STATUS, env_managers, users_template
+from spanloom_operator.ownership import STATUS, env_managers, handover, users_template
 from spanloom_operator.profile import Layer
 
 PATH = "/apis/apps/v1/namespaces/demo/deployments/shop"
@@ -79,6 +79,8 @@ def test_user_takes_an_entry_over() -> None:
 
     double.change(PATH, mend)
     now = double.shown(PATH)
+    now = asyncio.run(double.hand_over(PATH, handover(now) or [], now["metadata"]["resourceVersion"]))
+    assert handover(now) is None
     assert "OTEL_PROPAGATORS" in {left.name for left in inject(now, [PLATFORM]).left_out}
     apply(double, withdrawal(now))
     assert env(A="1", OTEL_PROPAGATORS="b3") == double.objects[PATH]["spec"]["template"]["spec"]["containers"][0]["env"]

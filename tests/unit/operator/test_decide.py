@@ -190,6 +190,14 @@ def test_users_own_rollout_is_not_taken_back() -> None:
     assert story.env
 
 
+def test_old_replicaset_that_serves_again_is_guarded() -> None:
+    """When a template was there before, Kubernetes leaves the condition as it was: what counts is who still runs."""
+    story = Story()
+    stale = {**rolling_out(2), "conditions": rolled_out(2)["conditions"]}
+    story.double.rolls_out = lambda found: {**stale, "observedGeneration": found["metadata"]["generation"]}
+    assert ["Injected", "Watched", "RolledBack"] == [story.step(seconds).reason for seconds in (0, 1, 301)]
+
+
 def test_failure_after_a_whole_rollout_is_not_the_injections() -> None:
     """Pods that die a day later, with the template rolled out whole, take nothing back."""
     story = Story()

@@ -1,0 +1,66 @@
+"""kubectl and helm against the cluster of KUBECONFIG, as a person would type them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from support.polling import poll_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Kube:
+    """One namespace of a cluster."""
+
+    namespace: str
+    kubeconfig: str = os.environ.get("KUBECONFIG", "")
+
+    def __call__(self, *arguments: str, stdin: str | None = None, succeeds: bool = True) -> str:
+        """Run kubectl and return what it printed; AssertionError with its complaint when it fails."""
+        return self.run("kubectl", *arguments, stdin=stdin, succeeds=succeeds)
+
+    def run(self, program: str, *arguments: str, stdin: str | None = None, succeeds: bool = True) -> str:
+        """Run kubectl, helm or helm4 in the namespace."""
+        command = [program, "--kubeconfig", self.kubeconfig, "--namespace", self.namespace, *arguments]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == succeeds, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
+        return done.stdout if succeeds else done.stderr
+
+    def cli(self, *arguments: str, kubeconfig: Path | None = None) -> str:
+        """Run `spanloom` as a person with this kubeconfig does."""
+        program = [sys.executable, "-c", "from spanloom_operator.cli import app; app()"]
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig or self.kubeconfig)}
+        done = subprocess.run([*program, *arguments], env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def get(self, what: str, *arguments: str) -> Object:
+        """Return an object, or a list of them."""
+        found: Object = json.loads(self("get", what, "-o", "json", "--show-managed-fields", *arguments))
+        return found
+
+    def apply(self, *things: Object) -> None:
+        """`kubectl apply`, as people do it."""
+        self("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": list(things)}))
+
+
+def state(kube: Kube, name: str = "shop") -> str | None:
+    """Return the state in a Deployment's status annotation."""
+    annotations: Object = kube.get(f"deployment/{name}")["metadata"].get("annotations") or {}
+    return (
+        str(json.loads(annotations["spanloom.dev/status"])["state"]) if "spanloom.dev/status" in annotations else None
+    )
+
+
+def becomes(kube: Kube, wanted: str | None, name: str = "shop") -> None:
+    """Wait until a Deployment is in this state."""
+    poll_until(lambda: state(kube, name) == wanted, f"{kube.namespace}/{name} is {wanted}")

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-SERVICES = MappingProxyType({"users-db-service": "users_db.app", "users-api": "users_api.app"})
+# In the order in which they are started, with the package of each.
+SERVICES = MappingProxyType({"users-db-service": "users_db", "users-api": "users_api"})
 FOREIGN = ("OTEL_", "SPANLOOM_", "USERS_", "UVICORN_", "DD_", "LOGFIRE_", "PYTHON", "VIRTUAL_ENV")
 UNSAMPLED = "traceparent: 00-{trace}-{span}-00"
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -22,6 +23,26 @@ OTLP = {
 }
 # The access line is a log record; as no arm writes one (uvicorn --no-access-log), this one does not either.
 SPANLOOM = {**OTLP, "OTEL_PYTHON_DISTRO": "spanloom", "SPANLOOM_FILTER": "info,spanloom.access=off"}
+TRUST = {"SPANLOOM_TRUST_INCOMING": "true"}  # users-db-service trusts users-api, as in the demo
+TUNED = {
+    **OTLP,
+    "OTEL_METRICS_EXPORTER": "none",
+    "OTEL_LOGS_EXPORTER": "none",
+    "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
+    "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "fastapi",  # done by bench_tuned, without send and receive spans
+    "OTEL_PYTHON_EXCLUDED_URLS": "healthz,readyz",
+}
+DATADOG = {
+    "DD_SERVICE": "{service}",
+    "DD_TRACE_AGENT_URL": "{sink}",
+}
+LOGFIRE = {
+    **OTLP,
+    "LOGFIRE_SERVICE_NAME": "{service}",
+    "LOGFIRE_SEND_TO_LOGFIRE": "false",
+    "LOGFIRE_CONSOLE": "false",  # no arm writes a line for a request
+    "LOGFIRE_DISTRIBUTED_TRACING": "true",
+}
 INSTRUMENT = ("opentelemetry-instrument",)
 
 
@@ -30,8 +51,8 @@ class Arm:
     """One way of tracing.
 
     home: the environment it is installed in. launcher: the program that starts uvicorn. settings: environment
-    variables, `{service}` and `{sink}` to be filled in. edge: more of them for users-api alone. module: where both
-    factories are, when not in the services' own modules. headers: what the client sends. names: which names of
+    variables, `{service}` and `{sink}` to be filled in. inner: more of them for users-db-service alone. factory: what
+    uvicorn runs, `{package}` to be filled in. headers: what the client sends. names: which names of
     attributes it is held to (content.NAMES). share: the part of the requests that makes a trace.
     """
 
@@ -40,8 +61,8 @@ class Arm:
     home: str = "shipped"
     launcher: tuple[str, ...] = ()
     settings: Mapping[str, str] = field(default_factory=dict)
-    edge: Mapping[str, str] = field(default_factory=dict)
-    factory: str = "{module}:create_app"
+    inner: Mapping[str, str] = field(default_factory=dict)
+    factory: str = "{package}.app:create_app"
     headers: tuple[str, ...] = ()
     names: str = "stable"
     share: float = 1.0
@@ -49,7 +70,7 @@ class Arm:
     def environment(self, inherited: Mapping[str, str], service: str, sink: str) -> dict[str, str]:
         """Return a service's environment; settings of the person's own telemetry do not reach it."""
         kept = {key: value for key, value in inherited.items() if not key.startswith(FOREIGN)}
-        own = {**self.settings, **(self.edge if service == "users-api" else NOTHING)}
+        own = {**self.settings, **(self.inner if service == "users-db-service" else NOTHING)}
         filled = {key: value.format(service=service, sink=sink) for key, value in own.items()}
         # One order of dicts and sets for every arm: that alone moves a process by some per cent.
         return {**kept, "PYTHONHASHSEED": "0", **filled}
@@ -63,7 +84,34 @@ def unsampled() -> str:
 ARMS = (
     Arm("untraced", "untraced", share=0.0),
     Arm("untraced-again", "untraced again (A/A)", share=0.0),
-    Arm("spanloom", "spanloom, 100 %", launcher=INSTRUMENT, settings=SPANLOOM, edge={}),
+    Arm("spanloom", "spanloom, 100 %", launcher=INSTRUMENT, settings=SPANLOOM, inner=TRUST),
+    Arm(
+        "spanloom-1",
+        "spanloom, 1 %",
+        launcher=INSTRUMENT,
+        settings={**SPANLOOM, "OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"},
+        inner=TRUST,
+        share=0.01,
+    ),
+    Arm(
+        "spanloom-unsampled",
+        "spanloom, parent unsampled",
+        launcher=INSTRUMENT,
+        settings={**SPANLOOM, **TRUST},
+        headers=(unsampled(),),
+        share=0.0,
+    ),
+    Arm("otel", "opentelemetry-instrument", home="contrib", launcher=INSTRUMENT, settings=OTLP, names="former"),
+    Arm(
+        "otel-tuned",
+        "the same, tuned",
+        home="contrib",
+        launcher=INSTRUMENT,
+        settings=TUNED,
+        factory="bench_tuned:{package}",
+    ),
+    Arm("ddtrace", "ddtrace", home="ddtrace", launcher=("ddtrace-run",), settings=DATADOG, names="datadog"),
+    Arm("logfire", "logfire", home="logfire", settings=LOGFIRE, factory="bench_logfire:{package}", names="former"),
 )
 BASES = ("untraced", "untraced-again")
 

@@ -28,7 +28,7 @@ def bootstrap(rounds: int, figure: Callable[[Sequence[int]], float], resamples: 
     `figure` is given indices of rounds, some of them repeatedly: values of one round stay together, so that what
     a round suffered cancels out of a ratio.
     """
-    random = Random(SEED)  # noqa: S311 no secret
+    random = Random(SEED)
     drawn = sorted(figure(random.choices(range(rounds), k=rounds)) for _ in range(resamples))
     tail = resamples // 40
     return Estimate(figure(range(rounds)), drawn[tail], drawn[-tail - 1])

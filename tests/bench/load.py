@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CONNECTIONS = 16
 ANSWER_SECONDS = 10.0
 LARGEST_READ = 65_536
+AGENT = "User-Agent: spanloom-bench"
 HEAD_END = b"\r\n\r\n"
 
 
@@ -28,17 +29,20 @@ class Client:
     def __init__(self, url: str, path: str, headers: Iterable[str] = ()) -> None:
         address = urlsplit(url)
         self.served = 0
-        self._request = "\r\n".join([f"GET {path} HTTP/1.1", f"Host: {address.netloc}", *headers, "", ""]).encode()
+        self._request = "\r\n".join(
+            [f"GET {path} HTTP/1.1", f"Host: {address.netloc}", AGENT, *headers, "", ""]
+        ).encode()
         self._selector = selectors.DefaultSelector()
-        self._free = deque(_Connection(address.hostname or "", address.port or 80) for _ in range(CONNECTIONS))
-        for connection in self._free:
+        self._connections = [_Connection(address.hostname or "", address.port or 80) for _ in range(CONNECTIONS)]
+        self._free = deque(self._connections)
+        for connection in self._connections:
             self._selector.register(connection.socket, selectors.EVENT_READ, connection)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for connection in self._free:
+        for connection in self._connections:
             connection.socket.close()
         self._selector.close()
 

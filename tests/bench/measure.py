@@ -6,31 +6,37 @@ import gc
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from random import Random
+from itertools import pairwise
+from statistics import fmean
 from typing import TYPE_CHECKING
 
+from bench.arms import BASES
 from bench.estimates import spread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from random import Random
 
     from bench.services import Running
 
     Progress = Callable[[str, float], object]  # what is being done, and which part of it has been done
 
 BURST = 32
+LEAST_ROUNDS = 8
 
 
 @dataclass(frozen=True)
 class Plan:
     """How much is done. A batch has fresh processes; a round is one burst for each arm, in random order.
 
+    rounds: as many, or as fit into `seconds`, whichever comes first. warm_up: rounds that do not count.
     drain: seconds after which everything deferred has happened (the SDK exports every 5 s). idle: seconds in which
     nothing is asked. saturated: seconds an arm has a core for itself. steady: seconds at half the slowest capacity.
     """
 
     batches: int
     rounds: int
+    seconds: float
     warm_up: int = 10
     drain: float = 6.5
     idle: float = 3.0
@@ -38,15 +44,17 @@ class Plan:
     steady: float = 10.0
 
 
-FULL = Plan(batches=3, rounds=80)
-QUICK = Plan(batches=1, rounds=24, warm_up=6, idle=2.0, saturated=1.5, steady=2.0)
+FULL = Plan(batches=3, rounds=80, seconds=600)
+QUICK = Plan(batches=1, rounds=24, seconds=40, warm_up=6, saturated=1.5, steady=2.0)
 
 
 @dataclass
 class Measured:
     """What one arm did, over all batches. CPU times are of both services together, in nanoseconds.
 
-    cpu: for each round, from its begin to the begin of the next. idle: CPU time per second when nothing is asked.
+    cpu: for each round, from its begin to the begin of the next, with its part of what came after the last one, and
+    less what an idle untraced arm costs in that time (a server's clock ticks, and with many arms resident an arm waits
+    longer than it works). idle: CPU time per second when nothing is asked.
     wall: seconds of each burst. saturated: requests a second with a core for itself. latencies: seconds each.
     """
 
@@ -111,18 +119,27 @@ def _idle(arms: Sequence[Running], found: dict[str, Measured], seconds: float) -
 def _rounds(
     arms: Sequence[Running], found: dict[str, Measured], plan: Plan, random: Random, progress: Progress
 ) -> None:
-    readings = [_cpu(arms)]
-    for done in range(plan.rounds):
-        progress("bursts in random order", done / plan.rounds)
+    readings = [(time.perf_counter(), _cpu(arms))]
+    while (done := _done(readings, plan)) < 1:
+        progress("bursts in random order", done)
         for name, seconds in _bursts(arms, random).items():
             found[name].wall.append(seconds)
-        readings.append(_cpu(arms))
+        readings.append((time.perf_counter(), _cpu(arms)))
     progress("what the bursts put off", 0)
     time.sleep(plan.drain)
-    late = _cpu(arms)
+    readings.append((time.perf_counter(), _cpu(arms)))
+    idle = fmean([found[base].idle[-1] for base in BASES])
     for name, measured in found.items():
-        rounds = [float(after[name] - before[name]) for before, after in zip(readings, readings[1:], strict=False)]
-        measured.cpu = spread(rounds, late[name] - readings[-1][name])
+        *rounds, late = (
+            cpu[name] - cpu_before[name] - idle * (now - before)
+            for (before, cpu_before), (now, cpu) in pairwise(readings)
+        )
+        measured.cpu = spread(rounds, late)
+
+
+def _done(readings: Sequence[tuple[float, object]], plan: Plan) -> float:
+    by_count, by_time = (len(readings) - 1) / plan.rounds, (time.perf_counter() - readings[0][0]) / plan.seconds
+    return by_count if len(readings) <= LEAST_ROUNDS else max(by_count, by_time)
 
 
 def _saturated(arms: Sequence[Running], found: dict[str, Measured], seconds: float, progress: Progress) -> None:

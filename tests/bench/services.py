@@ -14,10 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import psycopg
-
 from bench.arms import SERVICES
 from bench.cpu import cpu_ns, pinned, resident_bytes
+from bench.homes import SHIPPED, home_of
 from bench.load import Client
+
 from spanloom_local.journey import send
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import HOST, listen
@@ -26,7 +27,7 @@ from spanloom_local.processes import Process, Processes, StackError, run
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from bench.arms import Arm
 
@@ -59,9 +60,9 @@ class Running:
 class Site:
     """What every arm shares, and the way to start an arm."""
 
-    def __init__(self, directory: Path, processes: Processes, homes: Mapping[str, Path], cores: Collection[int]) -> None:
+    def __init__(self, directory: Path, processes: Processes, cores: Collection[int]) -> None:
         self.directory, self.processes = directory, processes
-        self._homes, self._cores = homes, cores
+        self._cores = cores
         self._sinks: dict[str, str] = {}
 
     def start_sink(self, arms: Sequence[Arm]) -> None:
@@ -78,7 +79,11 @@ class Site:
         )
         for listener in listeners:
             listener.close()
-        poll_until(lambda: self.processes.check() or "listening" in self.sink.lines, "the sink listens")
+        poll_until(self._sink_listens, "the sink listens")
+
+    def _sink_listens(self) -> bool:
+        self.processes.check()
+        return "listening" in self.sink.lines
 
     def start_database(self) -> None:
         """Start PostgreSQL with room for every arm's pool, and the users' table."""
@@ -90,13 +95,13 @@ class Site:
         postgres.stop()
         postgres.start()
         self._database = {"USERS_DB_DATABASE_URL": postgres.url}
-        migrate = self._homes["shipped"] / "bin/users-db-migrate"
+        migrate = home_of(SHIPPED).program("users-db-migrate")
         run([migrate], "the database could not be migrated", env={**self._clean(), **self._database})
 
     def start(self, arm: Arm) -> tuple[str, tuple[Process, ...], float]:
         """Start both services of `arm`, one after the other; return the edge's URL, both, and the seconds it took."""
         began = time.monotonic()
-        settings, processes, url = self._database, [], ""
+        settings, processes, url = self._database, list[Process](), ""
         for service in SERVICES:
             process, url = self._service(arm, service, listen(0), settings)
             processes.append(process)
@@ -104,14 +109,14 @@ class Site:
         return url, tuple(processes), time.monotonic() - began
 
     def _service(
-        self, arm: Arm, service: str, listener: socket.socket, settings: Mapping[str, str]
+        self, arm: Arm, service: str, listener: socket.socket, settings: dict[str, str]
     ) -> tuple[Process, str]:
-        home, url = self._homes[arm.home], f"http://{HOST}:{listener.getsockname()[1]}"
-        factory = arm.factory.format(module=SERVICES[service])
+        home, url = home_of(arm.home), f"http://{HOST}:{listener.getsockname()[1]}"
+        factory = arm.factory.format(package=SERVICES[service])
         server = ["--factory", factory, "--fd", str(listener.fileno()), "--no-access-log"]
-        launcher = [home / "bin" / program for program in arm.launcher]
-        command = [*launcher, home / "bin/uvicorn", *server, "--timeout-keep-alive", KEEP_ALIVE]
-        environment = arm.environment(os.environ, service, self._sinks[arm.name]) | settings
+        launcher = [home.program(name) for name in arm.launcher]
+        command: list[str | Path] = [*launcher, home.program("uvicorn"), *server, "--timeout-keep-alive", KEEP_ALIVE]
+        environment = arm.environment(os.environ, service, self._sinks[arm.name]) | home.environment | settings
         with listener, pinned(self._cores):
             name = f"{service} of the arm {arm.name}"
             process = self.processes.start(name, command, env=environment, pass_fds=[listener.fileno()])
@@ -137,11 +142,7 @@ class Site:
 
 @contextmanager
 def running(
-    arms: Sequence[Arm],
-    homes: Mapping[str, Path],
-    cores: Collection[int],
-    kept: Path,
-    say: Callable[[str], object],
+    arms: Sequence[Arm], cores: Collection[int], kept: Path, say: Callable[[str], object]
 ) -> Iterator[list[Running]]:
     """Run every arm at once, in fresh processes on `cores`; the sink keeps what they send in the directory `kept`."""
     with (
@@ -149,7 +150,7 @@ def running(
         Processes(Path(directory)) as processes,
         ExitStack() as clients,
     ):
-        site = Site(kept, processes, homes, cores)
+        site = Site(kept, processes, cores)
         say("PostgreSQL and the sink")
         site.start_database()
         site.start_sink(arms)

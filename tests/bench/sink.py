@@ -12,6 +12,7 @@ import signal
 import socket
 import struct
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 LENGTH = struct.Struct(">I")
 # OTLP takes an empty body for success; the Datadog agent's clients want JSON.
 OTLP_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
-AGENT_ANSWER = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}'
+AGENT_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Kept(NamedTuple):
@@ -83,7 +84,8 @@ def read(path: Path) -> Iterator[Kept]:
     """Yield the requests that `write` kept in a file."""
     with path.open("rb") as file:
         while head := _piece(file):
-            yield Kept(*json.loads(head), _piece(file))
+            name, encoding = json.loads(head)
+            yield Kept(name, encoding, _piece(file))
 
 
 def _piece(file: BinaryIO) -> bytes:
@@ -97,7 +99,7 @@ async def serve(directory: Path, descriptors: list[int]) -> None:
     loop.add_signal_handler(signal.SIGTERM, done.set)
     files = [(directory / str(number)).open("wb") for number in range(len(descriptors))]
     for file, descriptor in zip(files, descriptors, strict=True):
-        await loop.create_server(lambda file=file: Taker(file), sock=socket.socket(fileno=descriptor))
+        await loop.create_server(partial(Taker, file), sock=socket.socket(fileno=descriptor))
     print("listening", flush=True)
     await done.wait()
     for file in files:

@@ -1,0 +1,65 @@
+"""The load generator refuses what would spoil a measurement."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import contextmanager
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+from bench.load import CONNECTIONS, Client, LoadError, body_length
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+
+
+@contextmanager
+def server(answer: bytes) -> Iterator[str]:
+    """Answer every request with the same bytes, in two pieces, until a client is gone; nothing: hang up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answering(connection: socket.socket) -> None:
+        with connection:
+            while connection.recv(65536) and answer:
+                connection.sendall(answer[:10])
+                connection.sendall(answer[10:])
+
+    def accepting() -> None:
+        for _ in range(CONNECTIONS):
+            Thread(target=answering, args=[listener.accept()[0]]).start()
+
+    accepter = Thread(target=accepting)
+    accepter.start()
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    accepter.join()
+    listener.close()
+
+
+def test_a_burst_and_a_steady_rate_serve_what_was_asked() -> None:
+    """Every request is answered and counted, and each of an open loop has its latency."""
+    with server(ANSWER) as url, Client(url, "/") as client:
+        client.burst(40)
+        assert len(client.steady(10_000, 25)) == 25
+        assert client.served == 65
+
+
+def test_a_closed_connection_is_an_error() -> None:
+    """A connection that the service closes is no fast answer."""
+    with server(b"") as url, Client(url, "/") as client, pytest.raises(LoadError, match="closed a connection"):
+        client.burst(1)
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0", "503"),
+        (b"HTTP/1.1 200 OK\r\nDate: x", "Content-Length"),
+    ],
+)
+def test_an_answer_that_must_not_be_ends_the_run(head: bytes, said: str) -> None:
+    """Errors are quick to answer: an arm must not win by them."""
+    with pytest.raises(LoadError, match=said):
+        body_length(head)

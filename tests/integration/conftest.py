@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -13,6 +15,7 @@ import users_api.app
 import users_api.settings
 import users_db.app
 import users_db.settings
+from spanloom_local.processes import Processes
 from users_db.migrate import migrate
 
 if TYPE_CHECKING:
@@ -20,11 +23,14 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """Return a PostgreSQL server for all tests."""
-    server = Postgres(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.server.cleanup()
+    # Not below pytest's own directory, which is closed to the user that PostgreSQL runs as.
+    with TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
+        server = Postgres(processes)
+        server.initialise()
+        server.start()
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,14 @@ def test_orphans_and_roots_are_told() -> None:
     assert REQUEST[0] == trace.root
 
 
+def test_any_parents_make_a_tree() -> None:
+    """A circle of parents and a chain of thousands, which a stranger may send, are shown, each span once."""
+    circle = [span(1, 2, "a"), span(2, 1, "b")]
+    assert "shop SERVER a\n  shop SERVER b" == Trace.of(circle).shape()
+    chain = Trace.of([span(number, number - 1 or None, "deep") for number in range(1, 3000)])
+    assert 2999 == len(chain.tree().splitlines())
+
+
 def test_two_roots_are_an_error_that_shows_the_tree() -> None:
     """Asking for the root of a trace with two shows what is there."""
     with pytest.raises(ValueError, match=r"expected one root, found 2(?s:.*)GET /cart(?s:.*)other"):

@@ -101,15 +101,21 @@ class Trace:
         return tuple(self._children.get(span.span_id, ()))
 
     def walk(self) -> Iterator[tuple[Span, tuple[bool, ...]]]:
-        """Yield every span with, for each level above it, whether that ancestor was the last of its siblings."""
-        for top in self.tops:
-            yield from self._walk(top, ())
+        """Yield every span with, for each level above it, whether that ancestor was the last of its siblings.
 
-    def _walk(self, span: Span, path: tuple[bool, ...]) -> Iterator[tuple[Span, tuple[bool, ...]]]:
-        yield span, path
-        below = self.children(span)
-        for child in below:
-            yield from self._walk(child, (*path, child is below[-1]))
+        Parents in a circle, which a stranger can send, are walked once, from the earliest of them.
+        """
+        seen: set[str] = set()
+        for top in (*self.tops, *self.spans):
+            waiting: list[tuple[Span, tuple[bool, ...]]] = [(top, ())]
+            while waiting:
+                span, path = waiting.pop()
+                if span.span_id in seen:
+                    continue
+                seen.add(span.span_id)
+                yield span, path
+                below = self.children(span)
+                waiting += [(child, (*path, child is below[-1])) for child in reversed(below)]
 
     def shape(self) -> str:
         """Return the tree without times, two spaces a level: what tests compare."""

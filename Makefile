@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo test bench lint format clean
+.PHONY: help setup demo picture test bench lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
@@ -14,6 +14,9 @@ setup: .venv/.ready  ## Make .venv and install what uv.lock names
 
 demo: setup  ## Run the whole stack on this machine (ARGS=--once ends by itself)
 	@$(RUN) spanloom-demo $(ARGS)
+
+picture: setup  ## Make the README's picture anew
+	$(RUN) spanloom-demo --picture docs/pictures/waterfall.png
 
 test: setup  ## Run every test that needs no cluster
 	$(RUN) python -m pytest $(ARGS)

@@ -29,6 +29,7 @@ THEME = Theme(
 )
 
 
+DEEPEST = 100  # levels: what is left of a line shows a name
 DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
@@ -73,10 +74,10 @@ def show_invitation(console: Console, url: str, page: str) -> None:
 
 
 def _tree(trace: Trace) -> str:
-    try:
-        return trace.tree()
-    except (RecursionError, ValueError):  # strangers may send thousands of levels, or parents in a circle
-        return f"trace {trace.trace_id}: {len(trace.spans)} spans that make no tree; see the page"
+    deepest = max(len(path) for _, path in trace.walk())
+    if deepest > DEEPEST:  # strangers may send thousands of levels
+        return f"trace {trace.trace_id}: {len(trace.spans)} spans on {deepest + 1} levels; see the page"
+    return trace.tree()
 
 
 def failure(console: Console, message: str, details: Iterable[str] = ()) -> None:

@@ -20,6 +20,7 @@ LABEL = "spanloom.dev/inject"
 MODE = "spanloom.dev/mode"
 ACKNOWLEDGED = "spanloom.dev/acknowledged"
 DEFAULT = "default"
+BEHIND = 5.0  # seconds; the event of a new status comes sooner
 
 Specs = dict[tuple[str, str], dict[str, Any]]
 """Specs of OtelProfiles by (namespace, name)."""
@@ -154,11 +155,13 @@ def _decision(deployment: Mapping[str, Any], injection: Injection, status: Statu
 
 
 def _restrained(deployment: Mapping[str, Any], decision: Decision) -> Decision:
-    """Write nothing where the user asked for a rehearsal, and wait where the Deployment is paused."""
+    """Write nothing where the user asked for a rehearsal; wait where the Deployment is paused, or just changed."""
     if _rehearsal(deployment):
         return Decision("DryRun", f"would be {decision.reason}: {decision.message}", injection=decision.injection)
     if deployment["spec"].get("paused") and decision.body and changes_template(deployment, decision.injection):
         return Decision("Paused", f"waits until the Deployment is resumed, then: {decision.reason}")
+    if decision.body and rollout.behind(deployment):
+        return Decision("Watched", "the status will say how the Deployment fares", wait=BEHIND)
     return decision
 
 

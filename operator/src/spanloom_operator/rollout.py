@@ -23,6 +23,11 @@ def complete(deployment: Mapping[str, Any]) -> bool:
     return _observed(deployment) and nothing_else and _progress(deployment) == "NewReplicaSetAvailable"
 
 
+def behind(deployment: Mapping[str, Any]) -> bool:
+    """Whether the status still tells of an earlier generation, so that nobody knows how the present one fares."""
+    return "observedGeneration" in (deployment.get("status") or {}) and not _observed(deployment)
+
+
 def healthy(deployment: Mapping[str, Any]) -> bool:
     """Whether the present template is rolled out and every replica is available."""
     wanted = deployment["spec"].get("replicas", 1)

@@ -77,6 +77,16 @@ def test_paused_deployment_waits() -> None:
     assert ("Paused", None) == (decision.reason, decision.body)
 
 
+def test_change_that_kubernetes_has_not_seen_yet() -> None:
+    """Right after a change nobody knows whether the Deployment is healthy: wait for its status, unless it is new."""
+    its, new = deployment(labels=ON), deployment(labels=ON)
+    its["metadata"]["generation"] = 2
+    del new["status"]
+    decision = decide(its, WORLD)
+    assert ("Watched", None, 5) == (decision.reason, decision.body, decision.wait)
+    assert "Injected" == decide(new, WORLD).reason
+
+
 def test_dry_run_writes_nothing() -> None:
     """A rehearsal tells what would be done."""
     decision = decide(deployment(labels=ON, annotations={MODE: "dry-run"}), WORLD)

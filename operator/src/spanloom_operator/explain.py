@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.apply import Status
 from spanloom_operator.decide import DEFAULT, MODE, NotInjected, decide, find_layers, wanted
-from spanloom_operator.inject import inject, resource_attributes
+from spanloom_operator.inject import ATTRIBUTES, attribute_keys, inject, resource_attributes, user_says
 from spanloom_operator.ownership import MANAGER, env_managers, users_template
 
 if TYPE_CHECKING:
@@ -66,7 +66,9 @@ def explain(deployment: Mapping[str, Any], world: World) -> Explanation:
     rows = tuple(_rows(deployment, injection))
     if (deployment["metadata"].get("annotations") or {}).get(MODE) == "dry-run":
         outcome = "DryRun"
-    return Explanation(about, outcome, message, annotated, rows, tuple(_attributes(deployment, injection, layers)))
+    return Explanation(
+        about, outcome, message, annotated, rows, tuple(_attributes(deployment, injection, layers, world))
+    )
 
 
 def _rows(deployment: Mapping[str, Any], injection: Injection) -> Iterator[Row]:
@@ -89,8 +91,13 @@ def value_text(entry: Entry) -> str:
     return f"<secret {reference['name']}/{reference['key']}>"
 
 
-def _attributes(deployment: Mapping[str, Any], injection: Injection, layers: Sequence[Layer]) -> Iterator[Row]:
+def _attributes(
+    deployment: Mapping[str, Any], injection: Injection, layers: Sequence[Layer], world: World
+) -> Iterator[Row]:
+    given = {entry.container for entry in injection.entries if entry.name == ATTRIBUTES}
     for container in users_template(deployment)["spec"]["containers"]:
-        if container["name"] in injection.containers:
+        if container["name"] in given:
+            own = attribute_keys(user_says(container, world.config_maps).values.get(ATTRIBUTES) or "")
             for key, (value, layer) in sorted(resource_attributes(deployment, container, layers).items()):
-                yield Row(container["name"], key, value, layer, "")
+                if key not in own | {"service.name"}:
+                    yield Row(container["name"], key, value, layer, "")

@@ -14,6 +14,7 @@ from spanloom_operator.apply import withdrawal
 from spanloom_operator.decide import LABEL, wanted
 from spanloom_operator.ownership import handover, owns_anything
 from spanloom_operator.reconcile import Key, Reconciler, is_leftover, key_of, version
+from spanloom_operator.seen import READY
 from spanloom_operator.watch import Source
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Operator:
             for job in (self._post_events(), self._report(), self._resync()):
                 self._group.create_task(job)
             self._follow_namespaces()
+            READY.set(1)
 
     def silent(self, now: float) -> list[str]:
         """Return what was not heard of for too long at `now` (monotonic seconds)."""

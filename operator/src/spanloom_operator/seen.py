@@ -22,6 +22,7 @@ OUTCOMES = Counter("spanloom_operator_outcomes", "What was told about Deployment
 LEFT_OUT = Counter("spanloom_operator_left_out", "Variables not written, by reason", ["reason"])
 WRITES = Counter("spanloom_operator_writes", "Writes of Deployments, by result", ["result"])
 WATCHED = Gauge("spanloom_operator_deployments", "Deployments the operator looks after")
+READY = Gauge("spanloom_operator_ready", "1 once everything there is has been listed and the watches have begun")
 log = logging.getLogger("spanloom.operator")
 
 

@@ -36,7 +36,7 @@ MAY = [
     ("create", "serviceaccounts/token", "no"),
     ("impersonate", "users", "no"),
 ]
-BASE = {
+BASE: Object = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
     "metadata": {"name": "shop", "labels": {"a": "b"}, "annotations": {"mine": "1"}},

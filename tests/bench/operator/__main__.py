@@ -1,0 +1,242 @@
+"""`make bench-operator`: injections against a bare loop of the same server-side applies, writes, and memory.
+
+Needs a cluster (KUBECONFIG) and takes about ten minutes: kube-controller-manager makes some seven ReplicaSets a
+second, and what is measured must not share the machine with that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+from support.deployments import EXPORTER, deployment
+from support.processes import free_port
+
+from spanloom_operator import paths
+from spanloom_operator.api import ApiError, Client
+from spanloom_operator.apply import NOTHING, body
+from spanloom_operator.decide import LABEL, World, decide
+from spanloom_operator.profile import Rules
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+INJECTED, UNRELATED, CONNECTIONS = 1000, 5000, 8
+HOME, BENCH, OTHERS = "op-bench-home", "op-bench", "op-bench-others"
+CRD = Path(__file__).parents[3] / "helm" / "operator" / "crds" / "otelprofiles.yaml"
+WORLD = World(Rules(endpoints=("*",)), HOME, {(HOME, "default"): {"exporter": EXPORTER}})
+PROFILE = {"apiVersion": "spanloom.dev/v1alpha1", "kind": "OtelProfile", "metadata": {"name": "default"}}
+BOUNDS = {"injections": 1.5, "memory": 1.1}
+
+
+async def main() -> None:
+    """Print one line for each figure, and exit 1 when a bound is not kept."""
+    kubectl("apply", "-f", str(CRD))
+    async with Client(CONNECTIONS) as api:
+        try:
+            results = await measure(api)
+        finally:
+            for name in (BENCH, OTHERS, HOME):
+                kubectl("delete", "namespace", name, "--wait=false", "--ignore-not-found")
+    sys.exit(report(results))
+
+
+async def measure(api: Client) -> dict[str, float]:
+    """Return every figure by name."""
+    await prepare(api)
+    bare = await bare_loop(api)
+    await settled(api)
+    async with operator(api) as process:
+        empty = process.memory()
+        seconds, applied = await inject_all(api, process)
+        requests = await applies(api) - applied
+    await settled(api)
+    versions = await resource_versions(api)
+    async with operator(api) as process:
+        await until(lambda: process.metric("spanloom_operator_deployments") == INJECTED, "all are known again")
+        again = process.metric('spanloom_operator_writes_total{result="applied"}')
+    moved = len(set(versions.items()) ^ set((await resource_versions(api)).items()))
+    await label(api, None)
+    await create(api, OTHERS, UNRELATED, paused=True)
+    async with operator(api) as process:
+        full = process.memory()
+    return {
+        "bare": bare, "operator": seconds, "applies": requests, "again": again + moved, "empty": empty, "full": full,
+    }  # fmt: skip
+
+
+def report(found: dict[str, float]) -> int:
+    """Print the figures and return 1 when a bound is not kept."""
+    ratio, growth = found["operator"] / found["bare"], found["full"] / found["empty"]
+    print(f"{INJECTED} injections: {found['operator']:.1f} s; bare loop: {found['bare']:.1f} s; ratio {ratio:.2f}")
+    print(f"applies the API server counted: {found['applies']:g}; writes after a restart: {found['again']:g}")
+    print(f"memory: {found['empty']:.1f} MiB; with {UNRELATED} unrelated: {found['full']:.1f} MiB; ratio {growth:.2f}")
+    kept = ratio <= BOUNDS["injections"] and growth <= BOUNDS["memory"]
+    return int(not (kept and found["applies"] == INJECTED and found["again"] == 0))
+
+
+async def prepare(api: Client) -> None:
+    """Make the namespaces, the default profile and the Deployments to inject, and wait until the cluster is quiet."""
+    for name in (HOME, BENCH, OTHERS):
+        await api.create(paths.NAMESPACES, {"metadata": {"name": name}})
+    await api.create(paths.profiles(HOME), {**PROFILE, "spec": {"exporter": EXPORTER}})
+    await create(api, BENCH, INJECTED, paused=False)
+    await settled(api)
+
+
+async def create(api: Client, namespace: str, count: int, *, paused: bool) -> None:
+    """Create Deployments without pods; paused ones have no ReplicaSets either."""
+
+    async def one(number: int) -> None:
+        thing = deployment(name=f"shop-{number}", namespace=namespace, replicas=0, paused=paused)
+        thing["metadata"] = {"name": thing["metadata"]["name"], "labels": {"app": "shop"}}
+        thing["spec"]["selector"] = {"matchLabels": thing["spec"]["template"]["metadata"]["labels"]}
+        await api.create(paths.deployments(namespace), {**thing, "status": {}})
+
+    await all_of([lambda n=n: one(n) for n in range(count)])  # type: ignore[misc]
+
+
+async def bare_loop(api: Client) -> float:
+    """Return the seconds that the same applies take with nothing around them, and take them back."""
+    found = [item async for page in api.pages(paths.deployments(BENCH)) for item in page["items"]]
+    for item in found:
+        item["metadata"]["labels"] = {LABEL: "true"}
+    bodies = [(paths.deployments(BENCH, item["metadata"]["name"]), decide(item, WORLD).body or {}) for item in found]
+    start = time.monotonic()
+    await all_of([lambda each=each: api.apply(*each) for each in bodies])  # type: ignore[misc]
+    seconds = time.monotonic() - start
+    await settled(api)
+    withdrawn = [(path, body(item, NOTHING, None)) for (path, _), item in zip(bodies, found, strict=True)]
+    await all_of([lambda each=each: api.apply(*each) for each in withdrawn])  # type: ignore[misc]
+    return seconds
+
+
+async def inject_all(api: Client, process: Process) -> tuple[float, float]:
+    """Label the namespace and return the seconds until all applies are answered, and the applies before."""
+    before, start = await applies(api), time.monotonic()
+    await label(api, "true")
+    await until(
+        lambda: process.metric('spanloom_operator_writes_total{result="applied"}') >= INJECTED, "all are injected"
+    )
+    return time.monotonic() - start, before
+
+
+async def label(api: Client, value: str | None) -> None:
+    """Set or remove the namespace's label."""
+    await api.merge(f"{paths.NAMESPACES}/{BENCH}", {"metadata": {"labels": {LABEL: value}}})
+
+
+async def all_of(jobs: list[Callable[[], Awaitable[Any]]]) -> None:
+    """Run the jobs, as many at a time as there are connections."""
+    left = iter(jobs)
+
+    async def work() -> None:
+        for job in left:
+            await job()
+
+    await asyncio.gather(*(work() for _ in range(CONNECTIONS)))
+
+
+async def settled(api: Client) -> None:
+    """Wait until kube-controller-manager has seen every Deployment's template."""
+
+    async def quiet() -> bool:
+        items = [item async for page in api.pages(paths.deployments(BENCH)) for item in page["items"]]
+        seen = [item.get("status", {}).get("observedGeneration", 0) >= item["metadata"]["generation"] for item in items]
+        return all(seen)
+
+    end = time.monotonic() + 900
+    while not await quiet():
+        if time.monotonic() > end:
+            raise TimeoutError("the cluster does not become quiet")
+        await asyncio.sleep(2)
+
+
+async def until(check: Callable[[], bool], what: str) -> None:
+    """Wait for `check`."""
+    end = time.monotonic() + 120
+    while not check():
+        if time.monotonic() > end:
+            raise TimeoutError(what)
+        await asyncio.sleep(0.02)
+
+
+async def resource_versions(api: Client) -> dict[str, str]:
+    """Return the version of every Deployment: it moves with every write."""
+    pages = api.pages(paths.deployments(BENCH), metadata_only=True)
+    return {
+        item["metadata"]["name"]: item["metadata"]["resourceVersion"] async for page in pages for item in page["items"]
+    }
+
+
+async def applies(api: Client) -> float:
+    """Return how many applies of Deployments the API server has counted."""
+    lines = [
+        line for line in kubectl("get", "--raw", "/metrics").splitlines() if line.startswith("apiserver_request_total{")
+    ]
+    wanted = ('verb="APPLY"', 'resource="deployments"', 'subresource=""')
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines if all(part in line for part in wanted))
+
+
+def kubectl(*arguments: str) -> str:
+    """Run kubectl and return what it printed."""
+    return subprocess.run(["kubectl", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+class Process:
+    """The operator's process: its metrics and its memory."""
+
+    def __init__(self, pid: int, port: int) -> None:
+        self._pid, self._port = pid, port
+
+    def metric(self, name: str) -> float:
+        """Return a sample, or 0 while there is none."""
+        try:
+            text = urlopen(f"http://localhost:{self._port}/metrics", timeout=5).read().decode()
+        except OSError:
+            return 0
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+        return float(found[1]) if found else 0
+
+    def memory(self) -> float:
+        """Return its resident memory in MiB."""
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{self._pid}/status").read_text())
+        return int(found[1]) / 1024 if found else 0
+
+
+@asynccontextmanager
+async def operator(api: Client) -> AsyncIterator[Process]:
+    """Run the operator, and give it when its watches have begun and it is idle."""
+    metrics, probe = free_port(), free_port()
+    mine = {
+        "NAMESPACE": HOME,
+        "ENDPOINTS": "*",
+        "METRICS_PORT": metrics,
+        "PROBE_PORT": probe,
+        "CONNECTIONS": CONNECTIONS,
+    }
+    settings = {f"SPANLOOM_OPERATOR_{key}": str(value) for key, value in mine.items()}
+    command = [sys.executable, "-m", "spanloom_operator"]
+    process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)  # noqa: ASYNC220
+    running = Process(process.pid, metrics)
+    try:
+        await until(lambda: running.metric("spanloom_operator_ready") == 1, "the operator is ready")
+        yield running
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+if __name__ == "__main__":
+    try:
+        asyncio.run(main())
+    except (ApiError, TimeoutError) as error:
+        sys.exit(f"bench-operator: {error}")

@@ -52,6 +52,8 @@ def main(
 ) -> None:
     """Measure what tracing costs: one run, every arm the same two services against the same PostgreSQL."""
     try:
+        if not hasattr(os, "sched_setaffinity"):
+            raise StackError("the benchmark reads /proc and pins processes to cores: it needs Linux")
         chosen, left_out = installed(choose(arms.split(",") if arms else [arm.name for arm in ARMS]))
         status = _run(chosen, left_out, measure.QUICK if quick else measure.FULL, out)
     except (ValueError, StackError, LoadError, NotInstalledError) as error:

@@ -36,7 +36,7 @@ class Home(NamedTuple):
 
 
 class NotInstalledError(Exception):
-    """An environment could not be made; the message is the installer's last line."""
+    """An environment could not be made; the message is the installer's own."""
 
 
 def home_of(name: str) -> Home:
@@ -62,7 +62,7 @@ def _run(arguments: Sequence[str], **environment: str) -> None:
         check=False,
     )  # fmt: skip
     if done.returncode:
-        raise NotInstalledError((done.stderr.strip().splitlines() or ["uv failed"])[-1].strip())
+        raise NotInstalledError(" ".join(done.stderr.split()))
 
 
 def installed(arms: Sequence[Arm]) -> tuple[list[Arm], dict[str, str]]:

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from bench.arms import BASES
@@ -40,11 +40,11 @@ class Plan:
     warm_up: int = 10
     drain: float = 6.5
     idle: float = 3.0
-    saturated: float = 8.0
-    steady: float = 10.0
+    saturated: float = 5.0
+    steady: float = 5.0
 
 
-FULL = Plan(batches=3, rounds=80, seconds=600)
+FULL = Plan(batches=3, rounds=100, seconds=600)
 QUICK = Plan(batches=1, rounds=24, seconds=40, warm_up=6, saturated=1.5, steady=2.0)
 
 
@@ -143,13 +143,12 @@ def _done(readings: Sequence[tuple[float, object]], plan: Plan) -> float:
 
 
 def _saturated(arms: Sequence[Running], found: dict[str, Measured], seconds: float, progress: Progress) -> None:
+    """Ask one arm after the other for about so many seconds without a pause: what a queue cannot take gets lost."""
     for done, running in enumerate(arms):
         progress("saturation", done / len(arms))
-        begin, before = time.perf_counter(), running.client.served
-        while time.perf_counter() - begin < seconds:
-            running.client.burst(BURST)
-        rate = (running.client.served - before) / (time.perf_counter() - begin)
-        found[running.arm.name].saturated.append(rate)
+        measured = found[running.arm.name]
+        count = max(BURST, round(BURST * seconds / median(measured.wall)))
+        measured.saturated.append(count / running.client.burst(count))
 
 
 def _steady(

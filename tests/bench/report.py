@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.arms import BASES
 from rich.table import Table
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def _costs(row: Row, against: float | None) -> list[str]:
         _interval(row.throughput_ratio),
         f"{row.cpu_us.value:.0f}",
         f"{added.value:+.0f} [{added.low:+.0f} {added.high:+.0f}]",
-        "" if not against else f"{added.value / against:.2f}",
+        "" if not against or row.name in BASES else f"{added.value / against:.2f}",
         "" if row.added_per_span_us is None else f"{row.added_per_span_us:.0f}",
     ]
 

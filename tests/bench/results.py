@@ -28,7 +28,7 @@ NANOSECONDS_PER_MILLISECOND = 1_000_000
 class Row:
     """One arm. Ratios are untraced over traced: 1 is free, 0.5 is twice the cost.
 
-    added_per_span_us is None where there are no spans; times are named by their unit.
+    added_per_span_us is None where not every request has its spans; times are named by their unit.
     """
 
     name: str
@@ -84,7 +84,7 @@ def row(arm: Arm, found: Mapping[str, Measured], content: Content) -> Row:
         cpu_us=mean(cpu),
         cpu_ratio=ratio_of_sums(base_us, cpu),
         added_us=added,
-        added_per_span_us=added.value / spans if spans else None,
+        added_per_span_us=added.value / spans if arm.share == 1 else None,
         throughput_ratio=paired_ratio(base_wall, measured.wall),
         saturated_per_second=median(measured.saturated),
         p50_ms=percentile(measured.latencies, 50) * MILLISECONDS_PER_SECOND,

@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test bench lint format clean
+.PHONY: help setup demo picture test up down e2e golden bench lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
@@ -20,6 +20,18 @@ picture: setup  ## Make the README's picture anew
 
 test: setup  ## Run every test that needs no cluster
 	$(RUN) python -m pytest $(ARGS)
+
+up: setup  ## Install the whole stack into the current cluster, or a new kind cluster
+	deploy/up
+
+down:  ## Take away what `make up` made
+	deploy/down
+
+e2e: setup  ## Run the tests that need a cluster (the current context)
+	$(RUN) python -m pytest tests/e2e $(ARGS)
+
+golden: setup  ## Render every chart's cases anew
+	$(RUN) python -m pytest -q tests/charts --golden
 
 bench: setup  ## Measure what tracing costs (ARGS=--quick: under 3 minutes)
 	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)

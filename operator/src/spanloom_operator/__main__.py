@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 
@@ -20,6 +21,8 @@ def main() -> None:
     try:
         settings = Settings.of(os.environ)
         kopf.configure(log_format=kopf.LogFormat.JSON)
+        for noisy in ("kopf.objects", "kopf.activities.probe", "aiohttp.access"):  # one line a probe and a profile
+            logging.getLogger(noisy).setLevel(logging.WARNING)
         start_http_server(settings.metrics_port)
         asyncio.run(serve(settings))
     except* (InvalidSettings, kopf.LoginError, ApiError, OSError) as errors:

@@ -287,6 +287,21 @@ def test_cleanup_takes_everything_back() -> None:
     assert ([], None) == (env_of(world), state_of(world))
 
 
+def test_cleanup_leaves_what_others_have_changed() -> None:
+    """An entry whose value somebody has changed is theirs, also for the cleanup."""
+    world = World()
+    world.add(deployment(labels=ON))
+    world.run(world.settle)
+    world.double.change(SHOP, lambda its: _entry(its, "OTEL_SERVICE_NAME").update(value="mine"))
+    asyncio.run(withdraw_everything(world.double))
+    assert env(OTEL_SERVICE_NAME="mine") == env_of(world)
+
+
+def _entry(its: Object, name: str) -> Object:
+    entries: list[Object] = its["spec"]["template"]["spec"]["containers"][0]["env"]
+    return next(entry for entry in entries if entry["name"] == name)
+
+
 def test_refused_write_is_told_and_left_alone() -> None:
     """What a policy refuses is said in an Event and not tried again until the next look at everything."""
     world = World()

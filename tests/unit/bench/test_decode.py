@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from typing import TYPE_CHECKING
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 from bench.decode import from_datadog, spans
 from bench.sink import Kept, read, write
 from support.otlp import proto_span, traces_body

@@ -72,7 +72,7 @@ def _span(span: OtlpSpan, resource: Mapping[str, Any], scope: str) -> Span:
         span_id=span.span_id.hex(),
         parent_id=span.parent_span_id.hex() or None,
         name=span.name,
-        kind=KINDS[span.kind] if span.kind < len(KINDS) else KINDS[0],
+        kind=KINDS[span.kind],
         service=str(resource.get("service.name", "")),
         start_ns=span.start_time_unix_nano,
         end_ns=span.end_time_unix_nano,

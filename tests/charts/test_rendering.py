@@ -6,13 +6,13 @@ import json
 import subprocess
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 from charts.rendering import GOLDEN, HELM, KUBERNETES, Case, cases, charts, need, objects, render, show, template
 
-# Kinds of other people's operators: the wheel of Kubernetes' own schemas does not have them.
-CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1"}
+# Kinds of operators: the wheel has only Kubernetes' own schemas, and an OtelProfile's name has a meaning.
+CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1", "spanloom.dev/v1alpha1"}
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -57,10 +57,10 @@ def test_kubernetes_schema(case: Case) -> None:
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_names_and_labels(case: Case) -> None:
-    """Every object is named after its release and carries the recommended labels."""
+    """Every object of Kubernetes' own is named after its release, and all carry the recommended labels."""
     for item in objects(case):
         labels = item["metadata"]["labels"]
-        assert "demo-" in item["metadata"]["name"], show(item)
+        assert item["apiVersion"] in CUSTOM or "demo-" in item["metadata"]["name"], show(item)
         assert labels["app.kubernetes.io/instance"] == "demo", show(item)
         assert labels["app.kubernetes.io/part-of"] == "spanloom", show(item)
 
@@ -72,8 +72,8 @@ def _unknown_keys(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[tu
 
 
 def _free(path: tuple[str, ...]) -> bool:
-    """Tell whether Kubernetes, PostgreSQL or the user names the keys there, not the chart."""
-    return bool({"requests", "limits", "parameters", "annotations", "env"} & set(path))
+    """Tell whether Kubernetes, PostgreSQL, the CRD or the user names the keys there, not the chart."""
+    return bool({"requests", "limits", "parameters", "annotations", "env", "profile"} & set(path))
 
 
 @pytest.mark.parametrize("chart", charts())

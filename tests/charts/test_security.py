@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
 ALLOWED_VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "projected", "downwardAPI", "csi"}
 HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
+READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles"}
+# What a part may change, by kind of object
+CHANGES: dict[str, dict[str, set[str]]] = {
+    "operator": {"deployments": {"patch"}, "events": {"create"}, "otelprofiles/status": {"patch"}},
+    "operator-cleanup": {"deployments": {"patch"}},
+    "operator-test": {"deployments": {"create", "patch", "delete"}},  # one of its own making, by a Role
+}
 EVERY_CASE = pytest.mark.parametrize("case", cases(), ids=str)
 
 # https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted, and what the house adds
@@ -68,19 +75,23 @@ def test_tokens_only_where_needed(case: Case) -> None:
 
 @EVERY_CASE
 def test_one_account_per_workload(case: Case) -> None:
-    """No two workloads share a service account, and each account has its workload."""
-    workloads = [pod for pod in pod_templates(case) if "helm.sh/hook" not in pod["metadata"].get("annotations", {})]
-    used = [pod["spec"]["serviceAccountName"] for pod in workloads]
-    assert sorted(used) == sorted(item["metadata"]["name"] for item in of_kind(case, "ServiceAccount"))
+    """No two workloads share a service account, and each account has a pod."""
+    used = [pod["spec"]["serviceAccountName"] for pod in pod_templates(case) if not _is_test(pod)]
+    tests = {pod["spec"].get("serviceAccountName", "default") for pod in pod_templates(case) if _is_test(pod)}
+    accounts = {item["metadata"]["name"] for item in of_kind(case, "ServiceAccount")}
+    assert len(used) == len(set(used))
+    assert accounts == (set(used) | tests) - {"default"}
 
 
 @EVERY_CASE
-def test_roles_only_read_pods(case: Case) -> None:
-    """No role of a chart may write, or read anything secret."""
+def test_roles_are_least(case: Case) -> None:
+    """Roles read what is listed here and change what is listed here: no Secrets, no wildcards."""
     for role in of_kind(case, "ClusterRole", "Role"):
+        changes = CHANGES.get(role["metadata"]["labels"]["app.kubernetes.io/name"], {})
         for rule in role["rules"]:
-            assert set(rule["verbs"]) <= {"get", "list", "watch"}, show(role)
-            assert set(rule["resources"]) <= {"pods", "namespaces"}, show(role)
+            for resource in rule["resources"]:
+                assert resource in READABLE | changes.keys(), show(role)
+                assert set(rule["verbs"]) <= {"get", "list", "watch"} | changes.get(resource, set()), show(role)
 
 
 @EVERY_CASE
@@ -116,8 +127,7 @@ def test_default_deny(case: Case) -> None:
 @EVERY_CASE
 def test_services_select_no_test_pod(case: Case) -> None:
     """A Service sends to its workload only, also while `helm test` runs."""
-    pods = list(pod_templates(case))
-    tests = [p["metadata"]["labels"] for p in pods if "helm.sh/hook" in p["metadata"].get("annotations", {})]
+    tests = [pod["metadata"]["labels"] for pod in pod_templates(case) if _is_test(pod)]
     for service in of_kind(case, "Service"):
         assert not any(selects({"matchLabels": service["spec"]["selector"]}, labels) for labels in tests)
 
@@ -157,6 +167,10 @@ def test_selectors_select(case: Case) -> None:
             assert any(selects(selector, labels) for labels in pods), show(item)
 
 
+def _is_test(pod: Object) -> bool:
+    return bool(pod["metadata"].get("annotations", {}).get("helm.sh/hook") == "test")
+
+
 def _pod_labels(case: Case) -> list[Object]:
     """Return the labels of every pod, CloudNativePG's included."""
     clusters = [item["spec"]["inheritedMetadata"]["labels"] for item in of_kind(case, "Cluster")]
@@ -164,11 +178,14 @@ def _pod_labels(case: Case) -> list[Object]:
 
 
 def _selector(item: Object) -> Object | None:
+    spec: Object = item.get("spec", {})
     match item["kind"]:
         case "Service":
-            return {"matchLabels": item["spec"]["selector"]}
+            return {"matchLabels": spec["selector"]}
         case "PodDisruptionBudget" | "Deployment" | "StatefulSet":
-            return item["spec"]["selector"]
+            chosen: Object = spec["selector"]
+            return chosen
         case "NetworkPolicy":
-            return item["spec"]["podSelector"]
+            pods: Object = spec["podSelector"]
+            return pods
     return None

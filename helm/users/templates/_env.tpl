@@ -28,13 +28,13 @@
   (printf "service.namespace=%s" $root.Release.Namespace)
   (printf "service.version=%s" ($image.tag | default $root.Chart.AppVersion)) }}
 {{- $telemetry := $root.Values.telemetry }}
-{{- range $key, $value := $telemetry.resourceAttributes }}{{ $attributes = append $attributes (printf "%s=%s" $key $value) }}{{ end }}
-{{- if $telemetry.endpoint -}}
+{{- range $key, $value := $telemetry.resourceAttributes }}{{ $attributes = append $attributes (printf "%s=%s" $key $value) }}{{ end -}}
+- {name: OTEL_PYTHON_DISTRO, value: spanloom}
+- {name: OTEL_SERVICE_NAME, value: {{ $name }}}
+{{- if $telemetry.endpoint }}
 - {name: OTEL_RESOURCE_ATTRIBUTES_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: OTEL_RESOURCE_ATTRIBUTES_POD_UID, valueFrom: {fieldRef: {fieldPath: metadata.uid}}}
 - {name: OTEL_RESOURCE_ATTRIBUTES_NODE_NAME, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}
-- {name: OTEL_PYTHON_DISTRO, value: spanloom}
-- {name: OTEL_SERVICE_NAME, value: {{ $name }}}
 - {name: OTEL_EXPORTER_OTLP_ENDPOINT, value: {{ tpl $telemetry.endpoint $root | quote }}}
 - {name: OTEL_EXPORTER_OTLP_PROTOCOL, value: http/protobuf}
 {{- $headers := $telemetry.headersSecret }}
@@ -49,7 +49,7 @@
 - {name: OTEL_EXPORTER_OTLP_CLIENT_KEY, value: /etc/telemetry/client/tls.key}
 {{- end }}
 - {name: OTEL_RESOURCE_ATTRIBUTES, value: {{ join "," $attributes | quote }}}
-{{- else -}}
+{{- else }}
 - {name: OTEL_SDK_DISABLED, value: "true"}
 {{- end }}
 {{- end }}

@@ -36,6 +36,19 @@ def test_edges_of_the_default() -> None:
     assert EDGES == set(_edges(default))
 
 
+def test_a_stranger_in_the_namespace() -> None:
+    """A pod that is none of ours reaches the edge, and may send telemetry; nothing else lets it in."""
+    (default,) = (case for case in cases() if str(case) == "spanloom-default")
+    stranger = {"metadata": {"labels": {"app": "stranger"}}}
+    reached = {
+        (_name(pod), number)
+        for pod in pod_templates(default)
+        for name, number in _ports(pod)
+        if _may(default, "Ingress", pod, stranger, {name, number})
+    }
+    assert reached == {("users-api", 8000), ("otel-collector", 4317), ("otel-collector", 4318)}
+
+
 @pytest.mark.parametrize("label", [None, {"spanloom.dev/telemetry": "enabled"}])
 def test_other_namespaces_send_when_labelled(label: dict[str, str] | None) -> None:
     """Pods of another namespace reach the Collector's receivers only when that namespace has the label."""

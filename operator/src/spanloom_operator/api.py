@@ -18,7 +18,7 @@ from spanloom_operator.ownership import MANAGER
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-PAGE = 500
+PAGE = 100  # a page of metadata is garbage at once, but the process keeps the memory of the largest
 # The server ends a watch after WATCH seconds; a connection on which nothing (not even a bookmark) was heard for
 # SILENCE seconds is dead, although nobody has closed it.
 WATCH, SILENCE, ANSWER = 240, 300, 60
@@ -92,7 +92,7 @@ class Client:
             raise
 
     async def pages(self, path: str, selector: str = "", *, metadata_only: bool = False) -> AsyncIterator[Object]:
-        """List in pages of 500."""
+        """List in pages of 100."""
         params = {"limit": str(PAGE), "labelSelector": selector, "continue": ""}
         accept = {"Accept": METADATA_ONLY} if metadata_only else {}
         while True:

@@ -52,24 +52,27 @@ async def main() -> None:
 async def measure(api: Client) -> dict[str, float]:
     """Return every figure by name."""
     await prepare(api)
+    async with operator() as process:
+        empty = process.memory()
+    await create(api, OTHERS, UNRELATED, paused=True)
+    async with operator() as process:
+        full = process.memory()
+    kubectl("delete", "namespace", OTHERS)
+    await create(api, BENCH, INJECTED, paused=False)
+    await settled(api)
     bare = await bare_loop(api)
     await settled(api)
-    async with operator(api) as process:
-        empty = process.memory()
-        seconds, applied = await inject_all(api, process)
-        requests = await applies(api) - applied
+    async with operator() as process:
+        seconds, before = await inject_all(api, process)
+        counted = applies() - before
     await settled(api)
     versions = await resource_versions(api)
-    async with operator(api) as process:
+    async with operator() as process:
         await until(lambda: process.metric("spanloom_operator_deployments") == INJECTED, "all are known again")
         again = process.metric('spanloom_operator_writes_total{result="applied"}')
     moved = len(set(versions.items()) ^ set((await resource_versions(api)).items()))
-    await label(api, None)
-    await create(api, OTHERS, UNRELATED, paused=True)
-    async with operator(api) as process:
-        full = process.memory()
     return {
-        "bare": bare, "operator": seconds, "applies": requests, "again": again + moved, "empty": empty, "full": full,
+        "bare": bare, "operator": seconds, "applies": counted, "again": again + moved, "empty": empty, "full": full,
     }  # fmt: skip
 
 
@@ -84,12 +87,10 @@ def report(found: dict[str, float]) -> int:
 
 
 async def prepare(api: Client) -> None:
-    """Make the namespaces, the default profile and the Deployments to inject, and wait until the cluster is quiet."""
+    """Make the namespaces and the default profile."""
     for name in (HOME, BENCH, OTHERS):
         await api.create(paths.NAMESPACES, {"metadata": {"name": name}})
     await api.create(paths.profiles(HOME), {**PROFILE, "spec": {"exporter": EXPORTER}})
-    await create(api, BENCH, INJECTED, paused=False)
-    await settled(api)
 
 
 async def create(api: Client, namespace: str, count: int, *, paused: bool) -> None:
@@ -121,7 +122,7 @@ async def bare_loop(api: Client) -> float:
 
 async def inject_all(api: Client, process: Process) -> tuple[float, float]:
     """Label the namespace and return the seconds until all applies are answered, and the applies before."""
-    before, start = await applies(api), time.monotonic()
+    before, start = applies(), time.monotonic()
     await label(api, "true")
     await until(
         lambda: process.metric('spanloom_operator_writes_total{result="applied"}') >= INJECTED, "all are injected"
@@ -177,7 +178,7 @@ async def resource_versions(api: Client) -> dict[str, str]:
     }
 
 
-async def applies(api: Client) -> float:
+def applies() -> float:
     """Return how many applies of Deployments the API server has counted."""
     lines = [
         line for line in kubectl("get", "--raw", "/metrics").splitlines() if line.startswith("apiserver_request_total{")
@@ -213,7 +214,7 @@ class Process:
 
 
 @asynccontextmanager
-async def operator(api: Client) -> AsyncIterator[Process]:
+async def operator() -> AsyncIterator[Process]:
     """Run the operator, and give it when its watches have begun and it is idle."""
     metrics, probe = free_port(), free_port()
     mine = {
@@ -225,14 +226,15 @@ async def operator(api: Client) -> AsyncIterator[Process]:
     }
     settings = {f"SPANLOOM_OPERATOR_{key}": str(value) for key, value in mine.items()}
     command = [sys.executable, "-m", "spanloom_operator"]
-    process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=subprocess.DEVNULL)  # noqa: ASYNC220
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=quiet, stderr=quiet)  # noqa: ASYNC220
     running = Process(process.pid, metrics)
     try:
         await until(lambda: running.metric("spanloom_operator_ready") == 1, "the operator is ready")
         yield running
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait()
 
 
 if __name__ == "__main__":

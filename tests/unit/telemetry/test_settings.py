@@ -53,9 +53,12 @@ def test_headers_are_never_shown() -> None:
     assert "s3cret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("key", ["SPANLOOM_JAEGER_SERVICE_HOST", "SPANLOOM_PORT", "SPANLOOM_JAEGER_PORT_4317_TCP_ADDR"])
-def test_service_links_are_not_settings(key: str) -> None:
-    """What Kubernetes adds for a Service named spanloom-… does not stop a process."""
+@pytest.mark.parametrize(
+    "key",
+    ["SPANLOOM_JAEGER_SERVICE_HOST", "SPANLOOM_PORT", "SPANLOOM_JAEGER_PORT_4317_TCP_ADDR", "SPANLOOM_OPERATOR_GRACE"],
+)
+def test_what_others_set_is_no_mistake(key: str) -> None:
+    """What Kubernetes adds for a Service named spanloom-…, and what the operator is told, does not stop a process."""
     Settings.from_environ({key: "10.96.0.1"})
 
 

@@ -38,6 +38,7 @@ DEFAULTS: Mapping[str, str] = {
     "OTEL_PYTHON_CONFIGURATOR": "spanloom",
 }
 PREFIX = "SPANLOOM_"
+OPERATOR = "SPANLOOM_OPERATOR_"  # the operator's own settings; it runs under this distribution, too
 OWN = ("SPANLOOM_FILTER", "SPANLOOM_TRUST_INCOMING", "SPANLOOM_FLUSH_TIMEOUT")
 # Kubernetes adds these for every Service of the namespace, so one named spanloom-… must not stop a process.
 SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$")
@@ -74,7 +75,7 @@ class Settings:
 
 
 def _refuse_unknown(key: str, environ: Mapping[str, str]) -> None:
-    if key.startswith(PREFIX) and key not in OWN and not SERVICE_LINK.search(key):
+    if key.startswith(PREFIX) and key not in OWN and not key.startswith(OPERATOR) and not SERVICE_LINK.search(key):
         near = get_close_matches(key.removeprefix(PREFIX), [own.removeprefix(PREFIX) for own in OWN], 1)
         nearest = [PREFIX + name for name in near] or OWN
         raise ConfigurationError(key, environ[key], f"the name {' or '.join(nearest)}")

@@ -23,7 +23,7 @@ from opentelemetry.sdk.trace.export import (
     SpanExporter,
 )
 
-from spanloom import privacy
+from spanloom import privacy, retries
 from spanloom.errors import ConfigurationError
 from spanloom.filter import install
 from spanloom.lean import BytesProcessor, LeanTracerProvider
@@ -75,6 +75,7 @@ class SpanloomConfigurator(OpenTelemetryConfigurator):
 
     def _configure(self, **kwargs: Any) -> None:
         privacy.guard_spans()
+        retries.until_timeout()
         setattr(_configuration, "TracerProvider", LeanTracerProvider)  # noqa: B010 the SDK has no other door
         super()._configure(  # type: ignore[no-untyped-call]
             resource_attributes={"telemetry.distro.name": "spanloom", "telemetry.distro.version": version("spanloom")},

@@ -30,6 +30,7 @@ INT64 = range(-(2**63), 2**63)
 MOST_VALUES = 64
 MOST_KEYS = 1024
 MOST_NAMES = 1024
+LONGEST_KEPT = 256  # characters; what is longer seldom repeats, and 64 of each key would be megabytes
 SMALL = [bytes([number]) for number in range(128)]
 KINDS = [b"\x30" + SMALL[number + 1] for number in range(5)]  # SpanKind; OTLP counts from 1
 # SpanFlags: whether the parent is remote is known (0x100), and it is (0x200).
@@ -50,6 +51,11 @@ def varint(number: int) -> bytes:
         number >>= 7
     groups.append(number)
     return bytes(groups)
+
+
+def utf8(text: str) -> bytes:
+    """Return `text` as OTLP's strings are; half a character (PEP 383 makes such) by its number, never an error."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def field(tag: bytes, content: bytes) -> bytes:
@@ -97,8 +103,8 @@ def _rare(parts: list[bytes], span: ReadableSpan) -> None:
 def _name(name: str) -> bytes:
     encoded = _names.get(name)
     if encoded is None:
-        encoded = field(b"\x2a", name.encode())
-        if len(_names) < MOST_NAMES:
+        encoded = field(b"\x2a", utf8(name))
+        if len(_names) < MOST_NAMES and len(name) <= LONGEST_KEPT:
             _names[name] = encoded
     return encoded
 
@@ -111,12 +117,12 @@ def _status(status: Status) -> bytes:
     code = status.status_code._value_
     if not code:
         return UNSET
-    message = field(b"\x12", status.description.encode()) if status.description else b""
+    message = field(b"\x12", utf8(status.description)) if status.description else b""
     return field(b"\x7a", message + b"\x18" + SMALL[code])
 
 
 def _event(event: Event) -> bytes:
-    parts = [b"\x09" + event.timestamp.to_bytes(8, "little"), field(b"\x12", event.name.encode())]
+    parts = [b"\x09" + event.timestamp.to_bytes(8, "little"), field(b"\x12", utf8(event.name))]
     parts += _other_attributes(b"\x1a", event.attributes or {})
     if event.dropped_attributes:
         parts.append(b"\x20" + varint(event.dropped_attributes))
@@ -146,6 +152,8 @@ def _attributes(parts: list[bytes], attributes: Mapping[str, Any]) -> None:
 
 def _new(key: str, kind: type, value: Any) -> bytes:
     [encoded] = _other_attributes(b"\x4a", {key: value}) or [b""]
+    if kind is str and len(value) > LONGEST_KEPT:
+        return encoded
     if _kept[key] < MOST_VALUES and len(_kept) < MOST_KEYS:
         if kind is str:
             _texts[key, value] = encoded
@@ -159,7 +167,7 @@ def _other_attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
     parts = []
     for key, value in attributes.items():
         try:
-            content = field(b"\x0a", key.encode()) + field(b"\x12", _any_value(value))
+            content = field(b"\x0a", utf8(key)) + field(b"\x12", _any_value(value))
         except Exception:  # the SDK's rule: an attribute that cannot be encoded is left out, the span is not
             log.exception("attribute %s cannot be encoded", key)
         else:
@@ -170,7 +178,7 @@ def _other_attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
 def _any_value(value: Any) -> bytes:
     kind = value.__class__
     if kind is str:
-        return field(b"\x0a", value.encode())
+        return field(b"\x0a", utf8(value))
     if kind is bool:
         return b"\x10\x01" if value else b"\x10\x00"
     if kind is int and value in INT64:

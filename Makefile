@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test up down e2e golden bench lint format clean
+.PHONY: help setup demo picture test reliability sbom up down e2e golden bench lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
@@ -32,6 +32,16 @@ e2e: setup  ## Run the tests that need a cluster (the current context)
 
 golden: setup  ## Render every chart's cases anew
 	$(RUN) python -m pytest -q tests/charts --golden
+
+reliability: setup  ## Cause every fault and write what was counted to docs/reliability.md
+	$(RUN) python -m pytest tests/faults/laptop -m fault --reliability docs/reliability.md $(ARGS)
+
+sbom: setup  ## Write a CycloneDX SBOM of what uv.lock puts into each image to build/sbom
+	@mkdir -p build/sbom
+	@for image in users-api users-db-service spanloom-operator spanloom-local; do \
+	  $(UV) export --quiet --locked --no-dev --no-editable --package $$image \
+	    --format cyclonedx1.5 --preview-features sbom-export --output-file build/sbom/$$image.cdx.json; done
+	@ls build/sbom
 
 bench: setup  ## Measure what tracing costs (ARGS=--quick: under 3 minutes)
 	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)

@@ -205,19 +205,6 @@ async def test_a_missing_migration_is_no_secret_told(
     assert "database failure: UndefinedTable" in caplog.text
 
 
-def test_two_migrations_at_once_are_safe(postgres: Postgres) -> None:
-    """Several `users-db-migrate` at once all succeed, and the schema is made once."""
-    url = postgres.new_database()
-    with psycopg.connect(url) as connection:
-        # In nobody's way once it is rolled back, but until then no migration can end before the last has begun.
-        connection.execute("CREATE TABLE users ()")
-        together = [start("users-db-migrate", USERS_DB_DATABASE_URL=url) for _ in range(3)]
-        poll_until(lambda: waiting_for_locks(url) == len(together), "every migration is under way")
-        connection.rollback()
-        assert [UP_TO_DATE] * len(together) == [ended(process) for process in together]
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
-
-
 def test_the_migration_makes_what_the_models_say(postgres: Postgres) -> None:
     """Alembic finds no difference between the migrated schema and the models."""
     url = postgres.new_database()

@@ -9,7 +9,8 @@ import sys
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 from support.polling import poll_until
 
@@ -26,8 +27,8 @@ SCRIPTS = Path(sys.executable).parent
 class Traced:
     """A running process of an application under `opentelemetry-instrument`."""
 
-    def __init__(self, popen: subprocess.Popen[str], url: str) -> None:
-        self.popen, self.url = popen, url
+    def __init__(self, popen: subprocess.Popen[str], url: str, written: IO[str]) -> None:
+        self.popen, self.url, self._written = popen, url, written
         self.output = ""
 
     def get(self, path: str) -> int:
@@ -45,7 +46,9 @@ class Traced:
 
     def end(self) -> int:
         """Wait for its end, keep what it wrote, and return its status."""
-        self.output = self.popen.communicate(timeout=60)[0]
+        self.popen.wait(timeout=60)
+        self._written.seek(0)
+        self.output = self._written.read()
         return self.popen.returncode
 
     def log_lines(self) -> list[dict[str, Any]]:
@@ -57,20 +60,21 @@ class Traced:
 def traced(endpoint: str, app: str = "support.sample:app", **settings: str) -> Iterator[Traced]:
     """Run `app` sending to `endpoint`; it is killed at the end if it still runs."""
     listener = listen(0)
-    command = [SCRIPTS / "opentelemetry-instrument", SCRIPTS / "uvicorn", app, "--app-dir", TESTS]
-    with listener:
-        popen = subprocess.Popen(
-            [*command, "--fd", str(listener.fileno())],
-            env=environment(os.environ, "sample", endpoint, settings),
-            pass_fds=[listener.fileno()],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        running = Traced(popen, f"http://{HOST}:{listener.getsockname()[1]}")
-    try:
-        poll_until(lambda: running.answers() or popen.poll() is not None, f"{app} answers")
-        yield running
-    finally:
-        popen.kill()
-        popen.communicate()
+    command: list[str | Path] = [SCRIPTS / "opentelemetry-instrument", SCRIPTS / "uvicorn", app, "--app-dir", TESTS]
+    with TemporaryFile("w+") as written:  # a pipe that nobody reads would stop the process once it is full
+        with listener:
+            popen = subprocess.Popen(
+                [*command, "--fd", str(listener.fileno())],
+                env=environment(os.environ, "sample", endpoint, settings),
+                pass_fds=[listener.fileno()],
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            running = Traced(popen, f"http://{HOST}:{listener.getsockname()[1]}", written)
+        try:
+            poll_until(lambda: running.answers() or popen.poll() is not None, f"{app} answers")
+            yield running
+        finally:
+            popen.kill()
+            popen.wait()

@@ -1,0 +1,21 @@
+"""The distribution as a process meets it."""
+
+from __future__ import annotations
+
+import pytest
+from support.traced import traced
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("SPANLOOM_FILTER", "info,loud", "spanloom: SPANLOOM_FILTER='loud' is not understood; expected LEVEL"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "spanloom: OTEL_EXPORTER_OTLP_TIMEOUT='10000' is not understood"),
+    ],
+)
+def test_a_process_does_not_start_half_configured(key: str, value: str, expected: str) -> None:
+    """A setting that cannot be understood ends the process with one line, before the application is loaded."""
+    with traced("http://127.0.0.1:9", **{key: value}) as app:
+        assert 78 == app.end()
+    assert app.output.startswith(expected)
+    assert 1 == len(app.output.splitlines())

@@ -54,14 +54,24 @@ def home() -> Iterator[Kube]:
 
 
 @pytest.fixture(scope="session")
-def account(home: Kube, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a kubeconfig of the operator's account: what the process may do is what the chart allows."""
-    token = home("create", "token", ACCOUNT, "--duration=2h")
-    config = json.loads(home("config", "view", "--raw", "--minify", "-o", "json"))
-    config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
-    path = tmp_path_factory.mktemp("operator") / "kubeconfig"
-    path.write_text(json.dumps(config))
-    return path
+def config_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Kube, str], Path]:
+    """Return what writes a kubeconfig of a service account: what the process may do is what the chart allows."""
+
+    def write(kube: Kube, name: str) -> Path:
+        config = json.loads(kube("config", "view", "--raw", "--minify", "-o", "json"))
+        token = kube("create", "token", name, "--duration=2h")
+        config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
+        path = tmp_path_factory.mktemp("operator") / "kubeconfig"
+        path.write_text(json.dumps(config))
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def account(home: Kube, config_of: Callable[[Kube, str], Path]) -> Path:
+    """Write a kubeconfig of the operator's account."""
+    return config_of(home, ACCOUNT)
 
 
 @pytest.fixture
@@ -78,7 +88,7 @@ def operating(account: Path, tmp_path: Path) -> Callable[..., AbstractContextMan
     """Return what runs the operator for a while, with settings, and gives its log."""
 
     @contextmanager
-    def run(**settings: str) -> Iterator[Path]:
+    def run(account: Path = account, **settings: str) -> Iterator[Path]:
         log, probe = tmp_path / "operator.log", free_port()
         mine = {"NAMESPACE": HOME, "ENDPOINTS": SETTINGS["profile"]["exporter"]["endpoint"], **settings}
         mine |= {"METRICS_PORT": str(free_port()), "PROBE_PORT": str(probe)}

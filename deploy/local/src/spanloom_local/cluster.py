@@ -1,0 +1,99 @@
+"""One request through a release on Kubernetes, and its trace from Jaeger: the end of `make up`."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+from urllib.error import URLError
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+import typer
+from rich.console import Console
+
+from spanloom.model import group
+from spanloom.testing import from_jaeger
+from spanloom_local import terminal
+from spanloom_local.journey import CREATE, Answer, made_by, send
+from spanloom_local.polling import poll_until
+from spanloom_local.processes import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from spanloom.model import Trace
+
+TRACE_SECONDS = 60.0
+NEXT = """\
+kubectl -n {namespace} port-forward service/{release}-users-api 8000 &
+curl localhost:8000/users
+kubectl -n {namespace} port-forward service/{release}-jaeger 16686 &   # http://localhost:16686
+helm test {release} -n {namespace}
+make down"""
+
+
+@contextmanager
+def forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
+    """Yield a local URL that leads to a Service of the current cluster; StackError with kubectl's own words."""
+    command = ["kubectl", "--namespace", namespace, "port-forward", f"service/{service}", f":{port}"]
+    kubectl = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 ours
+    try:
+        assert kubectl.stdout is not None  # noqa: S101 a pipe was asked for
+        line = kubectl.stdout.readline()  # Forwarding from 127.0.0.1:40123 -> 8000
+        if not line.startswith("Forwarding from 127.0.0.1:"):
+            raise StackError(f"{service} cannot be reached: {line.strip() or 'kubectl ended without a word'}")
+        yield f"http://127.0.0.1:{line.split(':')[1].split()[0]}"
+    finally:
+        kubectl.terminate()
+        kubectl.communicate()
+
+
+def found_in_jaeger(jaeger_url: str, answer: Answer, service: str = "users-api") -> Trace | None:
+    """Return the trace of the request of `answer` as Jaeger has it by now, or None."""
+    query = urlencode({"service": service, "tags": json.dumps({"user_agent.original": answer.mark}), "limit": 5})
+    try:
+        with urlopen(f"{jaeger_url}/api/traces?{query}", timeout=10) as response:  # noqa: S310 http, and ours
+            spans = from_jaeger(json.load(response))
+    except URLError:
+        return None
+    return made_by(answer, group(spans).values())
+
+
+def whole(jaeger_url: str, answer: Answer, spans: int, seconds: float = TRACE_SECONDS) -> Trace:
+    """Return the trace of `answer` as soon as Jaeger has `spans` spans of it; TimeoutError after `seconds`."""
+
+    def complete() -> Trace | None:
+        trace = found_in_jaeger(jaeger_url, answer)
+        return trace if trace and len(trace.spans) >= spans else None
+
+    return poll_until(complete, f"Jaeger has {spans} spans of {answer.mark}", seconds)
+
+
+def show(namespace: str, release: str, console: Console) -> None:
+    """Create a user at the edge, and print the tree of that request and what to type next."""
+    with forwarded(namespace, f"{release}-users-api", 8000) as edge:
+        answer = send(edge, CREATE.method, CREATE.route, CREATE.body)
+    console.print(f"{CREATE.method} {CREATE.route} → {answer.status}")
+    with forwarded(namespace, f"{release}-jaeger", 16686) as jaeger:
+        terminal.show_trace(console, whole(jaeger, answer, len(CREATE.tree.splitlines())))
+    console.print("\nNext:\n" + NEXT.format(namespace=namespace, release=release), highlight=False, soft_wrap=True)
+
+
+def main(
+    namespace: Annotated[str, typer.Option(help="Where the release is.")] = "spanloom",
+    release: Annotated[str, typer.Option(help="Its name.")] = "spanloom",
+) -> None:
+    """Send one request to a release in the current cluster and print its trace."""
+    console = Console(theme=terminal.THEME)
+    try:
+        show(namespace, release, console)
+    except (StackError, TimeoutError, OSError) as error:
+        terminal.failure(console, str(error))
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -125,6 +125,16 @@ def test_default_deny(case: Case) -> None:
 
 
 @EVERY_CASE
+def test_who_is_called_says_when_it_is_ready(case: Case) -> None:
+    """Every container behind a Service has a readiness and a liveness probe."""
+    selectors = [{"matchLabels": service["spec"]["selector"]} for service in of_kind(case, "Service")]
+    for pod in pod_templates(case):
+        if any(selects(selector, pod["metadata"]["labels"]) for selector in selectors):
+            probes = [{"readinessProbe", "livenessProbe"} & c.keys() for c in pod["spec"]["containers"]]
+            assert [{"readinessProbe", "livenessProbe"}] * len(probes) == probes, pod["metadata"]["labels"]
+
+
+@EVERY_CASE
 def test_services_select_no_test_pod(case: Case) -> None:
     """A Service sends to its workload only, also while `helm test` runs."""
     tests = [pod["metadata"]["labels"] for pod in pod_templates(case) if _is_test(pod)]

@@ -1,0 +1,24 @@
+"""A steady load, run in a pod: list users ten times a second, each request with a mark and a connection of its own.
+
+Prints one line of JSON a request and ends when /tmp/stop exists.
+"""
+
+import json
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+number = 0
+while not Path("/tmp/stop").exists():
+    number += 1
+    mark = f"spanloom-journey/load-{number}"
+    request = urllib.request.Request(f"{sys.argv[1]}/users", headers={"User-Agent": mark})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer = response.status
+            response.read()
+    except OSError as error:
+        answer = str(error)
+    print(json.dumps({"mark": mark, "answer": answer}), flush=True)
+    time.sleep(0.1)  # the pace of the load, not a wait

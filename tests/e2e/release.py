@@ -1,0 +1,118 @@
+"""A release of the umbrella in a namespace of its own, and what a person would ask it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+from spanloom.testing import from_jaeger, group
+from spanloom_local.cluster import forwarded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from support.kube import Kube, Object
+
+    from spanloom.testing import Trace
+
+ROOT = Path(__file__).parents[2]
+CHART = str(ROOT / "helm" / "spanloom")
+OPEN_METRICS = {"Accept": "application/openmetrics-text;version=1.0.0"}
+INSTALLED_BY_NAMESPACE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
+PASSING = {"events", "events.events.k8s.io", "pods.metrics.k8s.io", "bindings"}
+HARMLESS = ("walk.go:", "WARNING: Kubernetes configuration file")  # linked charts; this machine's own kubeconfig
+
+
+@dataclass(frozen=True)
+class Release:
+    """The umbrella under its namespace's name; `kube` speaks to that namespace."""
+
+    kube: Kube
+
+    @property
+    def name(self) -> str:
+        return self.kube.namespace
+
+    def install(self) -> None:
+        """Install from scratch, the operator for this namespace alone; AssertionError at any word of warning."""
+        operator = {"namespaces": [self.name], "policy": {"enabled": False}, "cleanup": {"enabled": False}}
+        values = {"operator": operator, "postgres": {"volume": {"whenDeleted": "Delete"}}}
+        arguments = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
+        self._helm_quietly("install", *arguments)
+
+    def upgrade(self, **values: str) -> None:
+        """Change values (`__` stands for the dot, as `--set` has it) and wait until every pod is new."""
+        pairs = [f"--set-string={key.replace('__', '.')}={value}" for key, value in values.items()]
+        self._helm_quietly("upgrade", "--reuse-values", *pairs)
+
+    def _helm_quietly(self, verb: str, *arguments: str) -> None:
+        command = ["helm", verb, self.name, CHART, f"--namespace={self.name}", "--wait", "--timeout=5m", *arguments]
+        if self.kube.kubeconfig:
+            command.append(f"--kubeconfig={self.kube.kubeconfig}")
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert [] == [line for line in done.stderr.splitlines() if not line.startswith(HARMLESS)]
+
+    def helm(self, *arguments: str) -> str:
+        return self.kube.run("helm", *arguments)
+
+    def reach(self, part: str, port: int) -> AbstractContextManager[str]:
+        """Forward a local port to the Service of `part` and give its URL."""
+        return forwarded(self.name, f"{self.name}-{part}", port)
+
+    def pods(self, part: str) -> list[Object]:
+        selector = f"--selector=app.kubernetes.io/name={part},app.kubernetes.io/instance={self.name}"
+        found: list[Object] = self.kube.get("pods", selector)["items"]
+        return found
+
+    def deployment_of(self, pod: Object) -> str:
+        """Return the name of the Deployment that owns the ReplicaSet that owns the pod."""
+        replicas = self.kube.get(f"replicaset/{pod['metadata']['ownerReferences'][0]['name']}")
+        return str(replicas["metadata"]["ownerReferences"][0]["name"])
+
+    def log(self, part: str) -> list[Object]:
+        """Return the lines of JSON that every container of `part` has printed."""
+        selector = f"--selector=app.kubernetes.io/name={part},app.kubernetes.io/instance={self.name}"
+        lines = self.kube("logs", selector, f"--container={part}", "--tail=-1").splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def metrics(self) -> str:
+        """Return what the Collector shows Prometheus, exemplars included."""
+        with (
+            self.reach("otel-collector-pods", 8889) as url,
+            urlopen(Request(f"{url}/metrics", headers=OPEN_METRICS)) as page,
+        ):
+            return str(page.read().decode())
+
+    def left_behind(self) -> set[str]:
+        """Return what the namespace has beyond what every namespace has, and what of the cluster bears the name."""
+        return set(self._of_namespace()) - INSTALLED_BY_NAMESPACE | set(self._of_cluster())
+
+    def _of_namespace(self) -> list[str]:
+        listed = self.kube("api-resources", "--namespaced", "--verbs=list,delete", "--output=name").split()
+        kinds = ",".join(sorted(set(listed) - PASSING))
+        return self.kube("get", kinds, "--output=name", "--ignore-not-found").split()
+
+    def _of_cluster(self) -> Iterator[str]:
+        listed = self.kube("api-resources", "--namespaced=false", "--verbs=list,delete", "--output=name").split()
+        kinds = ",".join(sorted(set(listed) - {"namespaces", "nodes"}))
+        for item in self.kube.get(kinds)["items"]:
+            claim = item.get("spec", {}).get("claimRef", {}).get("namespace")
+            if self.name in item["metadata"]["name"] or claim == self.name:
+                yield f"{item['kind']}/{item['metadata']['name']}"
+
+
+def ask(jaeger: str, path: str, **query: str | int) -> Any:
+    with urlopen(f"{jaeger}/api/{path}?{urlencode(query)}", timeout=60) as answer:
+        return json.load(answer)
+
+
+def traces_of(jaeger: str, service: str) -> dict[str, Trace]:
+    """Return every trace in which `service` has a span, by its id."""
+    return group(from_jaeger(ask(jaeger, "traces", service=service, limit=20_000)))

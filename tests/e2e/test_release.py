@@ -1,0 +1,180 @@
+"""The umbrella on a real cluster. The tests run in this order on one release: installed first, removed last."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.release import ask, traces_of
+from support.polling import poll_until
+
+from spanloom.testing import assert_shape
+from spanloom_local.cluster import whole
+from spanloom_local.journey import CREATE, JOURNEY, LIST, SERVICES, is_ours, send, travel
+
+if TYPE_CHECKING:
+    from e2e.release import Release
+    from support.kube import Object
+
+    from spanloom.testing import Trace
+
+pytestmark = pytest.mark.timeout(600)
+
+LOAD = Path(__file__).parent / "load.py"
+PROBED = timedelta(minutes=2)
+IDENTITY = ("k8s.namespace.name", "k8s.deployment.name", "k8s.pod.name", "k8s.pod.uid", "k8s.node.name")
+
+
+@pytest.fixture(scope="session")
+def journey(release: Release) -> list[tuple[str, Trace]]:
+    """Send the journey's requests and follow each to Jaeger: the tree it must have, and its trace."""
+    with release.reach("users-api", 8000) as edge:
+        answers = list(travel(edge))
+    assert [step.status for step in JOURNEY] == [answer.status for _, answer in answers]
+    with release.reach("jaeger", 16686) as jaeger:
+        return [(step.tree, whole(jaeger, answer, len(step.tree.splitlines()))) for step, answer in answers]
+
+
+def test_every_request_is_one_whole_trace(journey: list[tuple[str, Trace]]) -> None:
+    """Each kind of request, sent at the edge, is in Jaeger as exactly the tree of the table."""
+    for tree, trace in journey:
+        assert_shape(trace, tree)
+
+
+def test_spans_say_which_pod_made_them(release: Release, journey: list[tuple[str, Trace]]) -> None:
+    """Every span's resource names the namespace, Deployment, pod and node where its service runs."""
+    expected = {}
+    for service in SERVICES:
+        (pod,) = release.pods(service)
+        meta, node = pod["metadata"], pod["spec"]["nodeName"]
+        expected[service] = (release.name, release.deployment_of(pod), meta["name"], meta["uid"], node)
+    for _, trace in journey:
+        for span in trace.spans:
+            assert expected[span.service] == tuple(span.resource.get(key) for key in IDENTITY), span.label
+
+
+def test_exemplars_lead_to_traces(release: Release) -> None:
+    """The RED metrics at the Collector's Prometheus endpoint carry a request's trace id as an exemplar."""
+    with release.reach("users-api", 8000) as edge:
+        answer = send(edge, CREATE.method, CREATE.route, CREATE.body)
+    with release.reach("jaeger", 16686) as jaeger:
+        trace = whole(jaeger, answer, len(CREATE.tree.splitlines()))
+    poll_until(lambda: f'trace_id="{trace.trace_id}"' in release.metrics(), "the exemplar is shown", 60)
+
+
+def test_log_lines_carry_the_trace_id(release: Release) -> None:
+    """What both services print about a request that fails names its trace."""
+    database = f"statefulset/{release.name}-postgres"
+    release.kube("scale", database, "--replicas=0")
+    poll_until(lambda: not release.pods("postgres"), "the database is gone", 90)
+    with release.reach("users-api", 8000) as edge:
+        answer = send(edge, LIST.method, LIST.route)
+    release.kube("scale", database, "--replicas=1")
+    assert 503 == answer.status
+    with release.reach("jaeger", 16686) as jaeger:
+        trace = whole(jaeger, answer, 1)
+    poll_until(lambda: all(trace.trace_id in _ids(release.log(s)) for s in SERVICES), "both services say so")
+    poll_until(lambda: all(_ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
+
+
+def test_probes_make_no_trace(release: Release, journey: list[tuple[str, Trace]]) -> None:
+    """Two minutes of probes, a pool and a lost database later, every trace has its root in a request of ours."""
+    poll_until(lambda: all(_age(pod) > PROBED for pod in release.pods("users-api")), "two minutes of probes", 180)
+    with release.reach("jaeger", 16686) as jaeger:
+        services = ask(jaeger, "services")["data"]
+        traces = {trace_id: trace for name in services for trace_id, trace in traces_of(jaeger, name).items()}
+    assert set(SERVICES) == set(services)
+    assert {trace.trace_id for _, trace in journey} <= traces.keys()
+    assert [] == [trace.tree() for trace in traces.values() if not is_ours(trace) or trace.root.service != "users-api"]
+
+
+def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
+    """With a changed value rolled out and back under steady load, every request is answered and is a whole trace."""
+    release.kube.apply(_load_pod(release))
+    release.kube("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
+    before = _uids(release)
+    release.upgrade(users__telemetry__resourceAttributes__changed="yes", **{"otel-collector__logLevel": "warn"})
+    changed = _uids(release)
+    release.helm("rollback", release.name, "--wait", "--timeout=5m")
+    poll_until(lambda: not _uids(release) & (before | changed), "every pod has been replaced twice", 120)
+    release.kube("exec", "load", "--", "touch", "/tmp/stop")
+    release.kube("wait", "pod/load", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    sent = [json.loads(line) for line in release.kube("logs", "load").splitlines()]
+    release.kube("delete", "pod", "load")
+    assert not before & changed
+    assert [] == [request for request in sent if request["answer"] != LIST.status]
+    _assert_all_whole(release, {request["mark"] for request in sent})
+
+
+@pytest.mark.parametrize("part", ["jaeger", "otel-collector", "postgres", "users", "operator"])
+def test_helm_test(release: Release, part: str) -> None:
+    """Every chart's own test finds that it does its job."""
+    said = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m")
+    assert ["Succeeded"] == [line.split()[1] for line in said.splitlines() if line.startswith("Phase:")]
+
+
+def test_uninstall_leaves_nothing(release: Release) -> None:
+    """`helm uninstall` leaves no object in the namespace, and none of the cluster that bears the release's name."""
+    assert release.left_behind()
+    release.helm("uninstall", release.name, "--wait", "--timeout=3m")
+    try:
+        poll_until(lambda: not release.left_behind(), "nothing is left", 120)
+    except TimeoutError:
+        assert set() == release.left_behind()
+
+
+def _ids(records: list[Object]) -> set[str]:
+    return {record.get("trace_id", "") for record in records}
+
+
+def _age(pod: Object) -> timedelta:
+    return datetime.now(UTC) - datetime.fromisoformat(pod["status"]["startTime"])
+
+
+def _ready(pod: Object) -> bool:
+    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+
+
+def _uids(release: Release) -> set[str]:
+    return {pod["metadata"]["uid"] for part in (*SERVICES, "otel-collector") for pod in release.pods(part)}
+
+
+def _assert_all_whole(release: Release, marks: set[str]) -> None:
+    """Assert that Jaeger gets the whole trace of each request."""
+    with release.reach("jaeger", 16686) as jaeger:
+
+        def missing() -> set[str]:
+            traces = traces_of(jaeger, "users-api").values()
+            return marks - {_mark(trace) for trace in traces if trace.shape() == LIST.tree}
+
+        try:
+            poll_until(lambda: not missing(), "every trace is whole", 60)
+        except TimeoutError:
+            assert set() == missing(), f"of {len(marks)}"
+
+
+def _mark(trace: Trace) -> str:
+    return str(trace.root.attributes.get("user_agent.original"))
+
+
+def _load_pod(release: Release) -> Object:
+    own = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    url = f"http://{release.name}-users-api:8000"
+    container = {
+        "name": "load",
+        "image": "python:3.13-slim",
+        "command": ["python3", "-c", LOAD.read_text(), url],
+        "securityContext": own,
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    }
+    spec = {
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "runAsUser": 10001, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "load"}, "spec": spec}

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from spanloom.model import Trace
 
-SECRET = "canary-s3cret"
 TELEMETRY = {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_BLRP_SCHEDULE_DELAY": "200"}
 
 
@@ -101,21 +100,6 @@ async def test_the_edge_is_a_boundary(stack: Stack, receiver: Receiver) -> None:
         await touch(session, "GET", f"{stack.url}/users", headers={"User-Agent": "boundary"})
     trace = whole(receiver, Answer(200, None, "boundary"), 6)
     assert trace.root.trace_id != forged
-
-
-async def test_no_secrets_leave(stack: Stack, receiver: Receiver) -> None:
-    """What a caller sends in query, path, body and headers is neither in spans nor in log records."""
-    headers = {"Authorization": f"Bearer {SECRET}", "Cookie": f"session={SECRET}", "baggage": f"who={SECRET}"}
-    async with aiohttp.ClientSession(stack.url, headers=headers) as session:
-        await touch(session, "POST", "/users", json={"name": SECRET})
-        await touch(session, "POST", "/users", json={"name": SECRET * 20, SECRET: SECRET})
-        for path in (f"/users/{SECRET}", f"/{SECRET}", f"/users?limit=1&token={SECRET}", f"/users?after={SECRET}"):
-            await touch(session, "GET", path)
-    last = send(stack.url, "GET", "/users")
-    whole(receiver, last, 6)
-    poll_until(lambda: [r for _, r in records(receiver) if r.body.string_value == "GET (no route)"], "logs arrive")
-    shown = [*map(repr, receiver.store.traces().values()), *map(repr, records(receiver))]
-    assert [] == [text for text in shown if SECRET in text]
 
 
 def test_log_records_carry_their_trace(answers: dict[str, Answer], receiver: Receiver) -> None:

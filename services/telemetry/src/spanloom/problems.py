@@ -8,6 +8,7 @@ What an unforeseen exception says is never told, nor is the input repeated.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 MAX_BODY_BYTES = 64 * 1024
+BODY_SECONDS = 10.0
 RETRY_AFTER_SECONDS = 1
 FIELD_NAME_CHARACTERS = 64
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -105,7 +107,7 @@ class Unavailable(StatusProblem):
 
 
 def install(app: FastAPI, known: Mapping[type[Exception], type[StatusProblem]] | None = None) -> None:
-    """Answer every error of `app` as a problem, bound its bodies to 64 KiB and describe both in OpenAPI.
+    """Answer every error of `app` as a problem, bound its bodies (64 KiB, 10 s) and describe both in OpenAPI.
 
     `known` names the problem that stands for an exception of the application.
     """
@@ -146,7 +148,7 @@ async def each_parameter_once(request: Request) -> None:
 
 
 class _BodyLimit:
-    """Refuse (413) bodies over `max_bytes`, declared or not.
+    """Refuse (413) bodies over `max_bytes`, declared or not, and those that take longer than BODY_SECONDS (408).
 
     FastAPI's own `max_body_size` answers text/plain, whatever its exception handlers say.
     """
@@ -155,11 +157,17 @@ class _BodyLimit:
         self.app, self.max_bytes = app, max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        read = 0
+        read, more = 0, True
+        deadline = asyncio.get_running_loop().time() + BODY_SECONDS
 
         async def bounded() -> Message:
-            nonlocal read
-            message = await receive()
+            nonlocal read, more
+            try:
+                async with asyncio.timeout_at(deadline if more else None):  # later, one waits for the caller to leave
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(408, f"The body must be here within {BODY_SECONDS:g} s.") from None
+            more = bool(message.get("more_body"))
             read += len(message.get("body", b""))
             if read > self.max_bytes:
                 raise HTTPException(413, f"The body must not exceed {self.max_bytes} bytes.")

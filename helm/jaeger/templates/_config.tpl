@@ -70,6 +70,7 @@ extensions:
         {{- include "jaeger.storage" .Values.storage | nindent 8 }}
   jaeger_query:
     storage: {traces: traces}
+    enable_tracing: false  # looking at traces makes none
     http: {endpoint: "0.0.0.0:16686"}
     grpc: {endpoint: "0.0.0.0:16685"}
 receivers:

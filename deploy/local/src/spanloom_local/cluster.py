@@ -72,24 +72,39 @@ def whole(jaeger_url: str, answer: Answer, spans: int, seconds: float = TRACE_SE
     return poll_until(complete, f"Jaeger has {spans} spans of {answer.mark}", seconds)
 
 
-def show(namespace: str, release: str, console: Console) -> None:
-    """Create a user at the edge, and print the tree of that request and what to type next."""
-    with forwarded(namespace, f"{release}-users-api", 8000) as edge:
-        answer = send(edge, CREATE.method, CREATE.route, CREATE.body)
+def show(edge: str, jaeger: str, console: Console) -> None:
+    """Create a user at the edge and print the tree of that request; StackError when it is not the whole one."""
+    answer = send(edge, CREATE.method, CREATE.route, CREATE.body)
     console.print(f"{CREATE.method} {CREATE.route} → {answer.status}")
-    with forwarded(namespace, f"{release}-jaeger", 16686) as jaeger:
-        terminal.show_trace(console, whole(jaeger, answer, len(CREATE.tree.splitlines())))
+    trace = whole(jaeger, answer, len(CREATE.tree.splitlines()))
+    terminal.show_trace(console, trace)
+    if trace.shape() != CREATE.tree:
+        raise StackError(f"the trace is not the one that is expected:\n{CREATE.tree}")
+
+
+def show_forwarded(namespace: str, release: str, console: Console) -> None:
+    """Reach the release through the API server, show one trace and what to type next."""
+    with (
+        forwarded(namespace, f"{release}-users-api", 8000) as edge,
+        forwarded(namespace, f"{release}-jaeger", 16686) as jaeger,
+    ):
+        show(edge, jaeger, console)
     console.print("\nNext:\n" + NEXT.format(namespace=namespace, release=release), highlight=False, soft_wrap=True)
 
 
 def main(
     namespace: Annotated[str, typer.Option(help="Where the release is.")] = "spanloom",
     release: Annotated[str, typer.Option(help="Its name.")] = "spanloom",
+    edge: Annotated[str, typer.Option(help="URL of users-api, from inside the cluster; needs --jaeger.")] = "",
+    jaeger: Annotated[str, typer.Option(help="URL of Jaeger's query API; needs --edge.")] = "",
 ) -> None:
-    """Send one request to a release in the current cluster and print its trace."""
+    """Send one request to a release and print its trace: by port-forwards, or at the URLs that are given."""
     console = Console(theme=terminal.THEME)
     try:
-        show(namespace, release, console)
+        if edge and jaeger:
+            show(edge, jaeger, console)
+        else:
+            show_forwarded(namespace, release, console)
     except (StackError, TimeoutError, OSError) as error:
         terminal.failure(console, str(error))
         sys.exit(1)

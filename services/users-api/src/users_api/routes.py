@@ -34,7 +34,9 @@ class Page(BaseModel):
     after: str | None = Field(default=None, pattern=CURSOR, description="The `next` of the page before.")
 
 
-@router.post("", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 413, 415, 422, 503))
+@router.post(
+    "", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 408, 413, 415, 422, 503)
+)
 async def post_user(client: UsersDb, new: NewUser, response: Response) -> User:
     """Make a user."""
     user = await users_db.create_user(client, new.name)

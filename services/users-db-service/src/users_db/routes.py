@@ -35,7 +35,9 @@ class Page(BaseModel):
         return None if self.after is None else paging.decode(self.after)
 
 
-@router.post("", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 413, 415, 422, 503))
+@router.post(
+    "", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 408, 413, 415, 422, 503)
+)
 async def post_user(database: Database, new: NewUser, response: Response) -> UserOut:
     """Make a user."""
     user = await db.insert_user(database, new.name)

@@ -40,7 +40,8 @@ def postgres() -> Iterator[Postgres]:
 def half_way(url: str, programs: int) -> Iterator[list[subprocess.Popen[str]]]:
     """Run `users-db-migrate` so often at once, all stopped within their transactions until the block ends."""
     with psycopg.connect(url) as obstacle:
-        obstacle.execute("CREATE TABLE users ()")  # not committed: whoever makes the table waits
+        # Not committed: whoever has made the table of users waits before it makes the index of this name.
+        obstacle.execute("CREATE TABLE users_created_at_id ()")
         running = [start("users-db-migrate", USERS_DB_DATABASE_URL=url) for _ in range(programs)]
         poll_until(lambda: waiting(url) == programs, "every migration is under way")
         yield running

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(600)
 
 LOAD = Path(__file__).parent / "load.py"
+AGENT = "user_agent.original"
 PROBED = timedelta(minutes=2)
 IDENTITY = ("k8s.namespace.name", "k8s.deployment.name", "k8s.pod.name", "k8s.pod.uid", "k8s.node.name")
 
@@ -148,18 +149,19 @@ def _assert_all_whole(release: Release, marks: set[str]) -> None:
     """Assert that Jaeger gets the whole trace of each request."""
     with release.reach("jaeger", 16686) as jaeger:
 
-        def missing() -> set[str]:
-            traces = traces_of(jaeger, "users-api").values()
-            return marks - {_mark(trace) for trace in traces if trace.shape() == LIST.tree}
+        def broken() -> dict[str, str]:
+            shapes = {_mark(trace): trace.shape() for trace in traces_of(jaeger, "users-api").values()}
+            return {mark: shapes.get(mark, "no trace") for mark in marks if shapes.get(mark) != LIST.tree}
 
         try:
-            poll_until(lambda: not missing(), "every trace is whole", 60)
+            poll_until(lambda: not broken(), "every trace is whole", 60)
         except TimeoutError:
-            assert set() == missing(), f"of {len(marks)}"
+            found = broken()
+            pytest.fail(f"{len(found)} of {len(marks)} requests are no whole trace: {json.dumps(found, indent=1)}")
 
 
 def _mark(trace: Trace) -> str:
-    return str(trace.root.attributes.get("user_agent.original"))
+    return next((str(s.attributes[AGENT]) for s in trace.spans if AGENT in s.attributes), "")
 
 
 def _load_pod(release: Release) -> Object:

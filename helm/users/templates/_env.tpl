@@ -49,6 +49,7 @@
 - {name: OTEL_EXPORTER_OTLP_CLIENT_KEY, value: /etc/telemetry/client/tls.key}
 {{- end }}
 - {name: OTEL_RESOURCE_ATTRIBUTES, value: {{ join "," $attributes | quote }}}
+- {name: SPANLOOM_FLUSH_TIMEOUT, value: "30"}  # seconds: what the grace period leaves for an absent Collector
 {{- else }}
 - {name: OTEL_SDK_DISABLED, value: "true"}
 {{- end }}

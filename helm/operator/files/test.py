@@ -1,4 +1,4 @@
-"""Create a Deployment without pods, label it, wait for its configuration; take the label off, and wait for the end of it."""
+"""Create a Deployment without pods, label it, wait for its configuration; take the label off, wait for its end."""
 
 import json
 import os
@@ -25,7 +25,8 @@ def call(method, url, body=None, kind="application/json"):
 
 def label(value):
     """Set or remove (None) the label."""
-    call("PATCH", f"{URL}/{NAME}", {"metadata": {"labels": {"spanloom.dev/inject": value}}}, "application/merge-patch+json")
+    patch = {"metadata": {"labels": {"spanloom.dev/inject": value}}}
+    call("PATCH", f"{URL}/{NAME}", patch, "application/merge-patch+json")
 
 
 def wait(what, wanted):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @contextmanager
 def serve(app: ASGIApp) -> Iterator[str]:
     """Serve `app` with uvicorn in a thread, on a free port; yield the base URL."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -48,6 +48,7 @@ LOSSLESS = {
     "receiver down for 8 s": Outage(stopping, 8),
     "receiver down for 25 s": Outage(stopping, 25),
     "receiver slow: answers after 5 s": Outage(partial(moody, pause=5), 12),
+    "receiver silent for 8 s: takes requests and answers none": Outage(partial(moody, pause=3600), 8),
     "receiver refuses for 8 s with 503": Outage(partial(moody, 503), 8),
     "receiver refuses for 12 s with 429, Retry-After: 1": Outage(partial(moody, 429, {"Retry-After": "1"}), 12),
 }

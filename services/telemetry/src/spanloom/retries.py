@@ -36,6 +36,6 @@ def _bounded(compute: Callable[[int], float], _client: Any, args: tuple[int], kw
     return min(compute(min(tries, 10)), LONGEST_PAUSE)  # 2 ** 10 s is past every bound, 2 ** 1024 no float
 
 
-def _briefly(submit: Callable[[bytes, float], Any], _client: Any, args: tuple[bytes, float], kwargs: Any) -> Any:
-    data, timeout = (*args, *kwargs.values())
+def _briefly(submit: Callable[[bytes, float], Any], _client: Any, args: tuple[bytes, float], _: Any) -> Any:
+    data, timeout = args
     return submit(data, min(timeout, LONGEST_TRY))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.api_double import ApiDouble
 from support.deployments import container, deployment, env
+from support.polling import poll_until
 from support.templates import PLATFORM
 
 from spanloom_operator import paths
@@ -42,6 +43,10 @@ class Real:
         its.pop("status")
         self.kube("create", "-f", "-", stdin=json.dumps(its))
 
+    def settled(self) -> None:
+        """Wait until nobody else writes: the controller has told that it leaves a paused Deployment alone."""
+        poll_until(lambda: is_told(self.kube.get("deployment/shop")), "the controller has looked at the Deployment")
+
     def change(self, mend: Mend) -> None:
         its = self.kube.get("deployment/shop")
         mend(its)
@@ -57,8 +62,17 @@ class InMemory:
     def put(self, its: Object) -> None:
         self.double.put(self.path, its)
 
+    def settled(self) -> None:
+        """Nobody else is here."""
+
     def change(self, mend: Mend) -> None:
         self.double.change(self.path, mend)
+
+
+def is_told(its: Object) -> bool:
+    status = its.get("status", {})
+    reasons = {condition.get("reason") for condition in status.get("conditions", ())}
+    return status.get("observedGeneration") == its["metadata"]["generation"] and "DeploymentPaused" in reasons
 
 
 def entries(its: Object) -> list[Object]:
@@ -84,11 +98,12 @@ def wipe(its: Object) -> None:
 
 async def story(api: Api, people: Real | InMemory, mend: Mend, *, hands_over: bool) -> list[object]:
     """Inject, let somebody change something, let go of what is gone, and return what was left after each step."""
-    its = deployment(container(env=env(A="1")), namespace=people.path.split("/")[5], replicas=0)
+    its = deployment(container(env=env(A="1")), namespace=people.path.split("/")[5], replicas=0, paused=True)
     people.put(deepcopy(its))
     told: list[object] = []
 
     async def look() -> Object:
+        people.settled()
         found = await api.get(people.path)
         assert found is not None
         told.append([sorted(entry["name"] for entry in entries(found)), applied_env(found), owned_env(found)])

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
 from support.kube import Kube, becomes, state
+from support.operating import rendered
 from support.polling import poll_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
-CHART = str(Path(__file__).parents[3] / "helm" / "operator")
 LABEL = "spanloom.dev/inject"
 NAME = "few-operator"
 VALUES = ["policy.enabled=false", "cleanup.enabled=false"]
@@ -39,18 +39,7 @@ def test_roles_are_enough(
 ) -> None:
     """With Roles alone the operator injects where it may, by a namespace's label too, and leaves the rest alone."""
     other = Kube(home.namespace)
-    rendered = kube.run(
-        "helm",
-        "template",
-        "--kube-version=1.34.0",
-        "few",
-        CHART,
-        "--set",
-        ",".join([*VALUES, f"namespaces={{{kube.namespace}}}"]),
-    )
-    things = [
-        thing for thing in yaml.safe_load_all(rendered) if thing and thing["kind"] not in {"Deployment", "Job", "Pod"}
-    ]
+    things = rendered(kube, "few", "--set", ",".join([*VALUES, f"namespaces={{{kube.namespace}}}"]))
     assert not [thing["kind"] for thing in things if thing["kind"].startswith("Cluster")]
     kube("apply", "-f", "-", stdin=yaml.safe_dump_all(things))
     kube.apply(shop(kube.namespace))

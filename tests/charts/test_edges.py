@@ -16,6 +16,7 @@ EDGES = {
     ("users-api", "users-db-service", 8000),
     ("users-api", "otel-collector", 4318),
     ("users-db-service", "otel-collector", 4318),
+    ("operator", "otel-collector", 4318),
     ("users-db-service", "postgres", 5432),
     ("otel-collector", "jaeger", 4317),
     # helm test

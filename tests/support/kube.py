@@ -55,10 +55,20 @@ class Kube:
 
 def state(kube: Kube, name: str = "shop") -> str | None:
     """Return the state in a Deployment's status annotation."""
-    annotations: Object = kube.get(f"deployment/{name}")["metadata"].get("annotations") or {}
-    return (
-        str(json.loads(annotations["spanloom.dev/status"])["state"]) if "spanloom.dev/status" in annotations else None
-    )
+    return state_of(kube.get(f"deployment/{name}"))
+
+
+def state_of(deployment: Object) -> str | None:
+    """Return the state that the operator has written on a Deployment."""
+    said = (deployment["metadata"].get("annotations") or {}).get("spanloom.dev/status")
+    return str(json.loads(said)["state"]) if said else None
+
+
+def complete(deployment: Object) -> bool:
+    """Tell whether every replica is of the newest template and available."""
+    status, wanted = deployment["status"], deployment["spec"]["replicas"]
+    counted = (status.get(f"{key}eplicas", 0) for key in ("r", "updatedR", "availableR"))
+    return status.get("observedGeneration") == deployment["metadata"]["generation"] and {wanted} == set(counted)
 
 
 def becomes(kube: Kube, wanted: str | None, name: str = "shop") -> None:

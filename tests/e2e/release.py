@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+from support.kube import complete, state_of
+from support.polling import poll_until
+
 from spanloom.testing import from_jaeger, group
 from spanloom_local.cluster import forwarded
 
@@ -39,12 +42,24 @@ class Release:
     def name(self) -> str:
         return self.kube.namespace
 
-    def install(self) -> None:
-        """Install from scratch, the operator for this namespace alone; AssertionError at any word of warning."""
+    def install(self, **parts: Object) -> None:
+        """Install from scratch, the operator for this namespace alone; AssertionError at any word of warning.
+
+        `parts` are values by the part's name.
+        """
         operator = {"namespaces": [self.name], "policy": {"enabled": False}, "cleanup": {"enabled": False}}
-        values = {"operator": operator, "postgres": {"volume": {"whenDeleted": "Delete"}}}
+        values = {"operator": operator, "postgres": {"volume": {"whenDeleted": "Delete"}}, **parts}
         arguments = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self._helm_quietly("install", *arguments)
+        poll_until(self._injected, "the operator has configured both services, and their first pods are gone", 120)
+
+    def _injected(self) -> bool:
+        """Tell whether every labelled Deployment has what the operator gives it, in all of its pods."""
+        labelled = self.kube.get("deployments", "--selector=spanloom.dev/inject")["items"]
+        pods = self.kube.get("pods", "--selector=app.kubernetes.io/part-of=spanloom")["items"]
+        return all(state_of(one) == "Injected" and complete(one) for one in labelled) and not any(
+            "deletionTimestamp" in pod["metadata"] for pod in pods
+        )
 
     def upgrade(self, **values: str) -> None:
         """Change values (`__` stands for the dot, as `--set` has it) and wait until every pod is new."""

@@ -266,8 +266,9 @@ def test_namespace_label_and_misplaced_label(kube: Kube, operating: Operating) -
 
 def test_rollout_that_fails_is_rolled_back(kube: Kube, operating: Operating) -> None:
     """An injection with which the application does not start is taken back, and tried again only on request."""
-    picky = "import os, sys, signal; 'OTEL_SERVICE_NAME' in os.environ and sys.exit(1); signal.pause()"
-    kube.apply(shop(kube, 1, command=["python3", "-c", picky]))
+    picky = "'OTEL_SERVICE_NAME' in os.environ and sys.exit(1); open('/tmp/ready', 'w'); signal.pause()"
+    probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
+    kube.apply(shop(kube, 1, command=["python3", "-c", f"import os, signal, sys; {picky}"], readinessProbe=probe))
     kube("rollout", "status", "deployment/shop", "--timeout=60s")
     before = seen(kube)
     with operating(GRACE="6"):

@@ -1,0 +1,53 @@
+"""Requests at the edge all the time, and what Jaeger has of them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from e2e.release import traces_of
+
+from spanloom_local.journey import LIST, Answer, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from e2e.release import Release
+
+    from spanloom.testing import Span
+
+PACE_SECONDS = 0.2
+WHOLE = len(LIST.tree.splitlines())  # spans
+
+
+@contextmanager
+def load(release: Release) -> Iterator[list[Answer]]:
+    """List users five times a second inside the block; yield the answers as they come."""
+    answers, over = list[Answer](), threading.Event()
+
+    def ask(edge: str) -> None:
+        while not over.wait(PACE_SECONDS):
+            answers.append(send(edge, LIST.method, LIST.route))
+
+    with release.reach("users-api", 8000) as edge, ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask, edge)
+        try:
+            yield answers
+        finally:
+            over.set()
+        asking.result()  # raises when a request had no answer
+
+
+def statuses(answers: list[Answer]) -> Counter[int]:
+    return Counter(answer.status for answer in answers)
+
+
+def spans_of(jaeger: str, answers: list[Answer]) -> list[Span]:
+    """Return the spans that Jaeger has of these requests, each once."""
+    marks = {answer.mark for answer in answers}
+    traces = traces_of(jaeger, "users-api").values()
+    ours = [t for t in traces if any(span.attributes.get("user_agent.original") in marks for span in t.spans)]
+    return list({span.span_id: span for trace in ours for span in trace.spans}.values())

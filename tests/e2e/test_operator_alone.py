@@ -1,0 +1,112 @@
+"""The operator by itself: a service that says nothing of telemetry, one label, and its traces are in Jaeger."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.release import ROOT
+from support.kube import Kube, becomes, complete
+from support.polling import poll_until
+
+from spanloom.testing import assert_shape
+from spanloom_local.cluster import forwarded, whole
+from spanloom_local.journey import send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.kube import Object
+
+pytestmark = pytest.mark.timeout(300)
+
+LABEL = "spanloom.dev/inject"
+# Nobody answers where users-db-service should be: what users-api does about it is in its trace.
+TREE = """\
+users-api SERVER GET /users
+  users-api INTERNAL list_users
+    users-api CLIENT GET
+    users-api CLIENT GET
+    users-api CLIENT GET"""
+
+
+@pytest.fixture
+def kube(images: None) -> Iterator[Kube]:
+    """Make a namespace with Jaeger in it."""
+    mine = Kube(f"alone-{uuid.uuid4().hex[:6]}")
+    mine("create", "namespace", mine.namespace)
+    try:
+        mine.run("helm", "install", "traces", str(ROOT / "helm" / "jaeger"), "--wait", "--timeout=3m")
+        yield mine
+    finally:
+        mine("delete", "namespace", mine.namespace, "--wait=false")
+
+
+@contextmanager
+def operator(kube: Kube) -> Iterator[None]:
+    """Install the operator for the whole cluster, with all that its chart has by default, and uninstall it."""
+    endpoint = f"--set=profile.exporter.endpoint=http://traces-jaeger.{kube.namespace}:4318"
+    kube.run("helm", "install", "operator", str(ROOT / "helm" / "operator"), endpoint, "--wait", "--timeout=3m")
+    try:
+        yield
+    finally:
+        kube.run("helm", "uninstall", "operator", "--wait", "--timeout=3m")
+
+
+def test_one_label(kube: Kube) -> None:
+    """Its requests are traces; with the label off, or the operator uninstalled, a Deployment is what it was before."""
+    kube.apply(*users_api("shop"), *users_api("pay"))
+    with operator(kube):
+        before = {name: seen(kube, name) for name in ("shop", "pay")}
+        kube("label", "deployment", "shop", "pay", f"{LABEL}=true")
+        for name in before:
+            becomes(kube, "Injected", name)
+        poll_until(lambda: complete(kube.get("deployment/shop")), "the injected pod is there", 120)
+        with (
+            forwarded(kube.namespace, "shop", 8000) as edge,
+            forwarded(kube.namespace, "traces-jaeger", 16686) as jaeger,
+        ):
+            answer = send(edge, "GET", "/users")
+            assert 503 == answer.status
+            assert_shape(whole(jaeger, answer, len(TREE.splitlines())), TREE)
+        kube("label", "deployment", "shop", f"{LABEL}-")
+        becomes(kube, None)
+        assert before["shop"] == seen(kube, "shop")
+    kube("label", "deployment", "pay", f"{LABEL}-")
+    assert before["pay"] == seen(kube, "pay")
+
+
+def seen(kube: Kube, name: str) -> Object:
+    """Return what `kubectl get -o yaml` shows, but for status, generation and the API server's bookkeeping."""
+    found = kube.get(f"deployment/{name}")
+    for key in ("generation", "resourceVersion", "managedFields"):
+        found["metadata"].pop(key)
+    found["metadata"]["annotations"].pop("deployment.kubernetes.io/revision", None)
+    return {key: value for key, value in found.items() if key != "status"}
+
+
+def users_api(name: str) -> list[Object]:
+    """Return a Deployment of users-api as anyone would write it, and its Service."""
+    labels = {"app": name, "app.kubernetes.io/name": "users-api"}
+    container = {
+        "name": "users-api",
+        "image": "users-api:0.1.0",
+        "env": [{"name": "USERS_API_USERS_DB_URL", "value": "http://localhost:1"}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8000}, "periodSeconds": 1},
+    }
+    template = {"metadata": {"labels": labels}, "spec": {"enableServiceLinks": False, "containers": [container]}}
+    service = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": name},
+        "spec": {"selector": {"app": name}, "ports": [{"port": 8000}]},
+    }
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"selector": {"matchLabels": {"app": name}}, "template": template},
+    }
+    return [service, deployment]

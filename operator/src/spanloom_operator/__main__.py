@@ -20,7 +20,8 @@ def main() -> None:
     """Run until a signal; what is wrong with the settings or the login is said in a line."""
     try:
         settings = Settings.of(os.environ)
-        kopf.configure(log_format=kopf.LogFormat.JSON)
+        if not logging.getLogger().handlers:  # under the distribution, records are lines of JSON already
+            kopf.configure(log_format=kopf.LogFormat.JSON)
         for noisy in ("kopf.objects", "kopf.activities.probe", "aiohttp.access"):  # one line a probe and a profile
             logging.getLogger(noisy).setLevel(logging.WARNING)
         start_http_server(settings.metrics_port)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from support.deployments import rolled_out
@@ -37,6 +38,8 @@ class ApiDouble:
         self.owners: dict[str, dict[Path, set[tuple[str, str]]]] = {}
         # Who changes the value of another's env entry owns the value only, and loses it with the entry.
         self.parts: dict[str, dict[Path, set[tuple[str, str]]]] = {}
+        self.times: dict[str, dict[tuple[str, str], float]] = {}
+        self.now: Callable[[], float] = lambda: 0
         self.writes = 0
         self.crash_in: int | None = None
         self.events: list[Object] = []
@@ -140,6 +143,8 @@ class ApiDouble:
         for field, value in wanted.items():
             owners.setdefault(field, set()).add(manager)
             _set(thing, field, value)
+        if thing != old:
+            self.times.setdefault(path, {})[manager] = self.now()
         self._store(path, old, thing)
 
     def _store(self, path: str, old: Object | None, thing: Object) -> None:
@@ -158,7 +163,12 @@ class ApiDouble:
     def shown(self, path: str) -> Object:
         """Return an object with its managedFields, as the API server shows it."""
         thing = deepcopy(self.objects[path])
-        thing["metadata"]["managedFields"] = managed_fields(self.owners.get(path, {}), self.parts.get(path, {}))
+        entries = managed_fields(self.owners.get(path, {}), self.parts.get(path, {}))
+        times = self.times.get(path, {})
+        for entry in entries:
+            seconds = times.get((entry["manager"], entry["operation"]), 0)
+            entry["time"] = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        thing["metadata"]["managedFields"] = entries
         return thing
 
 

@@ -58,7 +58,8 @@ class History:
                 if not line.endswith(b"\n"):
                     break
                 self._read += len(line)
-                self._versions.append(_version(*line.decode().strip().split("|", len(FIELDS) - 1)))
+                if not line.startswith(b"|"):  # a bookmark
+                    self._versions.append(_version(*line.decode().strip().split("|", len(FIELDS) - 1)))
         return self._versions
 
     def until(self, expected: Mapping[str, int | None], seconds: float = 120) -> None:
@@ -102,7 +103,7 @@ class History:
 def history(kube: Kube, path: Path, count: int) -> Iterator[History]:
     """Watch the Deployments of the namespace, `count` now, inside the block, and write their versions to `path`."""
     command = ["kubectl", "--kubeconfig", kube.kubeconfig, "--namespace", kube.namespace, "get", "deployments"]
-    command += ["--watch", "--output-watch-events", f"--output=jsonpath={TEMPLATE}"]
+    command += ["--watch", "--output-watch-events", "--chunk-size=0", f"--output=jsonpath={TEMPLATE}"]
     with path.open("w") as output:
         watch = subprocess.Popen(command, stdout=output)
     found = History(path)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from support.deployments import EXPORTER, container
 
-from spanloom_operator.inject import ATTRIBUTES, DOWNWARD
+from spanloom_operator.inject import ATTRIBUTES
 from spanloom_operator.profile import Layer, Rules, read
+from spanloom_operator.references import DOWNWARD
 
 RULES = Rules(endpoints=("*",))
 SECRET = {"secretKeyRef": {"name": "otlp", "key": "headers"}}
@@ -48,7 +49,7 @@ CONTAINERS = st.lists(
     max_size=3,
     unique_by=lambda each: each["name"],
 )
-VALUES = st.sampled_from(["1", "$(OTEL_B)", "$(A)", "$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)", "$$(A)"])
+VALUES = st.sampled_from(["1", "$(OTEL_B)", "$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)", "$$(A)"])
 CHOICES = st.sampled_from([[], ["*"], ["sidecar"]])
 LAYERS = st.builds(
     lambda a, chosen: [

@@ -24,7 +24,8 @@ class Status:
     """What the status annotation says. `left_out` holds reasons by `container/NAME`.
 
     `cause` is the fingerprint of profiles and acknowledgement, `template` that of the user's pod template. `healthy`
-    tells whether the Deployment was when this was written, at `since` (seconds since the epoch).
+    tells whether the Deployment was when this was written. When that was, managedFields say: with a time in it, two
+    operators that decide the same would still write twice.
     """
 
     state: str
@@ -34,7 +35,6 @@ class Status:
     cause: str = ""
     template: str = ""
     healthy: bool = False
-    since: int = 0
 
     @classmethod
     def of(cls, metadata: Mapping[str, Any]) -> Self | None:

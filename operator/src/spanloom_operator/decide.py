@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spanloom_operator import rollout
 from spanloom_operator.apply import NOTHING, Status, changes_template, patch, withdrawal
 from spanloom_operator.inject import env_from_secrets, inject
-from spanloom_operator.ownership import applied_env, fingerprint, foreign_status, handover, users_template
+from spanloom_operator.ownership import applied_at, applied_env, fingerprint, foreign_status, handover, users_template
 from spanloom_operator.profile import InvalidProfile, Layer, Rules, read
 
 if TYPE_CHECKING:
@@ -133,17 +133,18 @@ def _settle(deployment: Mapping[str, Any], injection: Injection, status: Status,
         return _decision(deployment, NOTHING, known)
     failing = known is not None and rollout.failing(deployment, known, template)
     if known is not None and failing and known.cause == status.cause:
-        if not (wait := rollout.time_left(deployment, known, world.now, world.grace)):
+        if not (wait := rollout.time_left(deployment, world.now, world.grace)):
             return _roll_back(deployment, known, world)
         return Decision("Watched", "the rollout is under way", wait=wait)
     before = rollout.healthy(deployment) or failing
-    stamped = replace(status, template=template, healthy=before, since=int(world.now))
+    stamped = replace(status, template=template, healthy=before)
     return _decision(deployment, injection, stamped)
 
 
 def _roll_back(deployment: Mapping[str, Any], known: Status, world: World) -> Decision:
-    reason = f"not ready {int(world.now - known.since)} s after the injection: {rollout.why(deployment)}"
-    status = Status("RolledBack", known.profile, reason, {}, known.cause, known.template, False, int(world.now))
+    seconds = int(world.now - applied_at(deployment["metadata"]))
+    reason = f"not ready {seconds} s after the injection: {rollout.why(deployment)}"
+    status = Status("RolledBack", known.profile, reason, {}, known.cause, known.template)
     return _decision(deployment, NOTHING, status)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from spanloom_operator.ownership import users_template
-from spanloom_operator.references import references, resolve
+from spanloom_operator.references import DOWNWARD, NODE_NAME, POD_NAME, POD_UID, references, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 ANNOTATION = "resource.opentelemetry.io/"
 LABEL = "app.kubernetes.io/"
 ATTRIBUTES, NAME = "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME"
-POD_NAME, POD_UID, NODE_NAME = (f"{ATTRIBUTES}_{what}" for what in ("POD_NAME", "POD_UID", "NODE_NAME"))
-DOWNWARD = {POD_NAME: "metadata.name", POD_UID: "metadata.uid", NODE_NAME: "spec.nodeName"}
 # Variables that only make sense together: whoever says one of them says all of them. A header that holds a key must
 # not travel to an endpoint the user chose.
 UNITS = (

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections import defaultdict
 from copy import deepcopy
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,6 +35,12 @@ def owned_env(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
 def applied_env(deployment: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """Names of all env entries that our last apply held, by container."""
     return _env_fields(deployment, ours=True)
+
+
+def applied_at(metadata: Mapping[str, Any]) -> float:
+    """Return when our last apply changed something (seconds since the epoch); 0 when nothing is ours."""
+    times = [str(entry["time"]) for entry in metadata.get("managedFields") or () if _is_ours(entry)]
+    return datetime.fromisoformat(times[0]).timestamp() if times else 0
 
 
 def env_managers(deployment: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, ...]]:

@@ -18,7 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 
-from spanloom_operator.references import resolve
+from spanloom_operator.references import DOWNWARD, references, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -194,7 +194,7 @@ class Resource(_Part):
 
 
 class Variable(_Part):
-    """One more OTEL_* variable; `$(NAME)` may refer to another of the profile."""
+    """One more OTEL_* variable; `$(NAME)` may refer to another of the profile, or to the pod's name."""
 
     name: str = Field(pattern=r"^OTEL_[A-Z0-9_]+$")
     value: str
@@ -221,7 +221,7 @@ class Profile(_Part):
         names = [variable.name for variable in self.env]
         if repeated := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"env: {', '.join(repeated)} stands more than once")
-        resolve({variable.name: variable.value for variable in self.env})
+        _check_references({variable.name: variable.value for variable in self.env})
         _check_batches({variable.name: variable.value for variable in self.env})
         return self
 
@@ -291,6 +291,14 @@ def _whole(name: str, value: str) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value):
         raise ValueError(f"{name} {value!r}: expected a whole number")
     return int(value)
+
+
+def _check_references(env: Mapping[str, str]) -> None:
+    """ValueError unless references stay within the profile: the application's own variables may be secrets."""
+    named = frozenset[str]().union(*map(references, env.values()))
+    if strangers := sorted(named - env.keys() - DOWNWARD.keys()):
+        raise ValueError(f"env: $({strangers[0]}): expected a variable of this profile, or {', '.join(DOWNWARD)}")
+    resolve(env)
 
 
 def _check_batches(env: Mapping[str, str]) -> None:

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# What the operator takes from the downward API, before all else: values may refer to it.
+POD_NAME, POD_UID, NODE_NAME = (f"OTEL_RESOURCE_ATTRIBUTES_{what}" for what in ("POD_NAME", "POD_UID", "NODE_NAME"))
+DOWNWARD = {POD_NAME: "metadata.name", POD_UID: "metadata.uid", NODE_NAME: "spec.nodeName"}
 # "$$(NAME)" is Kubernetes' way to write "$(NAME)" literally; "$$$(NAME)" is a dollar sign and a reference.
 REFERENCE = re.compile(r"\$\$|\$\(([-._a-zA-Z][-._a-zA-Z0-9]*)\)")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spanloom_operator.ownership import applied_at
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -44,9 +46,10 @@ def failing(deployment: Mapping[str, Any], status: Status, template: str) -> boo
     return ours and _observed(deployment) and _progress(deployment) is not None and not complete(deployment)
 
 
-def time_left(deployment: Mapping[str, Any], status: Status, now: float, grace: float) -> float:
+def time_left(deployment: Mapping[str, Any], now: float, grace: float) -> float:
     """Seconds until a failing rollout is to be taken back; none once Kubernetes itself has given it up."""
-    return 0 if _progress(deployment) == "ProgressDeadlineExceeded" else max(0, status.since + grace - now)
+    given_up = _progress(deployment) == "ProgressDeadlineExceeded"
+    return 0 if given_up else max(0, applied_at(deployment["metadata"]) + grace - now)
 
 
 def why(deployment: Mapping[str, Any]) -> str:
@@ -61,7 +64,7 @@ def why(deployment: Mapping[str, Any]) -> str:
 
 def under_way(deployment: Mapping[str, Any], status: Status | None, now: float, grace: float) -> bool:
     """Whether a rollout that the operator started takes up one of the places; after the grace time it does not."""
-    return status is not None and now < status.since + grace and not complete(deployment)
+    return status is not None and now < applied_at(deployment["metadata"]) + grace and not complete(deployment)
 
 
 def pause_before(attempt: int) -> float:

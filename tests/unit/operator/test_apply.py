@@ -16,7 +16,7 @@ from spanloom_operator.ownership import STATUS, env_managers, handover, users_te
 from spanloom_operator.profile import Layer
 
 PATH = "/apis/apps/v1/namespaces/demo/deployments/shop"
-INJECTED = Status("Injected", "home/default", since=1)
+INJECTED = Status("Injected", "home/default", healthy=True)
 
 
 def stored(its: Object) -> ApiDouble:
@@ -127,7 +127,7 @@ def test_unreadable_status_is_no_status(text: str) -> None:
 
 def test_status_is_read_as_written() -> None:
     """The annotation holds all of a status."""
-    status = Status("RolledBack", "demo/x", "because", {"app/A": "why"}, "c", "t", True, 7)
+    status = Status("RolledBack", "demo/x", "because", {"app/A": "why"}, "c", "t", True)
     assert status == Status.of({"annotations": {STATUS: status.text()}})
 
 
@@ -135,5 +135,5 @@ def test_only_what_is_told_is_worth_a_write() -> None:
     """A later time or another template alone writes nothing."""
     double = stored(deployment())
     now = injected(double, [PLATFORM])
-    later = Status("Injected", "home/default", template="other", since=99)
+    later = Status("Injected", "home/default", template="other")
     assert patch(now, inject(now, [PLATFORM]), later) is None

@@ -105,6 +105,7 @@ class Story:
 
     def __init__(self) -> None:
         self.double, self.world = ApiDouble(), WORLD
+        self.double.now = lambda: self.world.now
         self.double.put(PATH, deployment(labels=ON))
 
     def step(self, seconds: float = 0) -> Decision:

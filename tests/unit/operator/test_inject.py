@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from support.deployments import Object, container, deployment, env
 from support.templates import CONTAINERS, LAYERS, PLATFORM, layer
 
-from spanloom_operator.inject import ATTRIBUTES, DOWNWARD, Injection, encode, image_tag, inject
+from spanloom_operator.inject import ATTRIBUTES, Injection, encode, image_tag, inject
 from spanloom_operator.profile import Layer
-from spanloom_operator.references import references
+from spanloom_operator.references import DOWNWARD, references
 
 
 def values(injection: Injection, name: str = "app") -> dict[str, str]:

@@ -31,7 +31,10 @@ def test_whole_profile_is_read() -> None:
         "propagators": ["tracecontext", "baggage"],
         "sampler": {"type": "parentbased_traceidratio", "argument": "0.25"},
         "resource": {"resourceAttributes": {"deployment.environment.name": "prod"}},
-        "env": [{"name": "OTEL_BSP_SCHEDULE_DELAY", "value": "500"}, {"name": "OTEL_A", "value": "$(HOME)"}],
+        "env": [
+            {"name": "OTEL_BSP_SCHEDULE_DELAY", "value": "500"},
+            {"name": "OTEL_A", "value": "$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME) $$(HOME)"},
+        ],
         "containers": ["*"],
     }
     assert "0.25" == accepted(spec)["sampler"]["argument"]
@@ -83,6 +86,8 @@ REFUSED = {
     "empty queue": (variable("OTEL_BSP_MAX_QUEUE_SIZE", "0"), "expected a whole number above 0"),
     "batch above queue": (variable("OTEL_BSP_MAX_QUEUE_SIZE", "100"), "larger than the queue"),
     "variable twice": ({"env": [*variable("OTEL_A", "1")["env"], *variable("OTEL_A", "2")["env"]]}, "more than once"),
+    "an application's variable": (variable("OTEL_A", "$(PASSWORD)"), "env: $(PASSWORD): expected a variable of this"),
+    "one behind a dollar sign": (variable("OTEL_A", "$$$(PASSWORD)"), "env: $(PASSWORD): expected a variable of this"),
     "circle": (variable("OTEL_A", "$(OTEL_A)"), "refers to"),
 }  # fmt: skip
 

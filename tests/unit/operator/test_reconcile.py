@@ -54,6 +54,7 @@ class World:
 
     def __init__(self) -> None:
         self.double, self.now = ApiDouble(), 1000.0
+        self.double.now = lambda: self.now
         self.double.put(profile_path("home"), profile(namespace="home"))
         self.double.put(DEMO, namespace())
         self.operator: Operator | None = None

@@ -80,7 +80,10 @@ class Operator:
 
     def stop(self) -> None:
         self.process.terminate()
-        assert 0 == self.process.wait(20), self.log.read_text()[-2000:]
+        try:
+            assert 0 == self.process.wait(20), self.log.read_text()[-2000:]
+        finally:
+            self.kill()
 
 
 @contextmanager

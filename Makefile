@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test reliability sbom up down e2e golden checkov bench lint format clean
+.PHONY: help setup demo picture test reliability sbom up down e2e golden checkov bench bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
@@ -28,7 +28,7 @@ down:  ## Take away what `make up` made
 	deploy/down
 
 e2e: setup  ## Run the tests that need a cluster (the current context)
-	$(RUN) python -m pytest tests/e2e $(ARGS)
+	$(RUN) python -m pytest tests/e2e tests/faults/cluster tests/security/cluster $(ARGS)
 
 golden: setup  ## Render every chart's cases anew
 	$(RUN) python -m pytest -q tests/charts --golden
@@ -49,6 +49,9 @@ sbom: setup  ## Write a CycloneDX SBOM of what uv.lock puts into each image to b
 
 bench: setup  ## Measure what tracing costs (ARGS=--quick: under 3 minutes)
 	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)
+
+bench-operator: setup  ## Measure the operator against a bare loop of the same writes (the current context)
+	@PYTHONPATH=tests $(RUN) python -m bench.operator
 
 lint: setup  ## ruff and mypy --strict
 	$(RUN) ruff check .

@@ -59,6 +59,7 @@ class Reconciler:
         self.seen = Seen()
         self.changed = asyncio.Event()  # something the profiles' statuses may tell
         self._rolling: set[Key] = set()
+        self._writing: set[Key] = set()
         self._held: set[Key] = set()
         self._mended: dict[Key, Mended] = {}
         self._failures: dict[Key, int] = {}
@@ -145,7 +146,11 @@ class Reconciler:
             return
         if decision.rolls:
             self._rolling.add(key)
-        updated = await self.api.apply(paths.deployments(*key), decision.body or {})
+        self._writing.add(key)
+        try:
+            updated = await self.api.apply(paths.deployments(*key), decision.body or {})
+        finally:
+            self._writing.discard(key)
         WRITES.labels("applied").inc()
         for left in decision.injection.left_out:
             LEFT_OUT.labels(left.kind).inc()
@@ -178,6 +183,7 @@ class Reconciler:
         if deployment and (error.code in REFUSED or (error.code == CONFLICT and attempt > 1)):
             reason = "Conflict" if error.code == CONFLICT else "Refused"
             self.seen.tell("Deployment", deployment["metadata"], reason, str(error))
+        self._release(key, deployment)
         if error.code in {CONFLICT, NOT_FOUND}:
             self.deployments[key] = None
         delay = self.settings.resync if error.code in REFUSED else rollout.pause_before(attempt + 1)
@@ -194,9 +200,10 @@ class Reconciler:
         return False
 
     def _is_rolling(self, key: Key) -> bool:
+        """Whether a rollout takes up a place; one that is being written does, though nothing shows it yet."""
         deployment = self.deployments.get(key)
-        if deployment is None:
-            return False
+        if deployment is None or key in self._writing:
+            return key in self._writing
         return rollout.under_way(deployment, Status.of(deployment["metadata"]), self.now(), self.settings.grace)
 
     def _release(self, key: Key, deployment: Object | None) -> None:

@@ -259,6 +259,32 @@ def test_changed_profile_rolls_a_few_at_a_time() -> None:
     assert 10 == world.double.writes
 
 
+def test_rollout_counts_while_it_is_written() -> None:
+    """Several workers at once do not begin more rollouts than may run: one whose answer is not there yet counts."""
+    world = World()
+    names = [f"shop-{number}" for number in range(5)]
+    for name in names:
+        world.add(deployment(name=name, labels=ON))
+    world.run(world.settle)
+    world.double.rolls_out = lambda found: rolling_out(found["metadata"]["generation"])
+    writes = world.double.writes
+
+    async def slowly(*arguments: Any) -> Object:
+        await asyncio.sleep(0)
+        return await ApiDouble.apply(world.double, *arguments)
+
+    async def all_workers() -> None:
+        world.double.apply = slowly  # type: ignore[method-assign, assignment]
+        changed = profile(namespace="home", exporter=EXPORTER, propagators=["none"])
+        world.double.put(profile_path("home"), changed)
+        world._bring_changes()
+        reconciler = world._running().reconciler
+        await asyncio.gather(*(reconciler.queue.step(reconciler.reconcile) for _ in names))
+
+    world.run(all_workers)
+    assert writes + SETTINGS.rollouts == world.double.writes
+
+
 def test_profile_gone_is_as_if_it_never_was() -> None:
     """Without a profile the template is the user's again, and the reason is said."""
     world = World()

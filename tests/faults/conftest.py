@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.table import Line, counted, read, written
+from faults.table import Line, counted, merged, read, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,18 +50,12 @@ def tell(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> 
     return tell
 
 
-@pytest.fixture(scope="session")
-def told(pytestconfig: pytest.Config) -> dict[str, list[Line]]:
-    """Return the lines of every collected fault, by section."""
-    return _sections(pytestconfig)
-
-
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the sections that were run, when all went well; others stay as they are."""
+    """Write the lines of what was run, when all went well; others stay as they are."""
     path = session.config.getoption("--reliability")
     if path and exitstatus == pytest.ExitCode.OK:
         before = read(path.read_text()) if path.exists() else {}
-        path.write_text(written({**before, **_sections(session.config)}))
+        path.write_text(written(merged(before, _sections(session.config))))
 
 
 def _sections(config: pytest.Config) -> dict[str, list[Line]]:

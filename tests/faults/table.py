@@ -47,6 +47,16 @@ def read(text: str) -> dict[str, list[Line]]:
     return {part.partition("\n")[0]: [_line(row) for row in part.splitlines() if _is_row(row)] for part in parts}
 
 
+def merged(before: Mapping[str, list[Line]], now: Mapping[str, list[Line]]) -> dict[str, list[Line]]:
+    """Return the sections with the lines of `now` in place of those of the same fault; what did not run stays."""
+    sections = dict(before)
+    for title, lines in now.items():
+        known = {line.fault: line for line in before.get(title, ())}
+        fresh = {line.fault: line if line.measured else known.get(line.fault, line) for line in lines}
+        sections[title] = list({**known, **fresh}.values())
+    return sections
+
+
 def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 

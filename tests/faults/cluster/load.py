@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from e2e.release import traces_of
+from support.polling import poll_until
 
 from spanloom_local.journey import LIST, Answer, send
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PACE_SECONDS = 0.2
 WHOLE = len(LIST.tree.splitlines())  # spans
+AGENT, EDGE = "user_agent.original", "users-api SERVER"
 
 
 @contextmanager
@@ -49,5 +51,23 @@ def spans_of(jaeger: str, answers: list[Answer]) -> list[Span]:
     """Return the spans that Jaeger has of these requests, each once."""
     marks = {answer.mark for answer in answers}
     traces = traces_of(jaeger, "users-api").values()
-    ours = [t for t in traces if any(span.attributes.get("user_agent.original") in marks for span in t.spans)]
+    ours = [t for t in traces if any(span.attributes.get(AGENT) in marks for span in t.spans)]
     return list({span.span_id: span for trace in ours for span in trace.spans}.values())
+
+
+def edges(jaeger: str, answers: list[Answer]) -> int:
+    """Return how many of these requests have their one server span at the edge."""
+    agents = Counter(span.attributes.get(AGENT) for span in spans_of(jaeger, answers) if span.label.startswith(EDGE))
+    return sum(agents[answer.mark] == 1 for answer in answers)
+
+
+def until_stored(release: Release, answers: list[Answer], seconds: float = 180) -> int:
+    """Wait until Jaeger has every span of these requests, all answered with 200, and return how many it has."""
+
+    def stored() -> int:
+        with release.reach("jaeger", 16686) as jaeger:
+            return len(spans_of(jaeger, answers))
+
+    with suppress(TimeoutError):
+        poll_until(lambda: stored() == WHOLE * len(answers), "every span is stored", seconds)
+    return stored()

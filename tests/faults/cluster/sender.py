@@ -14,7 +14,6 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from support.otlp import proto_span, traces_body
 
 SERVICE = "sender"
-SPANS = 20  # a request
 PADDING = {"padding": AnyValue(string_value="x" * 5000)}
 PATIENCE_SECONDS = 5.0  # longer than a Collector takes that is not made to wait
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
@@ -22,15 +21,16 @@ PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 @dataclass
 class Sender:
-    """What was answered, by status or error, and the ids of the spans of what was acknowledged."""
+    """Sends `spans` in a request; keeps what was answered, by status or error, and the ids of acknowledged spans."""
 
+    spans: int = 20
     answers: Counter[int | str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
 
     def send(self, collector: str) -> bool:
         """Send one request of new spans, all one trace, and tell whether it was acknowledged."""
         trace, first = secrets.randbits(127) + 1, int(time.time() * 1000)
-        spans = [proto_span(first + n, trace=trace, attributes=PADDING) for n in range(SPANS)]
+        spans = [proto_span(first + n, trace=trace, attributes=PADDING) for n in range(self.spans)]
         for span in spans:
             span.span_id = secrets.token_bytes(8)
         answer = _posted(f"{collector}/v1/traces", traces_body(*spans, service=SERVICE))

@@ -1,0 +1,79 @@
+"""What each ServiceAccount of the charts may do: exactly this. The operator's rights are held by its own suite."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from charts.rendering import Case, cases, objects, of_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from charts.rendering import Object
+
+READ = ("get", "list", "watch")
+NOTHING: frozenset[tuple[str, str, str]] = frozenset()
+# By the account's label: where, on what, which verbs. k8s_attributes looks at the pods that send, wherever they are.
+RIGHTS = {
+    "users-api": NOTHING,
+    "users-db-service": NOTHING,
+    "postgres": NOTHING,
+    "jaeger": NOTHING,
+    "jaeger-index-cleaner": NOTHING,
+    "otel-collector": {("cluster", resource, verb) for resource in ("pods", "namespaces") for verb in READ},
+}
+OPERATORS = ("operator", "operator-cleanup", "operator-test")
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_rights_of_every_account(case: Case) -> None:
+    """Each account has the rights of the table and no other, by whatever binding; no group and no user has any."""
+    accounts = {item["metadata"]["name"]: _label(item) for item in of_kind(case, "ServiceAccount")}
+    accounts = {name: label for name, label in accounts.items() if label not in OPERATORS}
+    assert {name: RIGHTS[label] for name, label in accounts.items()} == {
+        name: set(_rights(case, name)) for name in accounts
+    }
+    kinds = {subject["kind"] for binding in _bindings(case) for subject in binding["subjects"]}
+    assert kinds <= {"ServiceAccount"}
+
+
+def test_the_table_is_of_the_charts() -> None:
+    """Every line of the table is an account of some case."""
+    labels = {_label(item) for case in cases() for item in of_kind(case, "ServiceAccount")}
+    assert set(RIGHTS) == labels - set(OPERATORS)
+
+
+def _rights(case: Case, account: str) -> Iterator[tuple[str, str, str]]:
+    for binding in _bindings(case):
+        if any(subject["name"] == account for subject in binding["subjects"]):
+            where = (
+                "cluster" if binding["kind"] == "ClusterRoleBinding" else binding["metadata"].get("namespace", "own")
+            )
+            for rule in _role(case, binding["roleRef"])["rules"]:
+                resources = [*rule.get("resources", []), *rule.get("nonResourceURLs", [])]
+                yield from ((where, _named(rule, resource), verb) for resource in resources for verb in rule["verbs"])
+
+
+def _bindings(case: Case) -> list[Object]:
+    return of_kind(case, "ClusterRoleBinding", "RoleBinding")
+
+
+def _role(case: Case, reference: Object) -> Object:
+    """Return the role; ValueError when the chart does not bring it, as a built-in one."""
+    (role,) = (
+        item
+        for item in objects(case)
+        if (item["kind"], item["metadata"]["name"]) == (reference["kind"], reference["name"])
+    )
+    return role
+
+
+def _named(rule: Object, resource: str) -> str:
+    groups = [group for group in rule.get("apiGroups", [""]) if group]
+    return ".".join([resource, *groups])
+
+
+def _label(item: Object) -> str:
+    label: str = item["metadata"]["labels"]["app.kubernetes.io/name"]
+    return label

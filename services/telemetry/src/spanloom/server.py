@@ -20,6 +20,7 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported
 
+from spanloom.duration import Durations
 from spanloom.flush import flushing
 from spanloom.hooks import Hook
 from spanloom.http import method_attributes
@@ -28,7 +29,7 @@ from spanloom.privacy import safe_path
 from spanloom.propagation import extract
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 
     from spanloom.settings import Settings
 
@@ -43,13 +44,16 @@ FASTAPI_OWN = "fastapi.telemetry"  # in the scope: FastAPI's own telemetry leave
 LONGEST_AGENT = 256
 # Seconds, from the conventions' advice for http.server.request.duration.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+DIMENSIONS = ("http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type")
 
 _tracer = trace.get_tracer("spanloom.server")
-_duration = metrics.get_meter("spanloom.server").create_histogram(
-    "http.server.request.duration",
-    unit="s",
-    description="Duration of HTTP server requests.",
-    explicit_bucket_boundaries_advisory=BUCKETS,
+_durations = Durations(
+    metrics.get_meter("spanloom.server").create_histogram(
+        "http.server.request.duration",
+        unit="s",
+        description="Duration of HTTP server requests.",
+        explicit_bucket_boundaries_advisory=BUCKETS,
+    )
 )
 _access = logging.getLogger("spanloom.access")
 
@@ -134,7 +138,8 @@ class _Request:
         if self.span.is_recording():
             self.span.update_name(self._name(route))
             self._describe(route)
-        _duration.record(seconds, self._dimensions(route), context=self.context)
+        dimensions = self._dimensions(route)
+        _durations.record(seconds, dimensions, partial(present, DIMENSIONS, dimensions), self.context)
         if _access.isEnabledFor(logging.INFO):
             self._log(route, seconds)
         self.span.end(self.answered_ns)
@@ -164,15 +169,13 @@ class _Request:
             return type(self.error).__qualname__
         return str(self.status) if self.status is None or self.status >= 500 else None
 
-    def _dimensions(self, route: str | None) -> dict[str, str | int]:
-        found = {
-            "http.request.method": self.method["http.request.method"],
-            "url.scheme": self.scope.get("scheme"),
-            "http.route": route,
-            "http.response.status_code": self.status,
-            "error.type": self._error_type(),
-        }
-        return {key: value for key, value in found.items() if value}
+    def _dimensions(self, route: str | None) -> tuple[str | int | None, ...]:
+        return self.method["http.request.method"], self.scope.get("scheme"), route, self.status, self._error_type()
+
+
+def present(keys: Sequence[str], values: Sequence[str | int | None]) -> dict[str, str | int]:
+    """Return the attributes that have a value."""
+    return {key: value for key, value in zip(keys, values, strict=True) if value}
 
 
 def route_of(scope: Scope) -> str | None:

@@ -1,0 +1,90 @@
+"""A histogram whose sets of attributes are looked up once.
+
+For each measurement the SDK cleans the attributes, hashes them and walks through readers and views to the
+aggregation they lead to. The sets are few (a method, a route, a status), so here the way is remembered, and only what
+depends on the measurement is done: the exemplar filter and the aggregation, both the SDK's own. Where the SDK makes
+new aggregations at each collection (delta temporality), every measurement goes the long way.
+"""
+
+from __future__ import annotations
+
+from time import time_ns
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from opentelemetry.sdk.metrics import Histogram
+from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Mapping
+
+    from opentelemetry import metrics
+    from opentelemetry.context import Context
+
+    Attributes = Mapping[str, str | int]
+
+MOST_WAYS = 2000  # the SDK's own limit for the attribute sets of one instrument
+
+
+class _Measurement(NamedTuple):
+    """What aggregations and exemplar filters read of the SDK's Measurement."""
+
+    value: float
+    time_unix_nano: int
+    attributes: Attributes
+    context: Context
+
+
+class _Way(NamedTuple):
+    """Where measurements of one set of attributes go, as long as the SDK's histogram has these readers."""
+
+    histogram: Any
+    consumer: Any
+    readers: object
+    attributes: Attributes
+    aggregations: list[Any]
+
+
+class Durations:
+    """A histogram of the API, and the ways through the SDK behind it."""
+
+    def __init__(self, histogram: metrics.Histogram) -> None:
+        self._histogram = histogram
+        self._ways: dict[Hashable, _Way] = {}
+
+    def record(self, seconds: float, key: Hashable, attributes: Callable[[], Attributes], context: Context) -> None:
+        """Record a duration (0 or more, finite); equal keys have equal `attributes`."""
+        way, histogram = self._ways.get(key), getattr(self._histogram, "_real_instrument", self._histogram)
+        if way is None or way.histogram is not histogram or way.readers is not way.consumer._reader_storages:
+            self._find(histogram, seconds, key, attributes(), context)
+            return
+        now = time_ns()
+        measurement = _Measurement(seconds, now, way.attributes, context)
+        sampled = way.consumer._sdk_config.exemplar_filter.should_sample(seconds, now, way.attributes, context)
+        for aggregation in way.aggregations:
+            aggregation.aggregate(measurement, sampled)
+
+    def _find(self, histogram: Any, seconds: float, key: Hashable, attributes: Attributes, context: Context) -> None:
+        """Let the SDK record, and remember the way it took."""
+        if not isinstance(histogram, Histogram):
+            self._histogram.record(seconds, attributes, context)
+            return
+        consumer: Any = histogram._measurement_consumer
+        readers = consumer._reader_storages
+        histogram.record(seconds, attributes, context)
+        aggregations = _aggregations(readers, histogram, attributes)
+        if aggregations and len(self._ways) < MOST_WAYS:
+            self._ways[key] = _Way(histogram, consumer, readers, attributes, aggregations)
+
+
+def _aggregations(readers: Mapping[Any, Any], histogram: Histogram, attributes: Attributes) -> list[Any]:
+    """Return the aggregations that count `attributes`, none when one of them is not to last."""
+    found = []
+    for storage in readers.values():
+        for match in storage._get_or_init_view_instrument_match(histogram):
+            kept = match._view._attribute_keys
+            seen = {k: v for k, v in attributes.items() if kept is None or k in kept}
+            aggregation = match._attributes_aggregation.get(_hash_attributes(seen))
+            if aggregation is None or match._reset_on_collect:
+                return []
+            found.append(aggregation)
+    return found

@@ -1,0 +1,108 @@
+"""The remembered way through the SDK counts what the SDK would have counted."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, AlwaysOnExemplarFilter, Histogram, MeterProvider
+from opentelemetry.sdk.metrics import TraceBasedExemplarFilter as TraceBased
+from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
+from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+
+from spanloom.duration import Durations
+
+KEYS = ("http.route", "http.response.status_code")
+BUCKETS = (0.005, 0.1, 1)
+FILTERS = (TraceBased(), AlwaysOnExemplarFilter(), AlwaysOffExemplarFilter())
+VIEWS: dict[str, list[View]] = {
+    "none": [],
+    "fewer attributes": [View(instrument_name="*", attribute_keys={"http.route"})],
+    "exponential": [View(instrument_name="*", aggregation=ExponentialBucketHistogramAggregation())],
+    "two streams": [View(instrument_name="d"), View(instrument_name="d", name="other", attribute_keys=set())],
+}
+
+
+class Step(NamedTuple):
+    """One measurement, and whether the metrics are collected after it."""
+
+    seconds: float
+    values: tuple[str, int]
+    sampled: bool
+    collected: bool
+
+
+STEPS = st.lists(
+    st.builds(
+        Step,
+        st.floats(0, 10),
+        st.tuples(st.sampled_from(["/a", "/b"]), st.sampled_from([200, 404])),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=30,
+)
+
+
+def context(sampled: bool) -> Context:
+    own = SpanContext(7, 5, is_remote=False, trace_flags=TraceFlags(int(sampled)))
+    return trace.set_span_in_context(NonRecordingSpan(own), Context())
+
+
+def played(
+    steps: list[Step], views: list[View], temporality: AggregationTemporality, index: int, ours: bool
+) -> list[Any]:
+    """Return everything that two readers, the second one added half-way, collect of these steps."""
+    readers = [InMemoryMetricReader(preferred_temporality={Histogram: temporality}) for _ in range(2)]
+    provider = MeterProvider(readers[:1], views=views, exemplar_filter=FILTERS[index], shutdown_on_exit=False)
+    histogram = provider.get_meter("m").create_histogram("d", explicit_bucket_boundaries_advisory=BUCKETS)
+    durations, found = Durations(histogram), []
+    for number, step in enumerate(steps):
+        if number == len(steps) // 2:
+            provider.add_metric_reader(readers[1])
+        attributes = dict(zip(KEYS, step.values, strict=True))
+        if ours:
+            durations.record(step.seconds, step.values, partial(dict, attributes), context(step.sampled))
+        else:
+            histogram.record(step.seconds, attributes, context(step.sampled))
+        if step.collected or number == len(steps) - 1:
+            found += [told(reader) for reader in readers[: 1 + (number >= len(steps) // 2)]]
+    return found
+
+
+def told(reader: InMemoryMetricReader) -> Any:
+    """Return what the reader collects, without times."""
+    data = reader.get_metrics_data()
+    return data and json.loads(data.to_json(), object_hook=_timeless)
+
+
+def _timeless(found: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in found.items() if not key.endswith("time_unix_nano")}
+
+
+@pytest.mark.parametrize("temporality", [AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA])
+@pytest.mark.parametrize("views", VIEWS)
+@settings(deadline=None, max_examples=30)
+@given(steps=STEPS, index=st.integers(0, 2))
+def test_the_metrics_are_the_sdks(
+    views: str, temporality: AggregationTemporality, steps: list[Step], index: int
+) -> None:
+    """Counts, sums, buckets, exemplars: with any views, readers, temporality and filter, what the SDK alone gives."""
+    expected, actual = (played(steps, VIEWS[views], temporality, index, ours) for ours in (False, True))
+    assert expected == actual
+
+
+def test_the_way_is_remembered() -> None:
+    """The attributes of a set that lasts are asked for once."""
+    provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
+    durations, asked = Durations(provider.get_meter("m").create_histogram("d")), []
+    for _ in range(3):
+        durations.record(0.1, "key", lambda: asked.append(1) or {"http.route": "/a"}, Context())  # type: ignore[func-returns-value]
+    assert [1] == asked

@@ -49,6 +49,7 @@ class History:
     def __init__(self, path: Path) -> None:
         self._path, self._read = path, 0
         self._versions: list[Version] = []
+        self._latest: dict[str, Version] = {}
 
     @property
     def versions(self) -> list[Version]:
@@ -59,20 +60,24 @@ class History:
                     break
                 self._read += len(line)
                 if not line.startswith(b"|"):  # a bookmark
-                    self._versions.append(_version(*line.decode().strip().split("|", len(FIELDS) - 1)))
+                    version = _version(*line.decode().strip().split("|", len(FIELDS) - 1))
+                    self._versions.append(version)
+                    self._latest[version.name] = version
         return self._versions
+
+    @property
+    def latest(self) -> dict[str, Version]:
+        """The newest version of each Deployment that there ever was."""
+        return self._latest if self.versions else {}
 
     def until(self, expected: Mapping[str, int | None], seconds: float = 120) -> None:
         """Wait until each Deployment has its value of SHOWN, and the Deployment controller has done its part."""
 
         def present() -> dict[str, int | None]:
-            return {version.name: version.shown for version in self._latest()}
+            return {version.name: version.shown for version in self.latest.values()}
 
         poll_until(lambda: present() == expected, "every Deployment has what it should", seconds)
-        poll_until(lambda: all(version.complete for version in self._latest()), "every template is rolled out", seconds)
-
-    def _latest(self) -> list[Version]:
-        return list({version.name: version for version in self.versions}.values())
+        poll_until(lambda: all(v.complete for v in self.latest.values()), "every template is rolled out", seconds)
 
     def writes(self) -> dict[str, int]:
         """Return how often each Deployment's spec or the operator's annotation was changed."""
@@ -108,7 +113,7 @@ def history(kube: Kube, path: Path, count: int) -> Iterator[History]:
         watch = subprocess.Popen(command, stdout=output)
     found = History(path)
     try:
-        poll_until(lambda: len({version.name for version in found.versions}) == count, "all are in the history", 60)
+        poll_until(lambda: len(found.latest) == count, "all are in the history", 60)
         yield found
     finally:
         watch.terminate()

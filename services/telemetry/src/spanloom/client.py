@@ -15,7 +15,7 @@ from wrapt import when_imported, wrap_function_wrapper
 
 from spanloom.hooks import Hook
 from spanloom.http import method_attributes
-from spanloom.instrument import fail
+from spanloom.instrument import Active
 from spanloom.propagation import inject
 
 if TYPE_CHECKING:
@@ -43,14 +43,9 @@ async def _request(
         return await wrapped(*args, **kwargs)
     method, address, *rest = args
     url = session._build_url(address)  # noqa: SLF001 where aiohttp joins the session's base URL
-    attributes = {**method_attributes(method), **_url_attributes(url)}
-    with _tracer.start_as_current_span(
-        str(attributes["http.request.method"]).replace("_OTHER", "HTTP"),
-        kind=SpanKind.CLIENT,
-        attributes=attributes,
-        record_exception=False,
-        set_status_on_exception=False,
-    ) as span:
+    attributes: dict[str, Any] = {**method_attributes(method), **_url_attributes(url)}
+    name = attributes["http.request.method"].replace("_OTHER", "HTTP")
+    with Active(_tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)) as span:
         return await _sent(wrapped, span, (method, address, *rest), kwargs)
 
 
@@ -59,11 +54,7 @@ async def _sent(
 ) -> Any:
     headers = CIMultiDict(kwargs.pop("headers", None) or {})
     inject(headers, span)
-    try:
-        response = await wrapped(*args, headers=headers, **kwargs)
-    except BaseException as error:
-        fail(span, error)
-        raise
+    response = await wrapped(*args, headers=headers, **kwargs)
     span.set_attribute("http.response.status_code", response.status)
     if response.status >= 400:
         span.set_attribute("error.type", str(response.status))
@@ -72,8 +63,11 @@ async def _sent(
 
 
 def _url_attributes(url: Any) -> dict[str, str | int]:
-    return {
-        "url.full": str(url.with_query(None).with_fragment(None).with_user(None)),
-        "server.address": url.host or "",
-        "server.port": url.port or 0,
-    }
+    return {"url.full": _bare(url), "server.address": url.host or "", "server.port": url.port or 0}
+
+
+def _bare(url: Any) -> str:
+    """Return `url` without query, fragment and user; few have one, and taking away costs more than looking."""
+    if url.raw_query_string or url.raw_fragment or url.raw_user or url.raw_password:
+        url = url.with_query(None).with_fragment(None).with_user(None)
+    return str(url)

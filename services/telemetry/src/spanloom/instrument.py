@@ -162,7 +162,7 @@ class _Parameters:
         return [item for item in values.items() if item[0] not in self.hidden]
 
 
-class _Active:
+class Active:
     """The span of one call: current while inside, ended on the way out."""
 
     def __init__(self, span: trace.Span) -> None:
@@ -202,7 +202,7 @@ def _function(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if not site.enabled():
             return function(*args, **kwargs)
-        with _Active(site.start(args, kwargs)) as span:
+        with Active(site.start(args, kwargs)) as span:
             result = function(*args, **kwargs)
             site.returned(span, result)
             return result
@@ -215,7 +215,7 @@ def _coroutine(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         if not site.enabled():
             return await function(*args, **kwargs)
-        with _Active(site.start(args, kwargs)) as span:
+        with Active(site.start(args, kwargs)) as span:
             result = await function(*args, **kwargs)
             site.returned(span, result)
             return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from faults.cluster.breaking import containers, the_pod, until_ready
+from faults.cluster.breaking import containers, kill, the_pod, until_ready
 from faults.cluster.load import edges, load, statuses
 from support.polling import poll_until
 
@@ -19,7 +19,7 @@ PART = "postgres"
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.fault("PostgreSQL's pod killed (deleted with --grace-period=0 --force)")
+@pytest.mark.fault("PostgreSQL's pod killed (SIGKILL to all its processes)")
 def test_killed(release: Release, tell: Tell) -> None:
     """Requests are answered with 503 meanwhile and with 200 afterwards, by the same pods; each has its server span.
 
@@ -29,7 +29,7 @@ def test_killed(release: Release, tell: Tell) -> None:
     with load(release) as answers, release.reach("users-api", 8000) as edge:
         user = send(edge, CREATE.method, CREATE.route, CREATE.body).body["id"]
         before = the_pod(release, PART)
-        release.kube("delete", "pod", before["metadata"]["name"], "--grace-period=0", "--force")
+        kill(before)
         poll_until(lambda: statuses(answers)[503], "the fault is told")
         until_ready(release, PART, after=before)
         mended = len(answers)

@@ -1,0 +1,32 @@
+"""One release for the attacks on a cluster. Its services tell as much as they can, soon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from security.canaries import SETTINGS
+from support.released import explained, new_namespace, released
+
+from spanloom_local.journey import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from e2e.release import Release
+
+
+@pytest.fixture(scope="package")
+def release() -> Iterator[Release]:
+    """Install the umbrella once for this folder."""
+    users = {"services": {service: {"env": SETTINGS} for service in SERVICES}}
+    with new_namespace("security") as kube, released(kube, users=users) as found:
+        yield found
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let the release explain a failure."""
+    report = yield
+    release = getattr(item, "funcargs", {}).get("release")
+    return explained(report, release and release.kube)

@@ -1,6 +1,10 @@
 """What holds for every test."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("spanloom", deadline=None)  # no test asserts on time
+settings.load_profile("spanloom")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -89,7 +89,7 @@ def _timeless(found: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("temporality", [AggregationTemporality.CUMULATIVE, AggregationTemporality.DELTA])
 @pytest.mark.parametrize("views", VIEWS)
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(steps=STEPS, index=st.integers(0, 2))
 def test_the_metrics_are_the_sdks(
     views: str, temporality: AggregationTemporality, steps: list[Step], index: int

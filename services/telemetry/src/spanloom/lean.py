@@ -74,10 +74,9 @@ class LeanSpan(Span):
         """Set several attributes, as the SDK would."""
         mine = self._attributes
         if mine.__class__ is dict and self._end_time is None and self._fit(attributes, len(mine)):
-            for key, value in attributes.items():
-                if key in mine:
-                    del mine[key]  # the SDK's order: by the last time a key was set
-                mine[key] = value
+            for key in mine.keys() & attributes.keys() if mine else ():
+                del mine[key]  # the SDK's order: by the last time a key was set
+            mine.update(attributes)
         else:
             self._bound()
             super().set_attributes(attributes)

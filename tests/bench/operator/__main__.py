@@ -63,6 +63,7 @@ async def measure(api: Client) -> dict[str, float]:
         await create(api, namespace, INJECTED // ROUNDS, paused=False)
     await settled(api)
     bare, seconds, counted = await rounds(api)
+    kubectl("delete", "namespace", *BARE)  # applied under the operator's name, without a label: it would take them back
     await settled(api)
     versions = await resource_versions(api)
     async with operator() as process:

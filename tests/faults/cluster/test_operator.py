@@ -162,6 +162,7 @@ def test_killed_at_random(kube: Kube, home: Kube, account: Path, tmp_path: Path,
         history(kube, tmp_path / "history", len(wishes.needed)) as told,
         killed_at_random(operator, seed=2) as kills,
     ):
+        told.until(wishes.expected())  # each template as it was made has its ReplicaSet
         for _ in range(5):
             wishes.relabel(36)
             told.until(wishes.expected())

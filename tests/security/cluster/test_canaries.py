@@ -16,11 +16,13 @@ from security.canaries import PATHS, TRAPS, Told
 from security.raw import exchange, status
 from support.polling import poll_until
 
-from spanloom_local.cluster import whole
+from spanloom_local.cluster import found_in_jaeger
 from spanloom_local.journey import LIST, SERVICES, send
 
 if TYPE_CHECKING:
     from e2e.release import Release
+
+    from spanloom_local.journey import Answer
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -41,11 +43,17 @@ def told(release: Release) -> Told:
         with ThreadPoolExecutor(AT_ONCE) as pool:  # a forwarded connection takes a second to end
             found.answers = dict(pool.map(lambda path: (path, attacked(path, found, edge, internal)), PATHS))
         last = send(edge, LIST.method, LIST.route)
-    with release.reach("jaeger", 16686) as jaeger:
-        whole(jaeger, last, len(LIST.tree.splitlines()))
+    poll_until(lambda: stored(release, last), "the last request is in Jaeger", 120)
     poll_until(lambda: ROUTE in release.metrics(), "the metrics tell of the routes", 60)
     found.bytes = {place: text.encode() for place, text in everything(release).items()}
     return found
+
+
+def stored(release: Release, answer: Answer) -> bool:
+    """Tell whether Jaeger has the whole trace of `answer`, asked through a connection of its own."""
+    with release.reach("jaeger", 16686) as jaeger:
+        trace = found_in_jaeger(jaeger, answer)
+    return trace is not None and len(trace.spans) == len(LIST.tree.splitlines())
 
 
 def attacked(path: str, found: Told, edge: str, internal: str) -> set[int]:

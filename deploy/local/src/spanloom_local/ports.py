@@ -18,12 +18,12 @@ def listen(port: int) -> socket.socket:
     """
     try:
         listener = socket.create_server((HOST, port))
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
     except OSError as error:
         raise StackError(
             f"port {port} cannot be used: {os.strerror(error.errno or 0)}. Free it or choose another."
         ) from error
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def listen_near(port: int) -> socket.socket:

@@ -72,7 +72,9 @@ _kept: Counter[str] = Counter()
 def encode_span(span: ReadableSpan) -> bytes:
     """Return the `Span` message of a finished span of the SDK (or one that looks like it)."""
     # The SDK's own fields: its properties cost more than the rest.
-    context, parent, attributes = cast("SpanContext", span._context), span._parent, span._attributes or {}
+    context, parent, attributes = cast("SpanContext", span._context), span._parent, span._attributes
+    if attributes is None:  # not when empty: those that were dropped are counted there
+        attributes = {}
     parts = [b"\x0a\x10", context.trace_id.to_bytes(16), b"\x12\x08", context.span_id.to_bytes(8)]
     if context.trace_state:
         parts.append(_trace_state(context.trace_state))

@@ -15,12 +15,13 @@ from opentelemetry.sdk.metrics import Histogram
 from opentelemetry.sdk.metrics._internal._view_instrument_match import _hash_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Mapping
+    from collections.abc import Mapping
 
     from opentelemetry import metrics
     from opentelemetry.context import Context
 
     Attributes = Mapping[str, str | int]
+    Values = tuple[str | int | None, ...]
 
 MOST_WAYS = 2000  # the SDK's own limit for the attribute sets of one instrument
 
@@ -45,17 +46,17 @@ class _Way(NamedTuple):
 
 
 class Durations:
-    """A histogram of the API, and the ways through the SDK behind it."""
+    """A histogram of the API with these attributes, and the ways through the SDK behind it."""
 
-    def __init__(self, histogram: metrics.Histogram) -> None:
-        self._histogram = histogram
-        self._ways: dict[Hashable, _Way] = {}
+    def __init__(self, histogram: metrics.Histogram, keys: tuple[str, ...]) -> None:
+        self._histogram, self._keys = histogram, keys
+        self._ways: dict[Values, _Way] = {}
 
-    def record(self, seconds: float, key: Hashable, attributes: Callable[[], Attributes], context: Context) -> None:
-        """Record a duration (0 or more, finite); equal keys have equal `attributes`."""
-        way, histogram = self._ways.get(key), getattr(self._histogram, "_real_instrument", self._histogram)
+    def record(self, seconds: float, values: Values, context: Context) -> None:
+        """Record a duration (0 or more, finite) with a value for each key; one that is empty is left out."""
+        way, histogram = self._ways.get(values), getattr(self._histogram, "_real_instrument", self._histogram)
         if way is None or way.histogram is not histogram or way.readers is not way.consumer._reader_storages:
-            self._find(histogram, seconds, key, attributes(), context)
+            self._find(histogram, seconds, values, context)
             return
         now = time_ns()
         measurement = _Measurement(seconds, now, way.attributes, context)
@@ -63,8 +64,9 @@ class Durations:
         for aggregation in way.aggregations:
             aggregation.aggregate(measurement, sampled)
 
-    def _find(self, histogram: Any, seconds: float, key: Hashable, attributes: Attributes, context: Context) -> None:
+    def _find(self, histogram: Any, seconds: float, values: Values, context: Context) -> None:
         """Let the SDK record, and remember the way it took."""
+        attributes = {key: value for key, value in zip(self._keys, values, strict=True) if value}
         if not isinstance(histogram, Histogram):
             self._histogram.record(seconds, attributes, context)
             return
@@ -73,7 +75,7 @@ class Durations:
         histogram.record(seconds, attributes, context)
         aggregations = _aggregations(readers, histogram, attributes)
         if aggregations and len(self._ways) < MOST_WAYS:
-            self._ways[key] = _Way(histogram, consumer, readers, attributes, aggregations)
+            self._ways[values] = _Way(histogram, consumer, readers, attributes, aggregations)
 
 
 def _aggregations(readers: Mapping[Any, Any], histogram: Histogram, attributes: Attributes) -> list[Any]:

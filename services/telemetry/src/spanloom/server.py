@@ -29,7 +29,7 @@ from spanloom.privacy import safe_path
 from spanloom.propagation import extract
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+    from collections.abc import Awaitable, Callable, MutableMapping
 
     from spanloom.settings import Settings
 
@@ -53,7 +53,8 @@ _durations = Durations(
         unit="s",
         description="Duration of HTTP server requests.",
         explicit_bucket_boundaries_advisory=BUCKETS,
-    )
+    ),
+    DIMENSIONS,
 )
 _access = logging.getLogger("spanloom.access")
 
@@ -138,8 +139,7 @@ class _Request:
         if self.span.is_recording():
             self.span.update_name(self._name(route))
             self._describe(route)
-        dimensions = self._dimensions(route)
-        _durations.record(seconds, dimensions, partial(present, DIMENSIONS, dimensions), self.context)
+        _durations.record(seconds, self._dimensions(route), self.context)
         if _access.isEnabledFor(logging.INFO):
             self._log(route, seconds)
         self.span.end(self.answered_ns)
@@ -171,11 +171,6 @@ class _Request:
 
     def _dimensions(self, route: str | None) -> tuple[str | int | None, ...]:
         return self.method["http.request.method"], self.scope.get("scheme"), route, self.status, self._error_type()
-
-
-def present(keys: Sequence[str], values: Sequence[str | int | None]) -> dict[str, str | int]:
-    """Return the attributes that have a value."""
-    return {key: value for key, value in zip(keys, values, strict=True) if value}
 
 
 def route_of(scope: Scope) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,8 @@ class Reconciler:
         self.queue: WorkQueue[Key] = WorkQueue()
         self.seen = Seen()
         self.changed = asyncio.Event()  # something the profiles' statuses may tell
-        self._rolling: set[Key] = set()
+        # Until when (seconds since the epoch) a rollout takes up a place.
+        self._rolling: dict[Key, float] = {}
         self._writing: set[Key] = set()
         self._held: set[Key] = set()
         self._mended: dict[Key, Mended] = {}
@@ -145,7 +147,7 @@ class Reconciler:
         if not self._may_roll(key, decision) or not self._may_mend(key, decision):
             return
         if decision.rolls:
-            self._rolling.add(key)
+            self._rolling[key] = math.inf  # nothing shows it yet
         self._writing.add(key)
         try:
             updated = await self.api.apply(paths.deployments(*key), decision.body or {})
@@ -157,6 +159,8 @@ class Reconciler:
         self.seen.tell("Deployment", updated["metadata"], *self._words(key, decision))
         if self.deployments.get(key) is deployment:
             self.deployment_changed("APPLIED", updated)
+        else:  # a watch was faster
+            self._release(key, self.deployments.get(key))
 
     def _settled(self, key: Key, deployment: Object, decision: Decision) -> None:
         """Nothing to write: say what stands in the way, if anything, and let go of what is not ours."""
@@ -192,26 +196,23 @@ class Reconciler:
     # ---- restraint
     def _may_roll(self, key: Key, decision: Decision) -> bool:
         """Whether another rollout of running pods may begin; else the Deployment waits for a place."""
-        self._rolling = {other for other in self._rolling if other != key and self._is_rolling(other)}
-        if not decision.rolls or len(self._rolling) < self.settings.rollouts:
+        now = self.now()
+        taken = sum(ends > now for other, ends in self._rolling.items() if other != key) if decision.rolls else 0
+        if taken < self.settings.rollouts:
             return True
         self._held.add(key)
         self.queue.add_later(key, self.settings.grace)
         return False
 
-    def _is_rolling(self, key: Key) -> bool:
-        """Whether a rollout takes up a place; one that is being written does, though nothing shows it yet."""
-        deployment = self.deployments.get(key)
-        if deployment is None or key in self._writing:
-            return key in self._writing
-        return rollout.under_way(deployment, Status.of(deployment["metadata"]), self.now(), self.settings.grace)
-
     def _release(self, key: Key, deployment: Object | None) -> None:
-        """Give a finished rollout's place to those who wait."""
-        if deployment is not None and self._is_rolling(key):
-            self._rolling.add(key)
-        elif key in self._rolling:
-            self._rolling.discard(key)
+        """Note until when a rollout takes up a place; give a finished one's place to those who wait."""
+        if key in self._writing:
+            return
+        status = Status.of(deployment["metadata"]) if deployment else None
+        ends = rollout.ends(deployment, status, self.settings.grace) if deployment else 0
+        if ends > self.now():
+            self._rolling[key] = ends
+        elif self._rolling.pop(key, 0):
             held, self._held = self._held, set()
             self.again(held)
 

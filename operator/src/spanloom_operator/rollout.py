@@ -62,9 +62,9 @@ def why(deployment: Mapping[str, Any]) -> str:
     return f"{unavailable} unavailable, {ready} of {wanted} ready; {stuck[0] if stuck else 'no progress'}"
 
 
-def under_way(deployment: Mapping[str, Any], status: Status | None, now: float, grace: float) -> bool:
-    """Whether a rollout that the operator started takes up one of the places; after the grace time it does not."""
-    return status is not None and now < applied_at(deployment["metadata"]) + grace and not complete(deployment)
+def ends(deployment: Mapping[str, Any], status: Status | None, grace: float) -> float:
+    """Return when a rollout that the operator started gives its place back at the latest (epoch); 0 if it has none."""
+    return 0 if status is None or complete(deployment) else applied_at(deployment["metadata"]) + grace
 
 
 def pause_before(attempt: int) -> float:

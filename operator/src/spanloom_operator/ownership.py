@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from copy import deepcopy
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,15 +60,17 @@ def owns_anything(metadata: Mapping[str, Any]) -> bool:
 
 
 def users_template(deployment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of the pod template as it would be without us."""
-    template: dict[str, Any] = deepcopy(deployment["spec"]["template"])
-    owned = owned_env(deployment)
-    for container in template["spec"]["containers"]:
-        if names := owned.get(container["name"]):
-            container["env"] = [entry for entry in container.get("env", ()) if entry["name"] not in names]
-        if not container.get("env"):
-            container.pop("env", None)
-    return template
+    """Return the pod template as it would be without us; to be read only, most of it is the Deployment's own."""
+    template, owned = deployment["spec"]["template"], owned_env(deployment)
+    containers = [_without(container, owned.get(container["name"], frozenset()))
+                  for container in template["spec"]["containers"]]  # fmt: skip
+    return {**template, "spec": {**template["spec"], "containers": containers}}
+
+
+def _without(container: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    env = [entry for entry in container.get("env") or () if entry["name"] not in names]
+    rest = {key: value for key, value in container.items() if key != "env"}
+    return {**rest, "env": env} if env else rest
 
 
 def handover(deployment: Mapping[str, Any]) -> list[dict[str, Any]] | None:
@@ -143,6 +146,7 @@ def _entry_env(entry: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     return {container: names for container, names in found.items() if names}
 
 
+@lru_cache(maxsize=4096)
 def _key(field: str) -> str:
     """Return the name in `k:{"name":"shop"}`; "" for the list's own marker."""
     return str(json.loads(field[2:])["name"]) if field.startswith("k:") else ""

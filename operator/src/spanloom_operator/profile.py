@@ -12,6 +12,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
@@ -237,9 +238,14 @@ class Layer:
 def read(spec: Mapping[str, Any], rules: Rules) -> Profile:
     """Validate the `spec` of an OtelProfile; InvalidProfile names every problem with path, value and expectation."""
     try:
-        return Profile.model_validate_json(json.dumps(spec), context=rules)
+        return _read(json.dumps(spec), rules)
     except ValidationError as error:
         raise InvalidProfile(tuple(_line(problem) for problem in error.errors(include_url=False))) from None
+
+
+@lru_cache(maxsize=256)  # a profile is read for each of its Deployments
+def _read(spec: str, rules: Rules) -> Profile:
+    return Profile.model_validate_json(spec, context=rules)
 
 
 def _line(problem: Any) -> str:

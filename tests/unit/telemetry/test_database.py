@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import StaticPool
 
@@ -66,6 +66,20 @@ def test_a_failed_statement_tells_its_type_only(engine: Engine, finished) -> Non
     failed = [span for span in finished.all() if span.status == "ERROR" and span.kind == "CLIENT"]
     assert ["sqlite3.IntegrityError"] == [span.attributes["error.type"] for span in failed]
     assert SECRET not in repr(finished.all())
+
+
+def test_other_listeners_are_asked(engine: Engine, finished) -> None:
+    """What a dialect's other listeners do in place of a statement is done, inside its span."""
+    asked: list[str] = []
+
+    @event.listens_for(engine, "do_execute")
+    def instead(_cursor: object, statement: str, *_rest: object) -> bool:
+        asked.append(statement)
+        return True
+
+    run(engine, "DELETE FROM nothing")
+    assert ["DELETE FROM nothing"] == asked
+    assert "UNSET" == finished.named("DELETE nothing").status
 
 
 def test_no_trace_begins_with_a_statement(engine: Engine, finished) -> None:

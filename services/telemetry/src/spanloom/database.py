@@ -1,14 +1,15 @@
 """One CLIENT span for every SQL statement that a request or a traced function causes.
 
-SQLAlchemy's own events are the hook, so what a pool does by itself (connecting, pre-pings, resets) is not seen,
-and a statement without a trace around it starts none. Attributes: OpenTelemetry semantic conventions, "Database
-client spans"; the parameters never, the text of errors never.
+The events of SQLAlchemy's dialects are the hook, so what a pool does by itself (connecting, pre-pings, resets) is not
+seen, and a statement without a trace around it starts none. Attributes: OpenTelemetry semantic conventions,
+"Database client spans"; the parameters never, the text of errors never.
 """
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -29,7 +30,6 @@ LITERALS = re.compile(r"'(?:[^']|'')*'|(?<![\w$])\d+(?:\.\d+)?\b")
 OPERATION = re.compile(r"\s*(\w+)")
 COLLECTION = re.compile(r'\b(?:FROM|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?([\w."]+)', re.IGNORECASE)
 LONGEST_STATEMENT = 2048
-_SPAN = "_spanloom_span"
 
 
 class DatabaseInstrumentor(Hook):
@@ -49,18 +49,31 @@ class DatabaseInstrumentor(Hook):
 def _listen(module: Any) -> None:
     from sqlalchemy import event  # noqa: PLC0415 it has just been imported
 
+    # The dialect's events: with a listener to the engine's own, every connection makes a dispatcher for each of them.
     for name, listener in LISTENERS.items():
         event.listen(module.Engine, name, listener)
 
 
-def _before(connection: Any, _cursor: Any, statement: str, _parameters: Any, context: Any, many: bool) -> None:
-    if not _is_wanted(connection):
-        return
-    attributes = {**_connection_attributes(connection.engine.url), **_statement_attributes(statement)}
-    if many and context is not None:
-        attributes["db.operation.batch.size"] = len(context.compiled_parameters or context.parameters)
-    name = str(attributes["db.query.summary"])
-    setattr(context, _SPAN, _tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes))
+def _listener(name: str) -> Callable[..., bool]:
+    """Return a listener that executes in a span what SQLAlchemy was about to execute."""
+
+    def listener(cursor: Any, statement: str, *rest: Any) -> bool:
+        context = rest[-1]
+        if not _is_wanted(context.root_connection):
+            return False
+        span = _start(statement, context, many=name == "do_executemany")
+        try:
+            later = dropwhile(lambda one: one is not listener, getattr(context.dialect.dispatch, name))
+            if not any(one(cursor, statement, *rest) for one in islice(later, 1, None)):
+                getattr(context.dialect, name)(cursor, statement, *rest)
+        except BaseException as error:
+            _fail(span, error)
+            raise
+        finally:
+            span.end()
+        return True
+
+    return listener
 
 
 def _is_wanted(connection: Any) -> bool:
@@ -72,28 +85,22 @@ def _is_wanted(connection: Any) -> bool:
     )
 
 
-def _after(_connection: Any, _cursor: Any, _statement: str, _parameters: Any, context: Any, _many: bool) -> None:
-    if span := context.__dict__.pop(_SPAN, None):
-        span.end()
+def _start(statement: str, context: Any, *, many: bool) -> trace.Span:
+    attributes = {**_connection_attributes(context.engine.url), **_statement_attributes(statement)}
+    if many:
+        attributes["db.operation.batch.size"] = len(context.compiled_parameters or context.parameters)
+    return _tracer.start_span(str(attributes["db.query.summary"]), kind=SpanKind.CLIENT, attributes=attributes)
 
 
-def _failed(failure: Any) -> None:
-    context = failure.execution_context
-    if context is None or not (span := context.__dict__.pop(_SPAN, None)):
-        return
-    error = failure.original_exception
-    if state := sqlstate(error):
+def _fail(span: trace.Span, error: BaseException) -> None:
+    state = sqlstate(error)
+    if state:
         span.set_attribute("db.response.status_code", state)
     span.set_attribute("error.type", state or type_name(error))
     span.set_status(Status(StatusCode.ERROR))
-    span.end()
 
 
-LISTENERS: dict[str, Callable[..., None]] = {
-    "before_cursor_execute": _before,
-    "after_cursor_execute": _after,
-    "handle_error": _failed,
-}
+LISTENERS = {name: _listener(name) for name in ("do_execute", "do_executemany", "do_execute_no_params")}
 _tracer = trace.get_tracer("spanloom.database")
 
 

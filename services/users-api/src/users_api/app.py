@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from contextlib import asynccontextmanager
@@ -29,6 +30,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with UsersDb.open(chosen) as app.state.users_db:
+            gc.collect()
+            gc.freeze()  # what start-up made stays: no full collection walks through it again, for 60 ms
             yield
 
     app = FastAPI(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)

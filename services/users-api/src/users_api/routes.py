@@ -17,7 +17,7 @@ router = APIRouter(prefix="/users", tags=["users"])
 probes = APIRouter(tags=["probes"])
 
 
-def _users_db(request: Request) -> users_db.UsersDb:
+async def _users_db(request: Request) -> users_db.UsersDb:
     client: users_db.UsersDb = request.app.state.users_db
     return client
 

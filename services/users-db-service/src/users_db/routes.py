@@ -14,7 +14,7 @@ router = APIRouter(prefix="/users", tags=["users"])
 probes = APIRouter(tags=["probes"])
 
 
-def _database(request: Request) -> db.Database:
+async def _database(request: Request) -> db.Database:
     database: db.Database = request.app.state.database
     return database
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e.release import ROOT
-from support.kube import Kube, becomes, complete
+from support.kube import Kube, becomes, complete, shown
 from support.polling import poll_until
+from support.released import load_images
 
 from spanloom.testing import assert_shape
 from spanloom_local.cluster import forwarded, whole
@@ -33,8 +34,9 @@ users-api SERVER GET /users
 
 
 @pytest.fixture
-def kube(images: None) -> Iterator[Kube]:
+def kube() -> Iterator[Kube]:
     """Make a namespace with Jaeger in it."""
+    load_images()
     mine = Kube(f"alone-{uuid.uuid4().hex[:6]}")
     mine("create", "namespace", mine.namespace)
     try:
@@ -59,7 +61,7 @@ def test_one_label(kube: Kube) -> None:
     """Its requests are traces; with the label off, or the operator uninstalled, a Deployment is what it was before."""
     kube.apply(*users_api("shop"), *users_api("pay"))
     with operator(kube):
-        before = {name: seen(kube, name) for name in ("shop", "pay")}
+        before = {name: shown(kube, name) for name in ("shop", "pay")}
         kube("label", "deployment", "shop", "pay", f"{LABEL}=true")
         for name in before:
             becomes(kube, "Injected", name)
@@ -73,18 +75,9 @@ def test_one_label(kube: Kube) -> None:
             assert_shape(whole(jaeger, answer, len(TREE.splitlines())), TREE)
         kube("label", "deployment", "shop", f"{LABEL}-")
         becomes(kube, None)
-        assert before["shop"] == seen(kube, "shop")
+        assert before["shop"] == shown(kube, "shop")
     kube("label", "deployment", "pay", f"{LABEL}-")
-    assert before["pay"] == seen(kube, "pay")
-
-
-def seen(kube: Kube, name: str) -> Object:
-    """Return what `kubectl get -o yaml` shows, but for status, generation and the API server's bookkeeping."""
-    found = kube.get(f"deployment/{name}")
-    for key in ("generation", "resourceVersion", "managedFields"):
-        found["metadata"].pop(key)
-    found["metadata"]["annotations"].pop("deployment.kubernetes.io/revision", None)
-    return {key: value for key, value in found.items() if key != "status"}
+    assert before["pay"] == shown(kube, "pay")
 
 
 def users_api(name: str) -> list[Object]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e.release import ask, traces_of
+from support.kube import ready
 from support.polling import poll_until
 
 from spanloom.testing import assert_shape
@@ -79,7 +80,7 @@ def test_log_lines_carry_the_trace_id(release: Release) -> None:
     with release.reach("jaeger", 16686) as jaeger:
         trace = whole(jaeger, answer, 1)
     poll_until(lambda: all(trace.trace_id in _ids(release.log(s)) for s in SERVICES), "both services say so")
-    poll_until(lambda: all(_ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
+    poll_until(lambda: all(ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
 
 
 def test_probes_make_no_trace(release: Release, journey: list[tuple[str, Trace]]) -> None:
@@ -135,10 +136,6 @@ def _ids(records: list[Object]) -> set[str]:
 
 def _age(pod: Object) -> timedelta:
     return datetime.now(UTC) - datetime.fromisoformat(pod["status"]["startTime"])
-
-
-def _ready(pod: Object) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
 
 
 def _uids(release: Release) -> set[str]:

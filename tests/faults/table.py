@@ -11,7 +11,7 @@ HEAD = """\
 # Reliability
 
 What breaks, what is promised then, and what was counted when the fault was caused for real. Made by the fault suite
-itself: `make reliability`, and with a cluster `make e2e ARGS="--reliability docs/reliability.md"`. Requests and answers
+itself: `make reliability`, and with a cluster `make reliability ARGS=tests/faults/cluster`. Requests and answers
 are counted at the client, spans where they are received, each once.
 """
 COLUMNS = "| fault | promise | measured |\n| --- | --- | --- |"

@@ -71,6 +71,21 @@ def complete(deployment: Object) -> bool:
     return status.get("observedGeneration") == deployment["metadata"]["generation"] and {wanted} == set(counted)
 
 
+def ready(pod: Object) -> bool:
+    """Tell whether a pod is ready."""
+    conditions = pod["status"].get("conditions", [])
+    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+
+
+def shown(kube: Kube, name: str = "shop") -> Object:
+    """Return what `kubectl get -o yaml` shows but for status, generation and the API server's bookkeeping."""
+    found = kube.get(f"deployment/{name}")
+    for key in ("generation", "resourceVersion", "managedFields"):
+        found["metadata"].pop(key)
+    found["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
+    return {key: value for key, value in found.items() if key != "status"}
+
+
 def becomes(kube: Kube, wanted: str | None, name: str = "shop") -> None:
     """Wait until a Deployment is in this state."""
     poll_until(lambda: state(kube, name) == wanted, f"{kube.namespace}/{name} is {wanted}")

@@ -13,7 +13,7 @@ from e2e.release import ROOT, Release
 from support.kube import Kube
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from support.kube import Object
 
@@ -51,17 +51,35 @@ def released(kube: Kube, **values: Object) -> Iterator[Release]:
     load_images()
     release = Release(kube)
     try:
-        release.install(**values)
+        _install(release, values)
         yield release
     finally:
         release.helm("uninstall", release.name, "--ignore-not-found")
 
 
-def explained(report: pytest.TestReport, kube: Kube | None) -> pytest.TestReport:
-    """Add pods, events and last logs of the namespace to the report of a failure."""
-    if report.failed and kube:
-        report.sections += [(title, _answer(kube, question)) for title, question in QUESTIONS.items()]
+def _install(release: Release, values: Object) -> None:
+    """Install, and let the namespace explain a failure before it is gone."""
+    try:
+        release.install(**values)
+    except AssertionError as error:
+        for title, answer in _answers(release.kube):
+            error.add_note(f"{title}:\n{answer}")
+        raise
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what a test's release has to say to the report of its failure; for a conftest to import."""
+    report = yield
+    release = getattr(item, "funcargs", {}).get("release")
+    if report.failed and release:
+        report.sections += _answers(release.kube)
     return report
+
+
+def _answers(kube: Kube) -> list[tuple[str, str]]:
+    """Return pods, events and last logs of the namespace, each under its title."""
+    return [(title, _answer(kube, question)) for title, question in QUESTIONS.items()]
 
 
 def _answer(kube: Kube, question: list[str]) -> str:

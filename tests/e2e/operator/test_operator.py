@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from support.kube import Kube, becomes, state
+from support.kube import Kube, becomes, shown, state
 from support.polling import poll_until
 
 if TYPE_CHECKING:
@@ -42,15 +42,6 @@ def shop(kube: Kube, replicas: int = 0, **container: object) -> Object:
     }
 
 
-def seen(kube: Kube) -> Object:
-    """Return what `kubectl get -o yaml` shows, but for status, generation and the API server's bookkeeping."""
-    found = kube.get("deployment/shop")
-    for key in ("generation", "resourceVersion", "managedFields"):
-        found["metadata"].pop(key)
-    found["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
-    return {key: value for key, value in found.items() if key != "status"}
-
-
 def names(kube: Kube) -> list[str]:
     entries = kube.get("deployment/shop")["spec"]["template"]["spec"]["containers"][0].get("env", [])
     return [entry["name"] for entry in entries]
@@ -71,27 +62,27 @@ def unlabel(kube: Kube) -> None:
 def test_label_off_and_it_was_never_touched(kube: Kube, operating: Operating) -> None:
     """`kubectl get -o yaml` equals the original, also when there was no env at all."""
     kube.apply(shop(kube))
-    before = seen(kube)
+    before = shown(kube)
     with operating():
         label(kube)
         becomes(kube, "Injected")
         assert "OTEL_RESOURCE_ATTRIBUTES" == names(kube)[-1]
         unlabel(kube)
         becomes(kube, None)
-    assert before == seen(kube)
+    assert before == shown(kube)
 
 
 def test_label_off_while_down(kube: Kube, operating: Operating) -> None:
     """What happened while the operator was not there is found when it comes back."""
     kube.apply(shop(kube, env=[{"name": "A", "value": "1"}]))
-    before = seen(kube)
+    before = shown(kube)
     label(kube)
     with operating():
         becomes(kube, "Injected")
     unlabel(kube)
     with operating():
         becomes(kube, None)
-    assert before == seen(kube)
+    assert before == shown(kube)
 
 
 def test_restart_writes_nothing(kube: Kube, operating: Operating) -> None:
@@ -270,12 +261,12 @@ def test_rollout_that_fails_is_rolled_back(kube: Kube, operating: Operating) -> 
     probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
     kube.apply(shop(kube, 1, command=["python3", "-c", f"import os, signal, sys; {picky}"], readinessProbe=probe))
     kube("rollout", "status", "deployment/shop", "--timeout=60s")
-    before = seen(kube)
+    before = shown(kube)
     with operating(GRACE="6"):
         label(kube)
         becomes(kube, "RolledBack")
         kube("rollout", "status", "deployment/shop", "--timeout=60s")
-        assert before["spec"] == seen(kube)["spec"]
+        assert before["spec"] == shown(kube)["spec"]
         kube("annotate", "deployment/shop", "spanloom.dev/acknowledged=1")
         becomes(kube, "Injected")
         becomes(kube, "RolledBack")
@@ -285,12 +276,12 @@ def test_cleanup(kube: Kube, operating: Operating, account: Path) -> None:
     """`spanloom cleanup` leaves nothing of the operator behind, although the label is still there."""
     kube.apply(shop(kube))
     label(kube)
-    before = deepcopy(seen(kube))
+    before = deepcopy(shown(kube))
     with operating():
         becomes(kube, "Injected")
     said = Kube(kube.namespace).cli("cleanup", "--namespaces", kube.namespace, kubeconfig=account)
     assert f"withdrawn from deployment {kube.namespace}/shop\n" == said
-    assert before == seen(kube)
+    assert before == shown(kube)
     assert state(kube) is None
 
 

@@ -7,6 +7,7 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from support.kube import ready
 from support.polling import poll_until
 
 if TYPE_CHECKING:
@@ -63,11 +64,11 @@ def evict(release: Release, pod: Object) -> None:
 def until_ready(release: Release, part: str, *, after: Object) -> None:
     """Wait until the part's only pod is another one than `after`, or restarted since, and ready."""
 
-    def ready() -> bool:
+    def again() -> bool:
         pods = release.pods(part)
-        return len(pods) == 1 and containers(pods[0]) != containers(after) and _is_ready(pods[0])
+        return len(pods) == 1 and containers(pods[0]) != containers(after) and ready(pods[0])
 
-    poll_until(ready, f"{part} is ready again", 120)
+    poll_until(again, f"{part} is ready again", 120)
 
 
 @contextmanager
@@ -102,8 +103,3 @@ def small_disk(release: Release) -> Iterator[Disk]:
 
 def containers(pod: Object) -> list[str]:
     return [status.get("containerID", "") for status in pod["status"].get("containerStatuses", [])]
-
-
-def _is_ready(pod: Object) -> bool:
-    conditions = pod["status"].get("conditions", [])
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.released import explained, new_namespace, released
+from support.released import new_namespace, pytest_runtest_makereport, released
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
     from e2e.release import Release
+
+__all__ = ["pytest_runtest_makereport"]
 
 QUEUE_BYTES = 4 * 2**20
 HERE = Path(__file__).parent
@@ -31,11 +33,3 @@ def release() -> Iterator[Release]:
     collector = {"queue": {"bytes": QUEUE_BYTES}}
     with new_namespace("faults") as kube, released(kube, **{"otel-collector": collector}) as found:
         yield found
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the release explain a failure."""
-    report = yield
-    release = getattr(item, "funcargs", {}).get("release")
-    return explained(report, release and release.kube)

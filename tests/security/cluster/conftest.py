@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from security.canaries import SETTINGS
-from support.released import explained, new_namespace, released
+from support.released import new_namespace, pytest_runtest_makereport, released
 
 from spanloom_local.journey import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
     from e2e.release import Release
+
+__all__ = ["pytest_runtest_makereport"]
 
 # Not at debug: there each export makes log records, which are exported, until the kubelet has rotated the rest away
 TELLING = {key: value for key, value in SETTINGS.items() if key != "SPANLOOM_FILTER"}
@@ -25,11 +27,3 @@ def release() -> Iterator[Release]:
     users = {"services": {service: {"env": TELLING} for service in SERVICES}}
     with new_namespace("security") as kube, released(kube, users=users) as found:
         yield found
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Let the release explain a failure."""
-    report = yield
-    release = getattr(item, "funcargs", {}).get("release")
-    return explained(report, release and release.kube)

@@ -29,7 +29,7 @@ from spanloom_operator.profile import Rules
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-INJECTED, ROUNDS, UNRELATED, CONNECTIONS = 1000, 4, 5000, 8
+INJECTED, ROUNDS, UNRELATED, CONNECTIONS = 1000, 10, 5000, 8
 HOME, OTHERS = "op-bench-home", "op-bench-others"
 BARE = [f"op-bench-bare-{number}" for number in range(ROUNDS)]
 LABELLED = [f"op-bench-{number}" for number in range(ROUNDS)]

@@ -62,8 +62,7 @@ def owns_anything(metadata: Mapping[str, Any]) -> bool:
 def users_template(deployment: Mapping[str, Any]) -> dict[str, Any]:
     """Return the pod template as it would be without us; to be read only, most of it is the Deployment's own."""
     template, owned = deployment["spec"]["template"], owned_env(deployment)
-    containers = [_without(container, owned.get(container["name"], frozenset()))
-                  for container in template["spec"]["containers"]]  # fmt: skip
+    containers = [_without(each, owned.get(each["name"], frozenset())) for each in template["spec"]["containers"]]
     return {**template, "spec": {**template["spec"], "containers": containers}}
 
 

@@ -159,8 +159,7 @@ class Reconciler:
         self.seen.tell("Deployment", updated["metadata"], *self._words(key, decision))
         if self.deployments.get(key) is deployment:
             self.deployment_changed("APPLIED", updated)
-        else:  # a watch was faster
-            self._release(key, self.deployments.get(key))
+        self._release(key, self.deployments.get(key))  # a watch may have been faster, or the write have changed nothing
 
     def _settled(self, key: Key, deployment: Object, decision: Decision) -> None:
         """Nothing to write: say what stands in the way, if anything, and let go of what is not ours."""
@@ -208,8 +207,7 @@ class Reconciler:
         """Note until when a rollout takes up a place; give a finished one's place to those who wait."""
         if key in self._writing:
             return
-        status = Status.of(deployment["metadata"]) if deployment else None
-        ends = rollout.ends(deployment, status, self.settings.grace) if deployment else 0
+        ends = rollout.ends(deployment, Status.of(deployment["metadata"]), self.settings.grace) if deployment else 0
         if ends > self.now():
             self._rolling[key] = ends
         elif self._rolling.pop(key, 0):

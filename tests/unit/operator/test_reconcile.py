@@ -285,6 +285,24 @@ def test_rollout_counts_while_it_is_written() -> None:
     assert writes + SETTINGS.rollouts == world.double.writes
 
 
+def test_a_write_that_changes_nothing_takes_no_place() -> None:
+    """Where somebody's admission takes the change out again no rollout begins, and the others have their turn."""
+    world, tried = World(), list[str]()
+    names = [f"shop-{number}" for number in range(5)]
+    for name in names:
+        world.add(deployment(name=name, labels=ON))
+    world.run(world.settle)
+
+    async def in_vain(path: str, _body: Object) -> Object:
+        tried.append(path.rpartition("/")[2])
+        return world.double.shown(path)
+
+    world.double.apply = in_vain  # type: ignore[method-assign, assignment]
+    world.double.put(profile_path("home"), profile(namespace="home", exporter=EXPORTER, propagators=["none"]))
+    world.run(world.settle)
+    assert names == tried
+
+
 def test_profile_gone_is_as_if_it_never_was() -> None:
     """Without a profile the template is the user's again, and the reason is said."""
     world = World()

@@ -68,6 +68,13 @@ def test_a_failed_statement_tells_its_type_only(engine: Engine, finished) -> Non
     assert SECRET not in repr(finished.all())
 
 
+def test_a_statement_without_parameters_is_one_span(engine: Engine, finished) -> None:
+    """One that a driver is to take as it stands, percent signs included, is seen as any other."""
+    with trace.get_tracer("t").start_as_current_span("request"), engine.begin() as connection:
+        connection.execution_options(no_parameters=True).exec_driver_sql("DELETE FROM users")
+    assert "CLIENT" == finished.named("DELETE users").kind
+
+
 def test_other_listeners_are_asked(engine: Engine, finished) -> None:
     """What a dialect's other listeners do in place of a statement is done, inside its span."""
     asked: list[str] = []

@@ -17,6 +17,7 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMet
 from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
+from spanloom import duration
 from spanloom.duration import Durations
 
 KEYS = ("http.route", "http.response.status_code")
@@ -34,7 +35,7 @@ class Step(NamedTuple):
     """One measurement, and whether the metrics are collected after it."""
 
     seconds: float
-    values: tuple[str, int]
+    values: tuple[str | None, int]
     sampled: bool
     collected: bool
 
@@ -43,7 +44,7 @@ STEPS = st.lists(
     st.builds(
         Step,
         st.just(0.0) | st.floats(0.001, 10),  # far smaller ones: the SDK's own exponential histogram cannot merge them
-        st.tuples(st.sampled_from(["/a", "/b"]), st.sampled_from([200, 404])),
+        st.tuples(st.sampled_from(["/a", "/b", None]), st.sampled_from([200, 404])),
         st.booleans(),
         st.booleans(),
     ),
@@ -67,7 +68,7 @@ def played(
     for number, step in enumerate(steps):
         if number == len(steps) // 2:
             provider.add_metric_reader(readers[1])
-        attributes = dict(zip(KEYS, step.values, strict=True))
+        attributes = {key: value for key, value in zip(KEYS, step.values, strict=True) if value is not None}
         if ours:
             durations.record(step.seconds, step.values, context(step.sampled))
         else:
@@ -99,11 +100,22 @@ def test_the_metrics_are_the_sdks(
     assert expected == actual
 
 
-def test_the_way_is_remembered() -> None:
-    """A set of attributes that lasts is looked up once."""
+def looked_up(routes: list[str]) -> int:
+    """Return how many of these measurements went the SDK's own way."""
     provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
     durations = Durations(provider.get_meter("m").create_histogram("d"), KEYS)
     with patch.object(Histogram, "record", autospec=True, side_effect=Histogram.record) as asked:
-        for _ in range(3):
-            durations.record(0.1, ("/a", 200), Context())
-    assert 1 == asked.call_count
+        for route in routes:
+            durations.record(0.1, (route, 200), Context())
+    return asked.call_count
+
+
+def test_the_way_is_remembered() -> None:
+    """A set of attributes that lasts is looked up once."""
+    assert 1 == looked_up(["/a"] * 3)
+
+
+def test_ways_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many sets there are, no more than so many are remembered; the others go the SDK's way."""
+    monkeypatch.setattr(duration, "MOST_WAYS", 2)
+    assert 2 + 3 == looked_up(["/a", "/b", "/c"] * 3)

@@ -36,9 +36,8 @@ class _Measurement(NamedTuple):
 
 
 class _Way(NamedTuple):
-    """Where measurements of one set of attributes go, as long as the SDK's histogram has these readers."""
+    """Where measurements of one set of attributes go, as long as the SDK has these readers."""
 
-    histogram: Any
     consumer: Any
     readers: object
     attributes: Attributes
@@ -54,9 +53,9 @@ class Durations:
 
     def record(self, seconds: float, values: Values, context: Context) -> None:
         """Record a duration (0 or more, finite) with a value for each key; one that is empty is left out."""
-        way, histogram = self._ways.get(values), getattr(self._histogram, "_real_instrument", self._histogram)
-        if way is None or way.histogram is not histogram or way.readers is not way.consumer._reader_storages:
-            self._find(histogram, seconds, values, context)
+        way = self._ways.get(values)
+        if way is None or way.readers is not way.consumer._reader_storages:
+            self._find(seconds, values, context)
             return
         now = time_ns()
         measurement = _Measurement(seconds, now, way.attributes, context)
@@ -64,8 +63,9 @@ class Durations:
         for aggregation in way.aggregations:
             aggregation.aggregate(measurement, sampled)
 
-    def _find(self, histogram: Any, seconds: float, values: Values, context: Context) -> None:
-        """Let the SDK record, and remember the way it took."""
+    def _find(self, seconds: float, values: Values, context: Context) -> None:
+        """Let the SDK record, and remember the way it took; before there is one, the API's proxy has none behind it."""
+        histogram: Any = getattr(self._histogram, "_real_instrument", self._histogram)
         attributes = {key: value for key, value in zip(self._keys, values, strict=True) if value}
         if not isinstance(histogram, Histogram):
             self._histogram.record(seconds, attributes, context)
@@ -75,7 +75,7 @@ class Durations:
         histogram.record(seconds, attributes, context)
         aggregations = _aggregations(readers, histogram, attributes)
         if aggregations and len(self._ways) < MOST_WAYS:
-            self._ways[values] = _Way(histogram, consumer, readers, attributes, aggregations)
+            self._ways[values] = _Way(consumer, readers, attributes, aggregations)
 
 
 def _aggregations(readers: Mapping[Any, Any], histogram: Histogram, attributes: Attributes) -> list[Any]:

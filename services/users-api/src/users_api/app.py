@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with UsersDb.open(chosen) as app.state.users_db:
             gc.collect()
-            gc.freeze()  # what start-up made stays: no full collection walks through it again, for 60 ms
+            gc.freeze()  # what start-up made stays: no full collection need walk through it again
             yield
 
     app = FastAPI(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)

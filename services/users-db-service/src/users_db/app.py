@@ -31,7 +31,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database
         gc.collect()
-        gc.freeze()  # what start-up made stays: no full collection walks through it again, for 60 ms
+        gc.freeze()  # what start-up made stays: no full collection need walk through it again
         yield
         await database.close()
 

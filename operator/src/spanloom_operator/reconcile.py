@@ -34,6 +34,7 @@ Key = tuple[str, str]
 
 REFUSED = frozenset({400, 403, 422})  # asking again would be refused again
 FIGHT = 3  # so many mendings in a row are a fight, not an accident
+SETTLED = 1.0  # seconds
 FORGIVEN = 3600  # seconds after which a mending is not "in a row" any more
 log = logging.getLogger(__name__)
 
@@ -74,12 +75,15 @@ class Reconciler:
         if change == "DELETED":
             self.deployments[key] = None
         elif known is None or version(deployment) > version(known):
-            self.deployments[key] = deployment
-            self._release(key, deployment)
-            self.changed.set()
+            self._note(key, deployment)
         else:
             return
         self.queue.add(key)
+
+    def _note(self, key: Key, deployment: Object) -> None:
+        self.deployments[key] = deployment
+        self._release(key, deployment)
+        self.changed.set()
 
     def deployments_listed(self, namespace: str, items: Iterable[Object]) -> None:
         """Take note of all Deployments of a source ("" for all namespaces); read those it no longer has."""
@@ -158,8 +162,16 @@ class Reconciler:
             LEFT_OUT.labels(left.kind).inc()
         self.seen.tell("Deployment", updated["metadata"], *self._words(key, decision))
         if self.deployments.get(key) is deployment:
-            self.deployment_changed("APPLIED", updated)
+            self._note(key, updated)
+            self._look_again(key, decision)
         self._release(key, self.deployments.get(key))  # a watch may have been faster, or the write have changed nothing
+
+    def _look_again(self, key: Key, decision: Decision) -> None:
+        """See what became of a write: at once when nothing shall be left, else when others have had their first."""
+        if decision.status is None:
+            self.queue.add(key)
+        else:
+            self.queue.add_later(key, SETTLED)
 
     def _settled(self, key: Key, deployment: Object, decision: Decision) -> None:
         """Nothing to write: say what stands in the way, if anything, and let go of what is not ours."""

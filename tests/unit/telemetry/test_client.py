@@ -77,6 +77,14 @@ async def test_no_answer_is_an_error_of_its_type(finished) -> None:
     assert "aiohttp.client_exceptions.ClientConnectorError" == finished.one().attributes["error.type"]
 
 
+async def test_an_address_that_is_none_is_refused_by_aiohttp(url: str, finished) -> None:
+    """Its own error, and no span: nothing was sent."""
+    async with aiohttp.ClientSession() as session:
+        with pytest.raises(aiohttp.InvalidURL):
+            await session.get("http://[::1")
+    assert [] == finished.all()
+
+
 async def test_suppressed_means_silent(url: str, finished) -> None:
     """Inside a health check, and for the exporter itself, nothing is traced or sent along."""
     async with aiohttp.ClientSession() as session:

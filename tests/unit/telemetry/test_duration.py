@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -63,8 +64,11 @@ def played(
     """Return everything that two readers, the second one added half-way, collect of these steps."""
     readers = [InMemoryMetricReader(preferred_temporality={Histogram: temporality}) for _ in range(2)]
     provider = MeterProvider(readers[:1], views=views, exemplar_filter=FILTERS[index], shutdown_on_exit=False)
-    histogram = provider.get_meter("m").create_histogram("d", explicit_bucket_boundaries_advisory=BUCKETS)
-    durations, found = Durations(histogram, KEYS), []
+    meter, found = provider.get_meter("m"), []
+    if ours:
+        durations = Durations(meter, "d", "", BUCKETS, KEYS)
+    else:
+        histogram = meter.create_histogram("d", "s", explicit_bucket_boundaries_advisory=BUCKETS)
     for number, step in enumerate(steps):
         if number == len(steps) // 2:
             provider.add_metric_reader(readers[1])
@@ -103,7 +107,7 @@ def test_the_metrics_are_the_sdks(
 def looked_up(routes: list[str]) -> int:
     """Return how many of these measurements went the SDK's own way."""
     provider = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
-    durations = Durations(provider.get_meter("m").create_histogram("d"), KEYS)
+    durations = Durations(provider.get_meter("m"), "d", "", BUCKETS, KEYS)
     with patch.object(Histogram, "record", autospec=True, side_effect=Histogram.record) as asked:
         for route in routes:
             durations.record(0.1, (route, 200), Context())
@@ -119,3 +123,30 @@ def test_ways_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many sets there are, no more than so many are remembered; the others go the SDK's way."""
     monkeypatch.setattr(duration, "MOST_WAYS", 2)
     assert 2 + 3 == looked_up(["/a", "/b", "/c"] * 3)
+
+
+@pytest.mark.parametrize("most", [1, 2, 32])
+def test_what_waits_is_counted_by_the_next_collection(monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """However many may wait, a collection knows all that was measured, in one histogram and nothing beside it."""
+    monkeypatch.setattr(duration, "MOST_WAITING", most)
+    reader = InMemoryMetricReader()
+    provider = MeterProvider([reader], shutdown_on_exit=False)
+    durations = Durations(provider.get_meter("m"), "d", "", BUCKETS, KEYS)
+    for _ in range(5):
+        durations.record(0.5, ("/a", 200), Context())
+    [scope] = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    assert [("d", [5])] == [(one.name, [point.count for point in one.data.data_points]) for one in scope.metrics]
+
+
+def test_threads_count_each_measurement_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measured by some threads while another collects, nothing is lost and nothing counted twice."""
+    monkeypatch.setattr(duration, "MOST_WAITING", 3)
+    reader = InMemoryMetricReader()
+    durations = Durations(MeterProvider([reader], shutdown_on_exit=False).get_meter("m"), "d", "", BUCKETS, KEYS)
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(2000):
+            pool.submit(durations.record, 0.5, ("/a", 200), Context())
+        for _ in range(20):
+            reader.collect()
+    [point] = reader.get_metrics_data().resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert 2000 == point.count

@@ -2,14 +2,16 @@
 
 from base64 import b64decode
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry import trace
+from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -32,7 +34,9 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.trace.span import TraceState
 
 from spanloom import encode
-from spanloom.lean import BytesProcessor, LeanSpan, LeanTracerProvider
+from spanloom.current import Dropped
+from spanloom.known import Known
+from spanloom.lean import BytesProcessor, LeanSpan, LeanTracerProvider, describe_later
 from spanloom.privacy import Scrubber, guard_spans
 
 RESOURCE = Resource({"service.name": "shop", "n": 1}, "https://example.com/schema")
@@ -117,6 +121,7 @@ values = st.one_of(
     st.lists(st.integers(0, 9), max_size=3), st.lists(texts, max_size=2), st.dictionaries(texts, texts, max_size=2),
 )  # fmt: skip
 attributes = st.dictionaries(keys, values, max_size=6)
+known = st.dictionaries(keys.filter(bool), texts | st.integers(-(2**63), 2**63 - 1), max_size=6).map(Known)
 contexts = st.builds(
     SpanContext,
     st.integers(0, 2**128 - 1),
@@ -128,7 +133,7 @@ contexts = st.builds(
 moments = st.integers(1, 2**62)
 steps = st.one_of(
     st.tuples(st.just("set_attribute"), keys, values),
-    st.tuples(st.just("set_attributes"), attributes),
+    st.tuples(st.just("set_attributes"), attributes | known),
     st.tuples(st.just("add_event"), texts, attributes, moments),
     st.tuples(st.just("add_link"), contexts, attributes),
     st.tuples(st.just("set_status"), st.sampled_from(StatusCode).map(Status)),
@@ -153,13 +158,14 @@ class Program:
     parent: SpanContext | None
     kind: SpanKind
     begin: dict[str, Any]
+    later: list[dict[str, Any]]
     links: list[tuple[SpanContext, dict[str, Any]]]
     steps: list[tuple[Any, ...]]
 
     def __call__(self, tracer: trace.Tracer) -> None:
         context = trace.set_span_in_context(NonRecordingSpan(self.parent)) if self.parent else None
         links = [Link(*link) for link in self.links]
-        spans = [tracer.start_span("root", context, self.kind, dict(self.begin), links, start_time=1)]
+        spans = [tracer.start_span("root", context, self.kind, copy(self.begin), links, start_time=1)]
         for name, *arguments in self.steps:
             if name == "child":
                 below = trace.set_span_in_context(spans[-1])
@@ -167,6 +173,7 @@ class Program:
             else:
                 getattr(spans[-1], name)(*arguments)
         for span in spans:
+            describe_later(span, lambda later: later, self.later)
             span.end(9)
 
 
@@ -174,12 +181,19 @@ programs = st.builds(
     Program,
     st.none() | contexts,
     st.sampled_from(SpanKind),
-    attributes,
+    attributes | known,
+    st.lists(attributes | known, max_size=2),
     st.lists(st.tuples(contexts, attributes), max_size=3),
     st.lists(steps, max_size=8),
 )
 
 
+def beginning(attributes: Known) -> Program:
+    return Program(None, SpanKind.INTERNAL, attributes, [], [], [])
+
+
+@example(beginning(Known(dict.fromkeys("abcdef", 1))), DEFAULT_ON, LIMITS)
+@example(beginning(Known({"a": "longer than allowed"})), DEFAULT_ON, LIMITS)
 @given(program=programs, sampler=samplers, limits=st.sampled_from([SpanLimits(), LIMITS]))
 def test_any_program_makes_the_same_otlp(program: Program, sampler: Sampler, limits: SpanLimits) -> None:
     """Attributes, events, exceptions, links, status, limits, sampling, tracestate, flags: everything is equal."""
@@ -224,6 +238,48 @@ def test_after_its_end_a_span_stays_as_it_is(caplog: pytest.LogCaptureFixture) -
     assert 1 == len(kept.items)
     assert {} == dict(span.attributes)
     assert "Calling end() on an ended span." in caplog.text
+
+
+def test_what_was_put_off_is_there_for_whoever_asks() -> None:
+    """Attributes that are asked for late are seen by code that looks at the span, before and after its end."""
+    provider, kept = lean_provider()
+    tracer = provider.get_tracer("t")
+    spans = [tracer.start_span("work", attributes=Known({"a": 1})) for _ in range(3)]
+    for span in spans:
+        describe_later(span, lambda *values: ({"b": value} for value in values), 2)
+        describe_later(span, lambda *values: ({"c": value} for value in values), 3)
+    expected = {"a": 1, "b": 2, "c": 3}
+    assert expected == dict(spans[0].attributes)
+    for span in spans:
+        span.end()
+    assert expected == dict(spans[1].attributes)
+    for span in decoded(kept.request(kept.items)):
+        assert expected == {one["key"]: int(one["value"]["intValue"]) for one in span["attributes"]}
+
+
+def test_a_span_that_cannot_be_encoded_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    """It is left out and named; the rest of the batch leaves."""
+    provider, kept = lean_provider()
+    tracer = provider.get_tracer("t")
+    bad, good = tracer.start_span("bad"), tracer.start_span("good")
+    describe_later(bad, lambda: 1 / 0)
+    bad.end()
+    good.end()
+    assert ["good"] == [span["name"] for span in decoded(kept.request(kept.items))]
+    assert "span bad cannot be encoded" in caplog.text
+
+
+@pytest.mark.parametrize("remote", [True, False])
+@pytest.mark.parametrize(
+    ("sampler", "expected"),
+    [(ParentBased(ALWAYS_OFF), Dropped), (ParentBasedTraceIdRatio(0), Dropped), (ALWAYS_OFF, NonRecordingSpan)],
+)
+def test_only_a_sampler_that_follows_the_parent_drops_for_good(sampler: Sampler, expected: type, remote: bool) -> None:
+    """Below an unsampled span of such a sampler no hook need look; below one of any other a span may be sampled."""
+    provider, _ = lean_provider(sampler)
+    parent = NonRecordingSpan(SpanContext(7, 7, is_remote=True, trace_flags=TraceFlags(0)))
+    context = trace.set_span_in_context(parent) if remote else Context()
+    assert expected is type(provider.get_tracer("t").start_span("work", context))
 
 
 def test_what_otlp_cannot_carry_is_left_out_alone(caplog: pytest.LogCaptureFixture) -> None:

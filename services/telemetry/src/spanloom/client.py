@@ -5,17 +5,21 @@ Attributes: OpenTelemetry semantic conventions, "HTTP client span". The URL goes
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from multidict import CIMultiDict
 from opentelemetry import trace
-from opentelemetry.instrumentation.utils import is_http_instrumentation_enabled, unwrap
+from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported, wrap_function_wrapper
 
+from spanloom.current import get_current, is_dropped, is_suppressed_http
 from spanloom.hooks import Hook
-from spanloom.http import method_attributes
+from spanloom.http import method_attributes, span_name
 from spanloom.instrument import Active
+from spanloom.known import Known
+from spanloom.lean import describe_later
 from spanloom.propagation import inject
 
 if TYPE_CHECKING:
@@ -39,22 +43,26 @@ class ClientInstrumentor(Hook):
 async def _request(
     wrapped: Callable[..., Awaitable[Any]], session: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    if not is_http_instrumentation_enabled():
+    context = get_current()
+    if is_suppressed_http(context):
+        return await wrapped(*args, **kwargs)
+    headers = kwargs["headers"] = CIMultiDict(kwargs.get("headers") or {})
+    if is_dropped(context):
+        inject(headers, trace.get_current_span())
         return await wrapped(*args, **kwargs)
     method, address, *rest = args
-    url = session._build_url(address)  # noqa: SLF001 where aiohttp joins the session's base URL
-    attributes: dict[str, Any] = {**method_attributes(method), **_url_attributes(url)}
-    name = attributes["http.request.method"].replace("_OTHER", "HTTP")
-    with Active(_tracer.start_span(name, kind=SpanKind.CLIENT, attributes=attributes)) as span:
-        return await _sent(wrapped, span, (method, address, *rest), kwargs)
+    try:
+        url = session._build_url(address)  # noqa: SLF001 where aiohttp joins the session's base URL
+    except ValueError:
+        return await wrapped(*args, **kwargs)  # aiohttp says what is wrong with it
+    known = _known(method, url.host, url.port)
+    with Active(_tracer.start_span(span_name(method), kind=SpanKind.CLIENT, attributes=known)) as span:
+        describe_later(span, _url_attributes, url)
+        inject(headers, span)
+        return _answered(span, await wrapped(method, url, *rest, **kwargs))
 
 
-async def _sent(
-    wrapped: Callable[..., Awaitable[Any]], span: trace.Span, args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    headers = CIMultiDict(kwargs.pop("headers", None) or {})
-    inject(headers, span)
-    response = await wrapped(*args, headers=headers, **kwargs)
+def _answered(span: trace.Span, response: Any) -> Any:
     span.set_attribute("http.response.status_code", response.status)
     if response.status >= 400:
         span.set_attribute("error.type", str(response.status))
@@ -62,12 +70,13 @@ async def _sent(
     return response
 
 
-def _url_attributes(url: Any) -> dict[str, str | int]:
-    return {"url.full": _bare(url), "server.address": url.host or "", "server.port": url.port or 0}
+@lru_cache(maxsize=256)
+def _known(method: str, host: str | None, port: int | None) -> Known:
+    return Known({**method_attributes(method), "server.address": host or "", "server.port": port or 0})
 
 
-def _bare(url: Any) -> str:
+def _url_attributes(url: Any) -> tuple[dict[str, str]]:
     """Return `url` without query, fragment and user; few have one, and taking away costs more than looking."""
     if url.raw_query_string or url.raw_fragment or url.raw_user or url.raw_password:
         url = url.with_query(None).with_fragment(None).with_user(None)
-    return str(url)
+    return ({"url.full": str(url)},)

@@ -13,12 +13,14 @@ from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported
 
+from spanloom.current import get_current, is_dropped, is_suppressed
 from spanloom.hooks import Hook
 from spanloom.instrument import type_name
+from spanloom.known import Known
+from spanloom.lean import parent_of
 from spanloom.privacy import sqlstate
 
 if TYPE_CHECKING:
@@ -78,18 +80,21 @@ def _listener(name: str) -> Callable[..., bool]:
 
 def _is_wanted(connection: Any) -> bool:
     # Without autobegin it is the dialect that looks at a new connection, not the application.
+    context = get_current()
     return (
-        trace.get_current_span().get_span_context().is_valid
-        and is_instrumentation_enabled()
+        not is_dropped(context)
+        and parent_of(context) is not None
+        and not is_suppressed(context)
         and connection._allow_autobegin  # noqa: SLF001 the only mark that SQLAlchemy leaves
     )
 
 
 def _start(statement: str, context: Any, *, many: bool) -> trace.Span:
-    attributes = {**_connection_attributes(context.engine.url), **_statement_attributes(statement)}
+    known = _known(context.engine, statement)
+    span = _tracer.start_span(str(known["db.query.summary"]), kind=SpanKind.CLIENT, attributes=known)
     if many:
-        attributes["db.operation.batch.size"] = len(context.compiled_parameters or context.parameters)
-    return _tracer.start_span(str(attributes["db.query.summary"]), kind=SpanKind.CLIENT, attributes=attributes)
+        span.set_attribute("db.operation.batch.size", len(context.compiled_parameters or context.parameters))
+    return span
 
 
 def _fail(span: trace.Span, error: BaseException) -> None:
@@ -104,7 +109,11 @@ LISTENERS = {name: _listener(name) for name in ("do_execute", "do_executemany", 
 _tracer = trace.get_tracer("spanloom.database")
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=1024)
+def _known(engine: Any, statement: str) -> Known:
+    return Known({**_connection_attributes(engine.url), **_statement_attributes(statement)})
+
+
 def _connection_attributes(url: Any) -> dict[str, str | int]:
     system = url.get_backend_name()
     found = {
@@ -116,7 +125,6 @@ def _connection_attributes(url: Any) -> dict[str, str | int]:
     return {key: value for key, value in found.items() if value}
 
 
-@lru_cache(maxsize=1024)
 def _statement_attributes(statement: str) -> dict[str, str | int]:
     operation, collection = operation_of(statement)
     attributes: dict[str, str | int] = {

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.exporter.otlp.proto.common._internal import _encode_value
 
+from spanloom.known import NOTHING
 from spanloom.privacy import scrubbed
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.trace import Link, SpanContext, Status, TraceState
+
+    from spanloom.known import Known
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +47,8 @@ def varint(number: int) -> bytes:
     """Return `number` (negative ones as 64-bit two's complement) in base 128, least significant group first."""
     if 0 <= number < 128:
         return SMALL[number]
+    if 0 < number < 1 << 14:  # the length of nearly every span
+        return bytes((number & 0x7F | 0x80, number >> 7))
     number &= 0xFFFFFFFFFFFFFFFF
     groups = bytearray()
     while number > 0x7F:
@@ -69,25 +74,35 @@ _numbers: dict[tuple[str, type, int], bytes] = {}
 _kept: Counter[str] = Counter()
 
 
-def encode_span(span: ReadableSpan) -> bytes:
-    """Return the `Span` message of a finished span of the SDK (or one that looks like it)."""
+def encode_span(span: ReadableSpan, attributes: Mapping[str, Any], known: Known = NOTHING) -> bytes:
+    """Return the `Span` message of a finished span of the SDK, or one that looks like it.
+
+    `known` and `attributes` are all it has.
+    """
     # The SDK's own fields: its properties cost more than the rest.
-    context, parent, attributes = cast("SpanContext", span._context), span._parent, span._attributes
-    if attributes is None:  # not when empty: those that were dropped are counted there
-        attributes = {}
-    parts = [b"\x0a\x10", context.trace_id.to_bytes(16), b"\x12\x08", context.span_id.to_bytes(8)]
-    if context.trace_state:
-        parts.append(_trace_state(context.trace_state))
+    parent = span._parent
+    trace_id, span_id, _, _, state, _ = cast("SpanContext", span._context)
+    parts = [b"\x0a\x10", trace_id.to_bytes(16), b"\x12\x08", span_id.to_bytes(8)]
+    if state:
+        parts.append(_trace_state(state))
     if parent is not None:
-        parts += (b"\x22\x08", parent.span_id.to_bytes(8))
+        parts += (b"\x22\x08", parent[1].to_bytes(8))
     parts += (_names.get(span._name) or _name(span._name), KINDS[span._kind._value_])
     parts.append(times(b"\x39", span._start_time, b"\x41", span._end_time))
-    _attributes(parts, scrubbed(attributes))
+    if known:
+        parts.append(known.encoded or _known(known))
+    if attributes:
+        _attributes(parts, scrubbed(attributes))
     if span._events != () or span._links != () or attributes.__class__ is not dict:
         _rare(parts, span)
     parts.append(_status(span._status))
-    parts.append(REMOTE if parent is not None and parent.is_remote else LOCAL)
+    parts.append(REMOTE if parent is not None and parent[2] else LOCAL)
     return b"".join(parts)
+
+
+def _known(known: Known) -> bytes:
+    known.encoded = b"".join(_other_attributes(b"\x4a", scrubbed(known)))
+    return known.encoded
 
 
 def _rare(parts: list[bytes], span: ReadableSpan) -> None:

@@ -11,3 +11,14 @@ def method_attributes(method: str) -> dict[str, str]:
     if method in METHODS:
         return {"http.request.method": method}
     return {"http.request.method": "_OTHER", "http.request.method_original": method[:LONGEST_METHOD]}
+
+
+def known_method(method: str) -> str:
+    """Return the method, or `_OTHER`."""
+    return method if method in METHODS else "_OTHER"
+
+
+def span_name(method: str, route: str | None = None) -> str:
+    """Return a span's name: the method, of one that is not known "HTTP", and the route if there is one."""
+    known = method if method in METHODS else "HTTP"
+    return f"{known} {route}" if route else known

@@ -11,12 +11,12 @@ import inspect
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY
 from opentelemetry.trace import Status, StatusCode
 
+from spanloom.current import attach, detach, get_current, is_dropped, is_suppressed, with_span
 from spanloom.filter import LEVELS, current
+from spanloom.known import Known
 from spanloom.values import attribute
 
 if TYPE_CHECKING:
@@ -104,24 +104,27 @@ class _Site:
         self.target, self.level = function.__module__, options.level
         self.name = options.name or function.__name__
         self.fields, self.ret, self.skip_all = options.fields, options.ret, options.skip_all
-        self.code = _code_attributes(function)
+        self.code = Known(_code_attributes(function))
         self.tracer = trace.get_tracer(self.target)
         self.parameters = _Parameters(function, options.skip)
         self._filter: Filter | None = None
         self._wanted = False
 
     def enabled(self) -> bool:
-        """Tell whether this call gets a span; costs an identity check and a look into the context."""
+        """Tell whether this call gets a span; costs an identity check and looks into the context."""
         chosen = current()
         if chosen is not self._filter:
             self._wanted, self._filter = chosen.enabled(self.target, self.level), chosen
-        return self._wanted and not otel_context.get_value(_SUPPRESS_INSTRUMENTATION_KEY)
+        if not self._wanted:
+            return False
+        context = get_current()
+        return not (is_dropped(context) or is_suppressed(context))
 
     def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> trace.Span:
         span = self.tracer.start_span(self.name, attributes=self.code)
         if span.is_recording():
             if not self.skip_all:
-                span.set_attributes({k: attribute(v) for k, v in self.parameters.bind(args, kwargs)})
+                span.set_attributes({k: attribute(v) for k, v in self.parameters.bind(args, kwargs).items()})
             for key, field in self.fields.items():
                 span.set_attribute(key, _field(field, args, kwargs))
         return span
@@ -150,8 +153,8 @@ class _Parameters:
         self.defaults = {n: p.default for n, p in parameters.items() if p.default is not inspect.Parameter.empty}
         self.hidden = skip | ({self.positional[0]} & {"self", "cls"} if self.positional else set())
 
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, Any]]:
-        """Return (name, value) of every argument that is not hidden, defaults included."""
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return every argument that is not hidden by its name, defaults included."""
         values = {**self.defaults, **dict(zip(self.positional, args, strict=False))}
         if self.rest and len(args) > len(self.positional):
             values[self.rest] = args[len(self.positional) :]
@@ -159,7 +162,9 @@ class _Parameters:
             values.update((k, v) for k, v in kwargs.items() if k in self.named)
             if self.others and (others := {k: v for k, v in kwargs.items() if k not in self.named}):
                 values[self.others] = others
-        return [item for item in values.items() if item[0] not in self.hidden]
+        for name in self.hidden:
+            values.pop(name, None)
+        return values
 
 
 class Active:
@@ -169,13 +174,13 @@ class Active:
         self.span = span
 
     def __enter__(self) -> trace.Span:
-        self.token = otel_context.attach(trace.set_span_in_context(self.span))
+        self.token = attach(with_span(self.span, get_current()))
         return self.span
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
     ) -> None:
-        otel_context.detach(self.token)
+        detach(self.token)
         if error is not None:
             fail(self.span, error)
         self.span.end()
@@ -233,15 +238,15 @@ class _Steps:
         self, function: Callable[..., Any], site: _Site, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
         self.site, self.span = site, site.start(args, kwargs)
-        self.context = trace.set_span_in_context(self.span)
+        self.context = with_span(self.span, get_current())
         self.generator = function(*args, **kwargs)
         self.open = True
 
     def __enter__(self) -> None:
-        self.token = otel_context.attach(self.context)
+        self.token = attach(self.context)
 
     def __exit__(self, kind: object, error: BaseException | None, stack: object) -> None:
-        otel_context.detach(self.token)
+        detach(self.token)
         if isinstance(error, StopIteration):
             self.site.returned(self.span, error.value)
         elif error is not None and not isinstance(error, StopAsyncIteration):

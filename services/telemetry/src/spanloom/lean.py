@@ -2,7 +2,7 @@
 
 The SDK's span makes locks, bounded lists and a copy of itself for processors to look at, and its exporter makes a
 tree of protobuf messages, all at the cost of the requests. Where the only thing that happens to a span is that it
-leaves by OTLP, a span here is a dictionary that is encoded when it ends, and a thread joins bytes and posts them.
+leaves by OTLP, a span here is a dictionary, and the thread that posts a batch writes its bytes.
 Samplers, limits, ids, resource, queue and retries are the SDK's own, as is everything rare. As soon as any other
 processor is added to the provider, spans are the SDK's again.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from threading import Lock
+from threading import Lock, RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,50 +21,104 @@ from opentelemetry.exporter.otlp.proto.common._internal import _encode_instrumen
 from opentelemetry.sdk.trace import Span, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, ParentBased
-from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, TraceFlags
+from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan, SpanContext, SpanKind, Status, TraceFlags
 
+from spanloom.current import FLAGS, SPAN, Dropped, get_current, new_context
 from spanloom.encode import encode_span, field
+from spanloom.known import NOTHING, Known
 from spanloom.privacy import Scrubber
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from opentelemetry.context import Context
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk._shared_internal import BatchProcessor
     from opentelemetry.sdk.resources import Resource
-    from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+    from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link
     from opentelemetry.util.types import AnyValue, Attributes
 
-    Item = tuple[Resource, InstrumentationScope, bytes]
+    Make = Callable[..., Iterable[Mapping[str, AnyValue]]]
 
 log = logging.getLogger(__name__)
 
 NUMBERS = frozenset({int, bool, float})
-NOTHING: tuple[()] = ()
 UNSET = Status()
-FLAGS = [TraceFlags(number) for number in range(4)]
 SAMPLED, RANDOM = TraceFlags.SAMPLED, TraceFlags.RANDOM_TRACE_ID
+INHERITED = SAMPLED | RANDOM
+# A span that has ended is told to the thread that exports it, and to whoever still holds it.
+TELLING = RLock()
 
 
 class LeanSpan(Span):
     """The SDK's span without what is made in advance: its attributes are a dictionary until they need a bound.
 
-    Everything rare (events, links, limits, values that are not plain) is the SDK's own code, inherited.
+    Everything rare (events, links, limits, values that are not plain) is the SDK's own code, inherited. It is made
+    without the SDK's __new__ and __init__, which cost more than the rest of a span's life; what most spans never
+    change is the class's.
     """
 
-    def __init__(self, tracer: LeanTracer, name: str, context: SpanContext, parent: SpanContext | None) -> None:
-        # Without the SDK's __init__: what it makes here costs more than the rest of a span's life.
-        self._tracer, self._name, self._context, self._parent = tracer, name, context, parent
-        self._instrumentation_scope = tracer._instrumentation_scope
-        self._resource, self._limits = tracer.resource, tracer._span_limits
-        self._attributes: Any = {}
-        self._events: Any = NOTHING
-        self._links: Any = NOTHING
-        self._status = UNSET
-        self._end_time = None
-        self._lock = Lock()
+    _tracer: LeanTracer
+    _events: Any = ()
+    _links: Any = ()
+    _status = UNSET
+    _end_time = None
+    known: Known = NOTHING  # attributes it has in common with others; `own` are the rest
+    own: Any
+    later: tuple[Make, tuple[object, ...]] | None = None  # what returns the attributes that were put off, and of what
+
+    def told(self) -> tuple[Any, Known]:
+        """Return its own attributes, those that were put off included, and those it has in common with others."""
+        with TELLING:
+            if self.later is not None:
+                self._resolve(*self.later)
+            return self.own, self.known
+
+    def _resolve(self, make: Make, values: tuple[object, ...]) -> None:
+        self.later = None
+        for attributes in make(*values):
+            if self.own.__class__ is not dict or not self._keep(attributes):
+                self._bound()  # its limits and its cleaning, but the span has ended: not `set_attributes`
+                for key, value in attributes.items():
+                    self.own[key] = value
+
+    @property
+    def _attributes(self) -> Any:
+        """All attributes, as the SDK's code expects them: in one."""
+        with TELLING:
+            own, known = self.told()
+            if known:
+                self.own, self.known = {**known, **own}, NOTHING
+            return self.own
+
+    @_attributes.setter
+    def _attributes(self, attributes: Any) -> None:
+        self.own, self.known = attributes, NOTHING
+
+    @property
+    def _lock(self) -> Any:  # type: ignore[override] # made when the SDK asks for it, which is rare
+        return self.__dict__.setdefault("lock", Lock())  # two threads that ask at once get the same
+
+    @property
+    def _limits(self) -> SpanLimits:
+        return self._tracer._span_limits
+
+    @property
+    def _resource(self) -> Resource:  # type: ignore[override]
+        return self._tracer.resource
+
+    @property
+    def _instrumentation_scope(self) -> InstrumentationScope:  # type: ignore[override]
+        return self._tracer._instrumentation_scope
+
+    def update_name(self, name: str) -> None:
+        """Give the span another name, as the SDK would."""
+        if self._end_time is None:
+            self._name = name
+        else:
+            super().update_name(name)
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
         """Set one attribute, as the SDK would."""
@@ -72,25 +126,36 @@ class LeanSpan(Span):
 
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set several attributes, as the SDK would."""
-        mine = self._attributes
-        if mine.__class__ is dict and self._end_time is None and self._fit(attributes, len(mine)):
+        if self._end_time is not None:
+            super().set_attributes(attributes)  # refuses
+        elif self.own.__class__ is not dict or not self._keep(attributes):
+            self._bound()
+            super().set_attributes(attributes)
+
+    def _keep(self, attributes: Mapping[str, AnyValue]) -> bool:
+        """Keep attributes as they are, and tell whether that is possible."""
+        own, known = self.own, self.known
+        if attributes.__class__ is Known and not own and not known and self._tracer.allows(attributes):
+            self.known = attributes
+        elif self._fit(attributes):
+            mine = self._attributes if known and not known.keys().isdisjoint(attributes) else own
             for key in mine.keys() & attributes.keys() if mine else ():
                 del mine[key]  # the SDK's order: by the last time a key was set
             mine.update(attributes)
         else:
-            self._bound()
-            super().set_attributes(attributes)
+            return False
+        return True
 
-    def _fit(self, attributes: Mapping[str, AnyValue], already: int) -> bool:
+    def _fit(self, attributes: Mapping[str, AnyValue]) -> bool:
         """Tell whether `attributes` can be kept as they are: plain values within every limit."""
         longest = self._tracer.longest_value
         for key, value in attributes.items():
             kind = value.__class__
             if not key or key.__class__ is not str:
                 return False
-            if not ((kind is str and len(cast("str", value)) <= longest) or kind in NUMBERS):
+            if not ((kind is str and len(value) <= longest) or kind in NUMBERS):  # type: ignore[arg-type]
                 return False
-        return already + len(attributes) <= self._tracer.most_attributes
+        return len(self.known) + len(self.own) + len(attributes) <= self._tracer.most_attributes
 
     def _bound(self) -> None:
         """Change over to the SDK's attributes, which clean values and drop the oldest."""
@@ -99,12 +164,12 @@ class LeanSpan(Span):
             self._attributes = BoundedAttributes(most, self._attributes, immutable=False, max_value_len=longest)
 
     def _add_event(self, event: Any) -> None:
-        if self._events is NOTHING:
+        if self._events.__class__ is tuple:
             self._events = self._new_events()  # type: ignore[no-untyped-call]
         super()._add_event(event)
 
     def _add_link(self, link: Link) -> None:
-        if self._links is NOTHING:
+        if self._links.__class__ is tuple:
             self._links = self._new_links(())
         super()._add_link(link)
 
@@ -114,7 +179,11 @@ class LeanSpan(Span):
             log.warning("Calling end() on an ended span.")
             return
         self._end_time = time_ns() if end_time is None else end_time
-        self._tracer.provider.finish(self)
+        provider = self._tracer.provider
+        if provider.queue is None:
+            provider.finish(self)
+        elif self._context[3] & SAMPLED:  # type: ignore[index] # never None
+            provider.queue.emit(self)
 
 
 class LeanTracer(Tracer):
@@ -129,7 +198,11 @@ class LeanTracer(Tracer):
         most, longest = self._span_limits.max_span_attributes, self._span_limits.max_span_attribute_length
         self.most_attributes = sys.maxsize if most is None else most
         self.longest_value = sys.maxsize if longest is None else longest
-        self.provider = provider
+        self.provider, self.new_span_id = provider, self.id_generator.generate_span_id
+
+    def allows(self, known: Known) -> bool:
+        """Tell whether these attributes are within every limit."""
+        return known.longest <= self.longest_value and len(known) <= self.most_attributes
 
     def start_span(  # the API's signature
         self,
@@ -143,17 +216,24 @@ class LeanTracer(Tracer):
         set_status_on_exception: bool = True,
     ) -> trace.Span:
         """Start a span, as the SDK would."""
-        if not self.provider.is_lean or not self._tracer_config.is_enabled:
+        provider = self.provider
+        if provider.queue is None or not self._tracer_config.is_enabled:
             rest = (start_time, record_exception, set_status_on_exception)
             return super().start_span(name, context, kind, attributes, links, *rest)
-        parent: SpanContext | None = trace.get_current_span(context).get_span_context()
-        if not parent or not parent.is_valid:
-            parent = None
-        own, recorded, attributes = self._sampled(parent, context, name, kind, attributes, links)
-        if not recorded:
-            return NonRecordingSpan(own)
-        span = LeanSpan(self, name, own, parent)
-        span._kind = kind  # the rest of its making
+        parent = parent_of(get_current() if context is None else context)
+        if parent is not None and provider.follows_parent:
+            # The flag first: for an unsampled request nothing else is done.
+            trace_id, _, _, flags, state, _ = parent
+            own = new_context((trace_id, self.new_span_id(), False, FLAGS[flags & INHERITED], state, True))
+            if not flags & SAMPLED:
+                return Dropped(own)
+        else:
+            own, recorded, attributes = self._sampled(parent, context, name, kind, attributes, links)
+            if not recorded:
+                return Dropped(own) if provider.follows_parent else NonRecordingSpan(own)
+        span: LeanSpan = object.__new__(LeanSpan)
+        span._tracer, span._name, span._context, span._parent, span._kind = self, name, own, parent, kind
+        span.own = {}
         if attributes:
             span.set_attributes(attributes)
         if links:
@@ -165,21 +245,43 @@ class LeanTracer(Tracer):
         self, parent: SpanContext | None, context: Context | None, name: str, kind: SpanKind,
         attributes: Attributes, links: Sequence[Link] | None,
     ) -> tuple[SpanContext, bool, Attributes]:  # fmt: skip
-        """Return the new span's context, whether it is recorded, and the attributes it begins with."""
+        """Ask the sampler: the new span's context, whether it is recorded, and the attributes it begins with."""
         ids = self.id_generator
+        if parent is None and self.provider.takes_all:
+            flags = FLAGS[SAMPLED | (RANDOM if ids.is_trace_id_random() else 0)]
+            own = (ids.generate_trace_id(), self.new_span_id(), False, flags, DEFAULT_TRACE_STATE, True)
+            return new_context(own), True, attributes
         if parent is not None:
             trace_id, random = parent.trace_id, parent.trace_flags & RANDOM
         else:
             trace_id, random = ids.generate_trace_id(), RANDOM if ids.is_trace_id_random() else 0
-        if parent is not None and self.provider.follows_parent:
-            # The flag first: for an unsampled request nothing else is done.
-            sampled = parent.trace_flags & SAMPLED
-            own = SpanContext(trace_id, ids.generate_span_id(), False, FLAGS[random | sampled], parent.trace_state)
-            return own, bool(sampled), attributes
         result = self.sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
         flags = FLAGS[random | (SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else 0)]
-        own = SpanContext(trace_id, ids.generate_span_id(), False, flags, result.trace_state)
+        own = SpanContext(trace_id, self.new_span_id(), False, flags, result.trace_state)
         return own, result.decision is not Decision.DROP, result.attributes
+
+
+def parent_of(context: Context) -> SpanContext | None:
+    """Return the context of the current span, None when there is none or it is invalid."""
+    span: Any = context.get(SPAN)
+    if span.__class__ is not LeanSpan:  # whose own is always valid
+        span = trace.get_current_span(context)
+        return parent if (parent := span.get_span_context()) and parent.is_valid else None
+    return span._context
+
+
+def describe_later(span: trace.Span, make: Make, *values: object) -> None:
+    """Give a span the attributes that `make(*values)` returns, which nobody else sets, as late as can be.
+
+    A lean one asks for them when it is encoded, one of many in a row: what runs in a row finds its code in the
+    processor's caches, and costs a fifth of what it costs between all that a request does.
+    """
+    if type(span) is LeanSpan and span._tracer.provider.queue is not None and span._end_time is None:
+        span.told()  # what was put off before
+        span.later = (make, values)
+    elif span.is_recording():
+        for attributes in make(*values):
+            span.set_attributes(attributes)
 
 
 class LeanTracerProvider(TracerProvider):
@@ -187,17 +289,22 @@ class LeanTracerProvider(TracerProvider):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.is_lean = False
+        self.queue: BatchProcessor[ReadableSpan] | None = None  # while it is lean: of the one processor
         self.follows_parent = follows_parent(self.sampler)
-        self._bytes: BytesProcessor | None = None
+        self.takes_all = takes_all(self.sampler)
+
+    @property
+    def is_lean(self) -> bool:
+        """Whether spans go by the lean way."""
+        return self.queue is not None
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Register a processor, and decide anew whether spans can be lean."""
         super().add_span_processor(span_processor)
         every = self._active_span_processor._span_processors
         ours = [one for one in every if type(one) is BytesProcessor]
-        self._bytes = ours[0] if len(ours) == 1 else None
-        self.is_lean = self._bytes is not None and {type(one) for one in every} <= {BytesProcessor, Scrubber}
+        lean = len(ours) == 1 and {type(one) for one in every} <= {BytesProcessor, Scrubber}
+        self.queue = ours[0]._batch_processor if lean else None
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
         """Return the SDK's tracer of that scope, made lean."""
@@ -208,13 +315,10 @@ class LeanTracerProvider(TracerProvider):
         return tracer
 
     def finish(self, span: LeanSpan) -> None:
-        """Take a span that has ended: processors that came after its start see it, too."""
-        if self.is_lean and self._bytes is not None:
-            self._bytes.on_end(span)
-        else:
-            span._bound()  # processors expect the SDK's attributes
-            self._active_span_processor._on_ending(span)
-            self._active_span_processor.on_end(span)
+        """Give a span that began lean to the processors that came after its start."""
+        span._bound()  # they expect the SDK's attributes
+        self._active_span_processor._on_ending(span)
+        self._active_span_processor.on_end(span)
 
 
 def follows_parent(sampler: object) -> bool:
@@ -225,48 +329,47 @@ def follows_parent(sampler: object) -> bool:
     )
 
 
+def takes_all(sampler: object) -> bool:
+    """Tell whether every span without a parent is sampled."""
+    return (sampler._root if isinstance(sampler, ParentBased) else sampler) is ALWAYS_ON
+
+
 class BytesProcessor(BatchSpanProcessor):
-    """The SDK's batching processor, over spans that are encoded as they end."""
+    """The SDK's batching processor, its batches encoded without a protobuf message for each span."""
 
     def __init__(self, exporter: OTLPSpanExporter) -> None:
         super().__init__(BytesExporter(exporter))
 
-    def on_end(self, span: ReadableSpan) -> None:
-        """Queue a sampled span's bytes."""
-        if span._context.trace_flags & SAMPLED:  # type: ignore[union-attr]
-            item = (span._resource, span._instrumentation_scope, field(b"\x12", encode_span(span)))
-            self._batch_processor.emit(item)  # type: ignore[arg-type] # the queue does not look inside
-
 
 class BytesExporter(SpanExporter):
-    """Joins encoded spans to OTLP requests and posts them as the SDK's exporter would: same client, same retries."""
+    """Encodes spans to OTLP requests and posts them as the SDK's exporter would: same client, same retries."""
 
     def __init__(self, exporter: OTLPSpanExporter) -> None:
         self._exporter = exporter
         self._heads: dict[int, tuple[object, bytes]] = {}
 
-    def export(self, batch: Sequence[Item]) -> SpanExportResult:  # type: ignore[override] # bytes, not spans
+    def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
         """Post one batch."""
         delivered = self._exporter._client.export(self.request(batch)).success
         return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
 
-    def request(self, batch: Sequence[Item]) -> bytes:
+    def request(self, batch: Sequence[ReadableSpan]) -> bytes:
         """Return the ExportTraceServiceRequest of a batch, spans by resource and scope."""
-        groups: dict[int, dict[int, list[Item]]] = {}
-        for item in batch:
-            groups.setdefault(id(item[0]), {}).setdefault(id(item[1]), []).append(item)
+        groups: dict[int, dict[int, list[ReadableSpan]]] = {}
+        for span in batch:
+            groups.setdefault(id(span._resource), {}).setdefault(id(span._instrumentation_scope), []).append(span)
         return b"".join(field(b"\x0a", self._resource_spans(scopes)) for scopes in groups.values())
 
-    def _resource_spans(self, scopes: Mapping[int, list[Item]]) -> bytes:
-        parts = [field(b"\x12", self._scope_spans(items)) for items in scopes.values()]
-        resource = next(iter(scopes.values()))[0][0]
+    def _resource_spans(self, scopes: Mapping[int, list[ReadableSpan]]) -> bytes:
+        parts = [field(b"\x12", self._scope_spans(spans)) for spans in scopes.values()]
+        resource = next(iter(scopes.values()))[0]._resource
         schema = field(b"\x1a", resource.schema_url.encode()) if resource.schema_url else b""
         return self._head(resource, _encode_resource) + b"".join(parts) + schema
 
-    def _scope_spans(self, items: list[Item]) -> bytes:
-        scope = items[0][1]
+    def _scope_spans(self, spans: list[ReadableSpan]) -> bytes:
+        scope = cast("InstrumentationScope", spans[0]._instrumentation_scope)
         schema = field(b"\x1a", scope.schema_url.encode()) if scope.schema_url else b""
-        return self._head(scope, _encode_instrumentation_scope) + b"".join(item[2] for item in items) + schema
+        return self._head(scope, _encode_instrumentation_scope) + b"".join(map(_encoded, spans)) + schema
 
     def _head(self, owner: Any, encode: Any) -> bytes:
         """Return a resource's or a scope's own bytes; there are few of them, so each is encoded once."""
@@ -281,3 +384,15 @@ class BytesExporter(SpanExporter):
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Nothing is kept here."""
         return True
+
+
+def _encoded(span: ReadableSpan) -> bytes:
+    """Return one span of a ScopeSpans message; what cannot be encoded is left out, the others are not."""
+    try:
+        if type(span) is LeanSpan:
+            return field(b"\x12", encode_span(span, *span.told()))
+        # None when all were dropped, and counted.
+        return field(b"\x12", encode_span(span, {} if span._attributes is None else span._attributes))
+    except Exception:
+        log.exception("span %s cannot be encoded", span._name)
+        return b""

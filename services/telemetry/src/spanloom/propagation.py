@@ -10,16 +10,21 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import baggage, propagate, trace
+from opentelemetry import propagate
+from opentelemetry.baggage import _BAGGAGE_KEY
 from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
 from opentelemetry.propagators.composite import CompositePropagator
 from opentelemetry.propagators.textmap import Getter
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from spanloom.current import FLAGS, get_current, new_context, with_span
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+
+    from opentelemetry.trace import Span
 
 TRACEPARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 OTHERS = frozenset({b"tracestate", b"baggage"})
@@ -41,27 +46,31 @@ class _Headers(Getter[Any]):
 _HEADERS = _Headers()
 
 
-def extract(headers: list[tuple[bytes, bytes]]) -> Context:
-    """Return the context that ASGI `headers` carry, an empty one when there is none."""
+def extract(headers: list[tuple[bytes, bytes]], found: dict[bytes, bytes]) -> Context:
+    """Return the context that ASGI `headers` carry, an empty one when there is none; `found` are they by name."""
     if not _is_w3c(propagate.get_global_textmap()):
         return propagate.extract(headers, context=Context(), getter=_HEADERS)
-    found = [value for name, value in headers if name == b"traceparent"]
-    if not found and OTHERS.isdisjoint(name for name, _ in headers):
-        return Context()
-    match = TRACEPARENT.fullmatch(found[0]) if len(found) == 1 else None
-    if match is None or not OTHERS.isdisjoint(name for name, _ in headers):
+    if len(found) < len(headers) or not OTHERS.isdisjoint(found):  # something comes twice, or more than traceparent
         return propagate.extract(headers, context=Context(), getter=_HEADERS)
-    context = SpanContext(int(match[1], 16), int(match[2], 16), True, TraceFlags(int(match[3], 16)))
-    return trace.set_span_in_context(NonRecordingSpan(context), Context()) if context.is_valid else Context()
+    match = TRACEPARENT.fullmatch(found.get(b"traceparent", b""))
+    if match is None:
+        return (
+            Context() if b"traceparent" not in found else propagate.extract(headers, context=Context(), getter=_HEADERS)
+        )
+    trace_id, span_id, flags = int(match[1], 16), int(match[2], 16), int(match[3], 16)
+    if not trace_id or not span_id:
+        return Context()
+    parent = new_context((trace_id, span_id, True, FLAGS[flags], DEFAULT_TRACE_STATE, True))
+    return with_span(NonRecordingSpan(parent), Context())
 
 
-def inject(headers: MutableMapping[str, str], span: trace.Span) -> None:
+def inject(headers: MutableMapping[str, str], span: Span) -> None:
     """Write the context of `span`, which is the current one, into `headers`."""
-    context = span.get_span_context()
-    if context.trace_state or baggage.get_all() or not _is_w3c(propagate.get_global_textmap()):
+    trace_id, span_id, _, flags, state, is_valid = span.get_span_context()
+    if state or get_current().get(_BAGGAGE_KEY) or not _is_w3c(propagate.get_global_textmap()):
         propagate.inject(headers)
-    elif context.is_valid:
-        headers["traceparent"] = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    elif is_valid:
+        headers["traceparent"] = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"
 
 
 @lru_cache(maxsize=8)

@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import logging
 import sys
-from functools import partial, wraps
+from functools import lru_cache, partial, wraps
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import context as otel_context
 from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported
 
+from spanloom.current import attach, detach, with_span
 from spanloom.duration import Durations
 from spanloom.flush import flushing
 from spanloom.hooks import Hook
-from spanloom.http import method_attributes
+from spanloom.http import known_method, method_attributes, span_name
 from spanloom.instrument import fail
+from spanloom.known import Known
+from spanloom.lean import describe_later
 from spanloom.privacy import safe_path
 from spanloom.propagation import extract
 
@@ -48,12 +50,10 @@ DIMENSIONS = ("http.request.method", "url.scheme", "http.route", "http.response.
 
 _tracer = trace.get_tracer("spanloom.server")
 _durations = Durations(
-    metrics.get_meter("spanloom.server").create_histogram(
-        "http.server.request.duration",
-        unit="s",
-        description="Duration of HTTP server requests.",
-        explicit_bucket_boundaries_advisory=BUCKETS,
-    ),
+    metrics.get_meter("spanloom.server"),
+    "http.server.request.duration",
+    "Duration of HTTP server requests.",
+    BUCKETS,
     DIMENSIONS,
 )
 _access = logging.getLogger("spanloom.access")
@@ -109,13 +109,13 @@ class _Request:
         self.error: BaseException | None = None
         self.answered_ns: int | None = None
         self.started = perf_counter()
-        parent = parent_context(settings, scope)
-        self.method = method_attributes(scope["method"])
-        self.span = _tracer.start_span(self._name(None), context=parent, kind=SpanKind.SERVER)
-        self.context = trace.set_span_in_context(self.span, parent)
+        self.headers = dict(scope["headers"])
+        parent = parent_context(settings, scope, self.headers)
+        self.span = _tracer.start_span(span_name(scope["method"]), parent, SpanKind.SERVER)
+        self.context = with_span(self.span, parent)
 
     async def run(self, app: App, receive: Any) -> None:
-        token = otel_context.attach(self.context)
+        token = attach(self.context)
         try:
             await app(self.scope, receive, self.send)
         except BaseException as error:
@@ -123,7 +123,7 @@ class _Request:
             raise
         finally:
             self.finish()
-            otel_context.detach(token)
+            detach(token)
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -137,32 +137,31 @@ class _Request:
         route = route_of(self.scope)
         seconds = perf_counter() - self.started
         if self.span.is_recording():
-            self.span.update_name(self._name(route))
+            self.span.update_name(span_name(self.scope["method"], route))
             self._describe(route)
         _durations.record(seconds, self._dimensions(route), self.context)
         if _access.isEnabledFor(logging.INFO):
             self._log(route, seconds)
         self.span.end(self.answered_ns)
 
-    def _name(self, route: str | None) -> str:
-        method = self.method["http.request.method"].replace("_OTHER", "HTTP")
-        return f"{method} {route}" if route else method
-
     def _describe(self, route: str | None) -> None:
-        attributes = {**self.method, **request_attributes(self.scope, route)}
-        if self.status is not None:
-            attributes["http.response.status_code"] = self.status
+        scope, headers, client = self.scope, self.headers, self.scope.get("client")
+        describe_later(
+            self.span, request_attributes,
+            scope["method"], scope.get("scheme"), scope["path"], route, self.status, scope.get("http_version"),
+            headers.get(b"host", b""), headers.get(b"user-agent", b"")[:LONGEST_AGENT],
+            scope.get("server"), client[0] if client else None,
+        )  # fmt: skip
         error_type = self._error_type()
-        if error_type and self.error is None:
-            attributes["error.type"] = error_type
-            self.span.set_status(Status(StatusCode.ERROR))
-        self.span.set_attributes(attributes)
         if self.error is not None:
             fail(self.span, self.error)
+        elif error_type:
+            self.span.set_attribute("error.type", error_type)
+            self.span.set_status(Status(StatusCode.ERROR))
 
     def _log(self, route: str | None, seconds: float) -> None:
         extra = {"status": self.status, "duration_ms": round(seconds * 1000, 3)}
-        _access.info("%s %s", self.method["http.request.method"], route or "(no route)", extra=extra)
+        _access.info("%s %s", known_method(self.scope["method"]), route or "(no route)", extra=extra)
 
     def _error_type(self) -> str | None:
         if self.error is not None:
@@ -170,7 +169,8 @@ class _Request:
         return str(self.status) if self.status is None or self.status >= 500 else None
 
     def _dimensions(self, route: str | None) -> tuple[str | int | None, ...]:
-        return self.method["http.request.method"], self.scope.get("scheme"), route, self.status, self._error_type()
+        scope = self.scope
+        return known_method(scope["method"]), scope.get("scheme"), route, self.status, self._error_type()
 
 
 def route_of(scope: Scope) -> str | None:
@@ -181,29 +181,38 @@ def route_of(scope: Scope) -> str | None:
     return scope["root_path"].removeprefix(scope["app_root_path"]) + path  # type: ignore[no-any-return]
 
 
-def parent_context(settings: Settings, scope: Scope) -> Context:
+def parent_context(settings: Settings, scope: Scope, headers: dict[bytes, bytes]) -> Context:
     """Return the caller's context if the caller is trusted, otherwise an empty one: a new trace begins."""
     client = scope.get("client")
     if not settings.boundary.trusts(client[0] if client else None):
         return Context()
-    return extract(scope["headers"])
+    return extract(scope["headers"], headers)
 
 
-def request_attributes(scope: Scope, route: str | None) -> dict[str, str | int]:
-    """Return what the conventions ask of a server span; neither query nor headers but the user agent's name."""
-    headers, server, client = dict(scope["headers"]), scope.get("server"), scope.get("client")
-    host, port = _authority(headers.get(b"host", b"").decode("latin-1")) or server or (None, None)
+def request_attributes(
+    method: str, scheme: str | None, path: str, route: str | None, *rest: Any
+) -> tuple[Known, dict[str, str]]:
+    """Return what the conventions ask of a server span; neither query nor headers but host and the agent's name."""
+    return _known(method, scheme, route, *rest), {"url.path": safe_path(path, route)}
+
+
+@lru_cache(maxsize=1024)
+def _known(
+    method: str, scheme: str | None, route: str | None, status: int | None, version: str | None,
+    host: bytes, agent: bytes, server: tuple[str, int | None] | None, client: str | None,
+) -> Known:  # fmt: skip
+    address, port = _authority(host.decode("latin-1")) or server or (None, None)
     found = {
-        "url.scheme": scope.get("scheme"),
-        "url.path": safe_path(scope["path"], route),
+        "url.scheme": scheme,
         "http.route": route,
-        "network.protocol.version": scope.get("http_version"),
-        "server.address": host,
+        "http.response.status_code": status,
+        "network.protocol.version": version,
+        "server.address": address,
         "server.port": port,
-        "client.address": client[0] if client else None,
-        "user_agent.original": headers.get(b"user-agent", b"").decode("latin-1")[:LONGEST_AGENT],
+        "client.address": client,
+        "user_agent.original": agent.decode("latin-1"),
     }
-    return {key: value for key, value in found.items() if value}
+    return Known({**method_attributes(method), **{key: value for key, value in found.items() if value}})
 
 
 def _authority(host: str) -> tuple[str, int | None] | None:

@@ -23,6 +23,9 @@ def attribute(value: object) -> bool | int | float | str:
 
     Text is cut at LONGEST characters and can always be encoded as UTF-8 (OTLP's strings are).
     """
+    kind = value.__class__
+    if kind is bool or kind is float or (kind is int and value in INT64):
+        return value  # type: ignore[return-value]
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, bool | float):
@@ -35,4 +38,4 @@ def attribute(value: object) -> bool | int | float | str:
 def _text(value: object) -> str:
     text = str(value) if isinstance(value, PLAIN) else _repr.repr(value)
     text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
-    return text.encode("utf-8", "backslashreplace").decode()
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

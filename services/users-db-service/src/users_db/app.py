@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         app.state.database = database
         gc.collect()
         gc.freeze()  # what start-up made stays: no full collection need walk through it again
+        gc.set_threshold(20_000)  # look for young garbage every few dozen requests, not every few
         yield
         await database.close()
 

@@ -18,7 +18,6 @@ from opentelemetry.context import (
     Context,
 )
 from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
-from opentelemetry.instrumentation.utils import _SUPPRESS_INSTRUMENTATION_KEY_PLAIN
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY
 
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 SPAN = _SPAN_KEY
+PLAIN = "suppress_instrumentation"  # of instrumentations; @instrument needs nothing but the API
 _runtime: Any = _RUNTIME_CONTEXT
 _variable: Any = _runtime._current_context if type(_runtime) is ContextVarsRuntimeContext else None  # noqa: SLF001
 get_current: Callable[[], Context] = _variable.get if _variable else _runtime.get_current
@@ -72,7 +72,7 @@ def is_sampled(context: Context) -> bool:
 
 def is_suppressed(context: Context) -> bool:
     """Tell whether no span is wanted here."""
-    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(_SUPPRESS_INSTRUMENTATION_KEY_PLAIN))
+    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(PLAIN))
 
 
 def is_suppressed_http(context: Context) -> bool:

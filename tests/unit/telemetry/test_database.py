@@ -1,6 +1,8 @@
 """Spans of SQL statements, seen through a real SQLAlchemy engine (PostgreSQL itself: tests/integration)."""
 
+import gc
 from collections.abc import Iterator
+from weakref import ref
 
 import pytest
 from hypothesis import given
@@ -44,6 +46,18 @@ def test_a_statement_is_one_client_span_below_its_request(engine: Engine, finish
         "db.query.summary": "INSERT users",
         "db.query.text": "INSERT INTO users (name) VALUES (?)",
     } == span.attributes
+
+
+def test_an_engine_is_not_kept(finished) -> None:
+    """What is remembered of an engine's statements goes with it, and its connections are closed."""
+    DatabaseInstrumentor().instrument()
+    engine = create_engine("sqlite://")
+    run(engine, "SELECT 1")
+    weak = ref(engine)
+    del engine
+    gc.collect()
+    DatabaseInstrumentor().uninstrument()
+    assert (None, "SELECT") == (weak(), finished.named("SELECT").name)
 
 
 def test_literals_do_not_leave(engine: Engine, finished) -> None:

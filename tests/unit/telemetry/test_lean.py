@@ -1,9 +1,12 @@
 """The lean way tells what the SDK tells: the same programs through both, and the decoded OTLP compared."""
 
+import os
 from base64 import b64decode
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import pytest
@@ -33,7 +36,7 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.span import TraceState
 
-from spanloom import encode
+from spanloom import encode, lean
 from spanloom.current import Dropped
 from spanloom.known import Known
 from spanloom.lean import BytesProcessor, LeanSpan, LeanTracerProvider, describe_later
@@ -255,6 +258,25 @@ def test_what_was_put_off_is_there_for_whoever_asks() -> None:
     assert expected == dict(spans[1].attributes)
     for span in decoded(kept.request(kept.items)):
         assert expected == {one["key"]: int(one["value"]["intValue"]) for one in span["attributes"]}
+
+
+def test_a_child_process_can_tell_its_spans() -> None:
+    """A process forked while another thread was telling a span does not wait for that thread, which it has not."""
+    holds, done = Event(), Event()
+
+    def hold() -> None:
+        with lean.TELLING:
+            holds.set()
+            done.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(hold)
+        holds.wait()
+        child = os.fork()
+        if not child:
+            os._exit(0 if lean.TELLING.acquire(timeout=10) else 1)
+        done.set()
+    assert 0 == os.waitpid(child, 0)[1]
 
 
 def test_a_span_that_cannot_be_encoded_costs_no_other(caplog: pytest.LogCaptureFixture) -> None:

@@ -185,6 +185,26 @@ async def test_callers_outside_the_listed_networks_are_strangers(url: str, finis
     assert finished.named("GET /users/{name}").parent_id is None
 
 
+async def test_an_address_may_be_a_list(url: str, finished) -> None:
+    """ASGI asks for two items, not for a tuple of them; Starlette's TestClient sends a list."""
+
+    async def nothing(*_: object) -> None: ...
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/users/ann",
+        "headers": [],
+        "query_string": b"",
+        "scheme": "http",
+    }
+    await application()({**scope, "server": ["testserver", 80], "client": ["testclient", 50000]}, nothing, nothing)
+    attributes = finished.named("GET /users/{name}").attributes
+    assert ("testserver", 80, "testclient") == tuple(
+        attributes[key] for key in ("server.address", "server.port", "client.address")
+    )
+
+
 async def test_an_invented_method_is_not_a_span_name(url: str, finished) -> None:
     """Names stay few whatever callers send."""
     async with aiohttp.ClientSession() as session:

@@ -8,9 +8,10 @@ seen, and a statement without a trace around it starts none. Attributes: OpenTel
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -107,11 +108,19 @@ def _fail(span: trace.Span, error: BaseException) -> None:
 
 LISTENERS = {name: _listener(name) for name in ("do_execute", "do_executemany", "do_execute_no_params")}
 _tracer = trace.get_tracer("spanloom.database")
+_engines: WeakKeyDictionary[Any, Callable[[str], Known]] = WeakKeyDictionary()
 
 
-@lru_cache(maxsize=1024)
 def _known(engine: Any, statement: str) -> Known:
-    return Known({**_connection_attributes(engine.url), **_statement_attributes(statement)})
+    """Return what is known of a statement; remembered as long as there is the engine (its URL's hash is slow)."""
+    known = _engines.get(engine)
+    if known is None:
+        known = _engines[engine] = lru_cache(maxsize=1024)(partial(_told, _connection_attributes(engine.url)))
+    return known(statement)
+
+
+def _told(connection: dict[str, str | int], statement: str) -> Known:
+    return Known({**connection, **_statement_attributes(statement)})
 
 
 def _connection_attributes(url: Any) -> dict[str, str | int]:

@@ -10,6 +10,7 @@ processor is added to the provider, spans are the SDK's again.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from threading import Lock, RLock
 from time import time_ns
@@ -50,6 +51,7 @@ SAMPLED, RANDOM = TraceFlags.SAMPLED, TraceFlags.RANDOM_TRACE_ID
 INHERITED = SAMPLED | RANDOM
 # A span that has ended is told to the thread that exports it, and to whoever still holds it.
 TELLING = RLock()
+os.register_at_fork(after_in_child=TELLING._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class LeanSpan(Span):

@@ -145,12 +145,13 @@ class _Request:
         self.span.end(self.answered_ns)
 
     def _describe(self, route: str | None) -> None:
-        scope, headers, client = self.scope, self.headers, self.scope.get("client")
+        scope, headers = self.scope, self.headers
+        client, server = scope.get("client"), scope.get("server")
         describe_later(
             self.span, request_attributes,
             scope["method"], scope.get("scheme"), scope["path"], route, self.status, scope.get("http_version"),
             headers.get(b"host", b""), headers.get(b"user-agent", b"")[:LONGEST_AGENT],
-            scope.get("server"), client[0] if client else None,
+            tuple(server) if server else None, client[0] if client else None,
         )  # fmt: skip
         error_type = self._error_type()
         if self.error is not None:

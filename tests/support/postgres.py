@@ -31,11 +31,12 @@ class Postgres(postgres.Postgres):
         """Stop every process of the server where it stands: connections stay open and nothing answers."""
         assert self._process
         postmaster = psutil.Process(self._process.popen.pid)
-        processes = [postmaster, *postmaster.children(recursive=True)]
-        for process in processes:
+        postmaster.send_signal(signal.SIGSTOP)  # first: whoever ends from now on stays a zombie and can be signalled
+        workers = postmaster.children(recursive=True)
+        for process in workers:
             process.send_signal(signal.SIGSTOP)
         try:
             yield
         finally:
-            for process in processes:
+            for process in [*workers, postmaster]:
                 process.send_signal(signal.SIGCONT)

@@ -113,4 +113,12 @@ def test_ctrl_c_reaches_the_owner_alone(processes: Processes) -> None:
 
 
 def _gone(pids: list[int]) -> Callable[[], bool]:
-    return lambda: not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+    return lambda: not any(map(_runs, pids))
+
+
+def _runs(pid: int) -> bool:
+    """Ask the process itself: between "does it exist" and a second question it may end."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

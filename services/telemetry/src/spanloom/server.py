@@ -84,20 +84,22 @@ def _hook(name: str, settings: Settings, module: Any) -> None:
     application.__call__ = call
 
 
-async def serve(settings: Settings, app: App, scope: Scope, receive: Any, send: Send) -> None:
-    """Run one ASGI scope of `app` with the telemetry it deserves."""
+def serve(settings: Settings, app: App, scope: Scope, receive: Any, send: Send) -> Awaitable[None]:
+    """Return what runs one ASGI scope of `app` with the telemetry it deserves; no coroutine lies between them."""
     if SEEN in scope or scope["type"] == "websocket":
+        return app(scope, receive, send)
+    scope[SEEN] = None
+    if scope["type"] == "lifespan":
+        return app(scope, receive, flushing(send, settings.flush_timeout))
+    scope[FASTAPI_OWN] = None
+    if settings.quiet_paths.search(scope["path"]):
+        return _quietly(app, scope, receive, send)
+    return _Request(settings, scope, send).run(app, receive)
+
+
+async def _quietly(app: App, scope: Scope, receive: Any, send: Send) -> None:
+    with suppress_instrumentation():
         await app(scope, receive, send)
-    elif scope["type"] == "lifespan":
-        scope[SEEN] = None
-        await app(scope, receive, flushing(send, settings.flush_timeout))
-    elif settings.quiet_paths.search(scope["path"]):
-        scope[SEEN] = scope[FASTAPI_OWN] = None
-        with suppress_instrumentation():
-            await app(scope, receive, send)
-    else:
-        scope[SEEN] = scope[FASTAPI_OWN] = None
-        await _Request(settings, scope, send).run(app, receive)
 
 
 class _Request:
@@ -125,12 +127,12 @@ class _Request:
             self.finish()
             detach(token)
 
-    async def send(self, message: Message) -> None:
+    def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         elif message["type"] == "http.response.body" and not message.get("more_body"):
             self.answered_ns = time_ns()  # before it leaves: the caller may have it before we are told
-        await self.forward(message)
+        return self.forward(message)
 
     def finish(self) -> None:
         """End span, measurement and access log; background tasks have run, but do not count as the answer's time."""

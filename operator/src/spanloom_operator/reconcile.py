@@ -34,7 +34,7 @@ Key = tuple[str, str]
 
 REFUSED = frozenset({400, 403, 422})  # asking again would be refused again
 FIGHT = 3  # so many mendings in a row are a fight, not an accident
-SETTLED = 1.0  # seconds
+SECOND_LOOK = 1.0  # seconds after a write
 FORGIVEN = 3600  # seconds after which a mending is not "in a row" any more
 log = logging.getLogger(__name__)
 
@@ -163,7 +163,8 @@ class Reconciler:
         self.seen.tell("Deployment", updated["metadata"], *self._words(key, decision))
         if self.deployments.get(key) is deployment:
             self._note(key, updated)
-            self._look_again(key, decision)
+            if version(updated) > version(deployment):
+                self._look_again(key, decision)
         self._release(key, self.deployments.get(key))  # a watch may have been faster, or the write have changed nothing
 
     def _look_again(self, key: Key, decision: Decision) -> None:
@@ -171,7 +172,7 @@ class Reconciler:
         if decision.status is None:
             self.queue.add(key)
         else:
-            self.queue.add_later(key, SETTLED)
+            self.queue.add_later(key, SECOND_LOOK)
 
     def _settled(self, key: Key, deployment: Object, decision: Decision) -> None:
         """Nothing to write: say what stands in the way, if anything, and let go of what is not ours."""
@@ -185,6 +186,7 @@ class Reconciler:
             self.seen.forget(deployment["metadata"]["uid"])
         self._release(key, None)
         self._mended.pop(key, None)
+        self.queue.not_later(key)
         self.changed.set()
         WATCHED.set(len(self.deployments))
 

@@ -34,9 +34,13 @@ class WorkQueue(Generic[K]):
 
     def add_later(self, key: K, seconds: float) -> None:
         """Have `key` looked at in so many seconds, instead of any other time in the future."""
+        self.not_later(key)
+        self._later[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
+
+    def not_later(self, key: K) -> None:
+        """Forget that `key` was to be looked at in the future."""
         if timer := self._later.pop(key, None):
             timer.cancel()
-        self._later[key] = asyncio.get_running_loop().call_later(seconds, self._due, key)
 
     async def work(self, handle: Callable[[K], Awaitable[None]]) -> None:
         """Look at keys for ever; run as many of these as there shall be workers."""

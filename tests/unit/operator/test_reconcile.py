@@ -25,6 +25,7 @@ from spanloom_operator.decide import LABEL
 from spanloom_operator.inject import inject
 from spanloom_operator.ownership import users_template
 from spanloom_operator.profile import InvalidProfile, Layer, Rules, read
+from spanloom_operator.reconcile import SECOND_LOOK
 from spanloom_operator.run import Operator, withdraw_everything
 from spanloom_operator.settings import Settings
 
@@ -101,6 +102,7 @@ class World:
         self.operator, self.later = Operator(self.double, SETTINGS, lambda: self.now), {}
         queue = self.operator.reconciler.queue
         queue.add_later = lambda key, seconds: self.later.update({key: self.now + seconds})  # type: ignore[method-assign]
+        queue.not_later = lambda key: self.later.pop(key, None)  # type: ignore[method-assign]
         await self.operator.load()
         self._known = deepcopy(self.double.objects)
 
@@ -172,7 +174,7 @@ def test_label_taken_off() -> None:
     world.add(deployment(labels=ON))
     world.run(world.settle, lambda: labelled(world), world.settle)
     assert ([], None) == (env_of(world), state_of(world))
-    assert not world._running().reconciler.deployments
+    assert ({}, {}) == (world._running().reconciler.deployments, world.later)
 
 
 def test_own_write_is_known_before_the_watch_brings_it() -> None:
@@ -291,7 +293,7 @@ def test_a_write_that_changes_nothing_takes_no_place() -> None:
     names = [f"shop-{number}" for number in range(5)]
     for name in names:
         world.add(deployment(name=name, labels=ON))
-    world.run(world.settle)
+    world.run(lambda: world.wait(SECOND_LOOK))
 
     async def in_vain(path: str, _body: Object) -> Object:
         tried.append(path.rpartition("/")[2])
@@ -301,6 +303,8 @@ def test_a_write_that_changes_nothing_takes_no_place() -> None:
     world.double.put(profile_path("home"), profile(namespace="home", exporter=EXPORTER, propagators=["none"]))
     world.run(world.settle)
     assert names == tried
+    world.run(lambda: world.wait(60))
+    assert names == tried  # and is left alone until something changes
 
 
 def test_profile_gone_is_as_if_it_never_was() -> None:

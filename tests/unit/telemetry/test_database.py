@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from unittest.mock import Mock
 from weakref import ref
 
 import pytest
@@ -13,6 +14,7 @@ from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import StaticPool
 
+from spanloom import database
 from spanloom.database import DatabaseInstrumentor, operation_of
 
 SECRET = "ann@example.org"
@@ -58,6 +60,15 @@ def test_an_engine_is_not_kept(finished) -> None:
     gc.collect()
     DatabaseInstrumentor().uninstrument()
     assert (None, "SELECT") == (weak(), finished.named("SELECT").name)
+
+
+def test_a_statement_is_taken_apart_once(engine: Engine, finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other options make another engine of SQLAlchemy's each time, but it is the same database."""
+    parsed = Mock(wraps=operation_of)
+    monkeypatch.setattr(database, "operation_of", parsed)
+    for _ in range(3):
+        run(engine.execution_options(logging_token="t"), "SELECT 42 FROM users")
+    assert 1 == parsed.call_count
 
 
 def test_literals_do_not_leave(engine: Engine, finished) -> None:

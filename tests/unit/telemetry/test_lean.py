@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
+from uuid import UUID
 
 import pytest
 from google.protobuf.json_format import MessageToDict
@@ -36,10 +37,10 @@ from opentelemetry.sdk.trace.sampling import (
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.span import TraceState
 
-from spanloom import encode, lean
+from spanloom import encode, instrument, lean
 from spanloom.current import Dropped
-from spanloom.known import Known
-from spanloom.lean import BytesProcessor, LeanSpan, LeanTracerProvider, describe_later
+from spanloom.known import Known, describe_later
+from spanloom.lean import BytesProcessor, LeanSpan, LeanTracerProvider
 from spanloom.privacy import Scrubber, guard_spans
 
 RESOURCE = Resource({"service.name": "shop", "n": 1}, "https://example.com/schema")
@@ -137,6 +138,7 @@ moments = st.integers(1, 2**62)
 steps = st.one_of(
     st.tuples(st.just("set_attribute"), keys, values),
     st.tuples(st.just("set_attributes"), attributes | known),
+    st.tuples(st.just("describe_later"), attributes | known, attributes | known),
     st.tuples(st.just("add_event"), texts, attributes, moments),
     st.tuples(st.just("add_link"), contexts, attributes),
     st.tuples(st.just("set_status"), st.sampled_from(StatusCode).map(Status)),
@@ -146,10 +148,20 @@ steps = st.one_of(
     st.tuples(st.just("end"), moments),
     st.tuples(st.just("child")),
 )
+
+
+class NoChildren(ParentBased):
+    """A sampler with a will of its own."""
+
+    def should_sample(self, parent: Any, trace_id: int, name: str, *rest: Any) -> Any:
+        return (ALWAYS_OFF if name == "child" else ALWAYS_ON).should_sample(parent, trace_id, name, *rest)
+
+
 samplers = st.sampled_from(
     [
         DEFAULT_ON, ALWAYS_ON, ALWAYS_OFF, TraceIdRatioBased(0.5), ParentBasedTraceIdRatio(0.5),
         AlwaysRecordSampler(ALWAYS_OFF), ParentBased(ALWAYS_ON, local_parent_sampled=ALWAYS_OFF),
+        NoChildren(ALWAYS_ON), NoChildren(ALWAYS_OFF),
     ]
 )  # fmt: skip
 
@@ -161,7 +173,6 @@ class Program:
     parent: SpanContext | None
     kind: SpanKind
     begin: dict[str, Any]
-    later: list[dict[str, Any]]
     links: list[tuple[SpanContext, dict[str, Any]]]
     steps: list[tuple[Any, ...]]
 
@@ -173,10 +184,11 @@ class Program:
             if name == "child":
                 below = trace.set_span_in_context(spans[-1])
                 spans.append(tracer.start_span("child", below, attributes={"a": 1}, start_time=2))
+            elif name == "describe_later":
+                describe_later(spans[-1], lambda *later: later, *arguments)
             else:
                 getattr(spans[-1], name)(*arguments)
         for span in spans:
-            describe_later(span, lambda later: later, self.later)
             span.end(9)
 
 
@@ -185,16 +197,19 @@ programs = st.builds(
     st.none() | contexts,
     st.sampled_from(SpanKind),
     attributes | known,
-    st.lists(attributes | known, max_size=2),
     st.lists(st.tuples(contexts, attributes), max_size=3),
     st.lists(steps, max_size=8),
 )
 
 
-def beginning(attributes: Known) -> Program:
-    return Program(None, SpanKind.INTERNAL, attributes, [], [], [])
+def beginning(attributes: Known, *steps: tuple[Any, ...]) -> Program:
+    return Program(None, SpanKind.INTERNAL, attributes, [], list(steps))
 
 
+PUT_OFF = beginning(Known({}), ("describe_later", Known({"a": 1}), Known({"b": 1})), ("set_attribute", "a", 2))
+
+
+@example(PUT_OFF, DEFAULT_ON, LIMITS)
 @example(beginning(Known(dict.fromkeys("abcdef", 1))), DEFAULT_ON, LIMITS)
 @example(beginning(Known({"a": "longer than allowed"})), DEFAULT_ON, LIMITS)
 @given(program=programs, sampler=samplers, limits=st.sampled_from([SpanLimits(), LIMITS]))
@@ -260,6 +275,21 @@ def test_what_was_put_off_is_there_for_whoever_asks() -> None:
         assert expected == {one["key"]: int(one["value"]["intValue"]) for one in span["attributes"]}
 
 
+def test_arguments_are_told_as_they_were_at_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What can change after it was passed does not wait; what cannot, may."""
+    provider, kept = lean_provider()
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider)
+
+    @instrument
+    def empty(cart: list[str], owner: UUID) -> None:
+        cart.clear()
+
+    owner = UUID(int=1)
+    empty(["egg"], owner)
+    [span] = kept.items
+    assert {"cart": "['egg']", "owner": str(owner)}.items() <= dict(span.attributes).items()
+
+
 def test_a_child_process_can_tell_its_spans() -> None:
     """A process forked while another thread was telling a span does not wait for that thread, which it has not."""
     holds, done = Event(), Event()
@@ -283,12 +313,45 @@ def test_a_span_that_cannot_be_encoded_costs_no_other(caplog: pytest.LogCaptureF
     """It is left out and named; the rest of the batch leaves."""
     provider, kept = lean_provider()
     tracer = provider.get_tracer("t")
-    bad, good = tracer.start_span("bad"), tracer.start_span("good")
-    describe_later(bad, lambda: 1 / 0)
+    bad, good = tracer.start_span(b"bad"), tracer.start_span("good")
     bad.end()
     good.end()
     assert ["good"] == [span["name"] for span in decoded(kept.request(kept.items))]
-    assert "span bad cannot be encoded" in caplog.text
+    assert "span b'bad' cannot be encoded" in caplog.text
+
+
+def test_attributes_that_cannot_be_told_cost_no_others(caplog: pytest.LogCaptureFixture) -> None:
+    """They are left out and their span is named; those before and after them leave with it."""
+    provider, kept = lean_provider()
+    span = provider.get_tracer("t").start_span("work")
+    describe_later(span, lambda: ({"a": 1},))
+    describe_later(span, lambda: 1 / 0)
+    describe_later(span, lambda: ({"b": 1},))
+    span.end()
+    [told] = decoded(kept.request(kept.items))
+    assert ["a", "b"] == [one["key"] for one in told["attributes"]]
+    assert "attributes of span work cannot be told" in caplog.text
+
+
+@pytest.mark.parametrize("record", [True, False])
+@pytest.mark.parametrize("mark", [True, False])
+def test_a_span_ends_with_its_block(record: bool, mark: bool) -> None:
+    """`with tracer.start_span(…)`: what is raised leaves unchanged, and is on the span as the SDK would tell it."""
+    found = []
+    for provider in (lean_provider()[0], TracerProvider()):
+        with (
+            pytest.raises(LookupError),
+            provider.get_tracer("t").start_span("work", record_exception=record, set_status_on_exception=mark) as span,
+        ):
+            raise LookupError("gone")
+        found.append((span.is_recording(), [event.name for event in span.events], span.status.description))
+    assert found[1] == found[0]
+
+
+def test_a_lean_span_has_everything_that_the_sdks_own_has() -> None:
+    """Code of the SDK, inherited, finds every field."""
+    lean, sdk = lean_provider()[0].get_tracer("t").start_span("a"), TracerProvider().get_tracer("t").start_span("a")
+    assert set() == {name for name in vars(sdk) if not hasattr(lean, name)}
 
 
 @pytest.mark.parametrize("remote", [True, False])

@@ -17,7 +17,7 @@ from support.polling import poll_until
 from support.servers import serve
 
 from spanloom import instrument
-from spanloom.server import ServerInstrumentor
+from spanloom.server import ServerInstrumentor, request_attributes
 from spanloom.settings import Settings
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -83,6 +83,12 @@ def url(trusting: str, finished) -> Iterator[str]:
     with serve(application()) as address:
         yield address
     ServerInstrumentor().uninstrument()
+
+
+HTTP = {"type": "http", "method": "GET", "path": "/users/ann", "query_string": b"", "scheme": "http"}
+
+
+async def nothing(*_: object) -> None: ...
 
 
 async def get(url: str, **headers: str) -> int:
@@ -187,22 +193,39 @@ async def test_callers_outside_the_listed_networks_are_strangers(url: str, finis
 
 async def test_an_address_may_be_a_list(url: str, finished) -> None:
     """ASGI asks for two items, not for a tuple of them; Starlette's TestClient sends a list."""
-
-    async def nothing(*_: object) -> None: ...
-
-    scope = {
-        "type": "http",
-        "method": "GET",
-        "path": "/users/ann",
-        "headers": [],
-        "query_string": b"",
-        "scheme": "http",
-    }
-    await application()({**scope, "server": ["testserver", 80], "client": ["testclient", 50000]}, nothing, nothing)
+    scope = {**HTTP, "headers": [], "server": ["testserver", 80], "client": ["testclient", 50000]}
+    await application()(scope, nothing, nothing)
     attributes = finished.named("GET /users/{name}").attributes
     assert ("testserver", 80, "testclient") == tuple(
         attributes[key] for key in ("server.address", "server.port", "client.address")
     )
+
+
+HOSTS: dict[str, dict[str, object]] = {
+    "shop": {"server.address": "shop"},
+    "shop:80": {"server.address": "shop", "server.port": 80},
+    "[::1]:8000": {"server.address": "[::1]", "server.port": 8000},
+    "shop:": {"server.address": "listener"},
+    "shop:65536": {"server.address": "listener"},
+    f"shop:{'9' * 5000}": {"server.address": "listener"},
+    "s" * 60_000: {"server.address": "s" * 256},
+}
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host[:20])
+async def test_a_host_is_whatever_the_caller_says(host: str, url: str, finished) -> None:
+    """It is cut, and one with a port that is none does not count."""
+    scope = {**HTTP, "headers": [(b"host", host.encode())], "server": ("listener", None), "client": ("c", 1)}
+    await application()(scope, nothing, nothing)
+    attributes = finished.named("GET /users/{name}").attributes
+    assert HOSTS[host] == {key: value for key, value in attributes.items() if key.startswith("server.")}
+
+
+def test_what_callers_choose_is_not_kept() -> None:
+    """Only what the application and its server choose is remembered: it is the same object for all callers."""
+    callers = [(b"host-%d" % n, b"agent-%d" % n, ("listener", 80), f"10.0.0.{n}") for n in range(100)]
+    told = [request_attributes(f"M{n}", "http", f"/{n}", "/{n}", 200, "1.1", *one) for n, one in enumerate(callers)]
+    assert 1 == len({id(known) for known, _ in told})
 
 
 async def test_an_invented_method_is_not_a_span_name(url: str, finished) -> None:

@@ -53,8 +53,9 @@ def test_values_keep_their_type_or_become_readable_text(value: object, expected:
 
 
 def test_a_value_that_cannot_be_shown_is_no_error() -> None:
-    """An object whose repr fails is named by its class."""
+    """An object whose repr fails is named by its class, and so is what holds a number that Python does not write."""
     assert "Unspeakable instance" in str(attribute(Unspeakable()))
+    assert ["<int>", "<list>"] == [attribute(10**5000), attribute([10**5000])]
 
 
 @given(anything)

@@ -14,12 +14,11 @@ from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported, wrap_function_wrapper
 
-from spanloom.current import get_current, is_dropped, is_suppressed_http
+from spanloom.current import SPAN, get_current, is_dropped, is_suppressed_http
 from spanloom.hooks import Hook
 from spanloom.http import method_attributes, span_name
 from spanloom.instrument import Active
-from spanloom.known import Known
-from spanloom.lean import describe_later
+from spanloom.known import Known, describe_later
 from spanloom.propagation import inject
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ async def _request(
         return await wrapped(*args, **kwargs)
     headers = kwargs["headers"] = CIMultiDict(kwargs.get("headers") or {})
     if is_dropped(context):
-        inject(headers, trace.get_current_span())
+        inject(headers, context[SPAN])  # type: ignore[arg-type] # a Dropped
         return await wrapped(*args, **kwargs)
     method, address, *rest = args
     try:
@@ -56,14 +55,14 @@ async def _request(
     except ValueError:
         return await wrapped(*args, **kwargs)  # aiohttp says what is wrong with it
     known = _known(method, url.host, url.port)
-    with Active(_tracer.start_span(span_name(method), kind=SpanKind.CLIENT, attributes=known)) as span:
+    with Active(_tracer.start_span(span_name(method), context, SpanKind.CLIENT, known), context) as span:
         describe_later(span, _url_attributes, url)
         inject(headers, span)
         return _answered(span, await wrapped(method, url, *rest, **kwargs))
 
 
 def _answered(span: trace.Span, response: Any) -> Any:
-    span.set_attribute("http.response.status_code", response.status)
+    describe_later(span, _status_attributes, response.status)
     if response.status >= 400:
         span.set_attribute("error.type", str(response.status))
         span.set_status(Status(StatusCode.ERROR))
@@ -73,6 +72,10 @@ def _answered(span: trace.Span, response: Any) -> Any:
 @lru_cache(maxsize=256)
 def _known(method: str, host: str | None, port: int | None) -> Known:
     return Known({**method_attributes(method), "server.address": host or "", "server.port": port or 0})
+
+
+def _status_attributes(status: int) -> tuple[dict[str, int]]:
+    return ({"http.response.status_code": status},)
 
 
 def _url_attributes(url: Any) -> tuple[dict[str, str]]:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 SPAN = _SPAN_KEY
-PLAIN = "suppress_instrumentation"  # of instrumentations; @instrument needs nothing but the API
+# The key of opentelemetry-instrumentation, copied: @instrument needs nothing but the API.
+SUPPRESS = "suppress_instrumentation"
 _runtime: Any = _RUNTIME_CONTEXT
 _variable: Any = _runtime._current_context if type(_runtime) is ContextVarsRuntimeContext else None  # noqa: SLF001
 get_current: Callable[[], Context] = _variable.get if _variable else _runtime.get_current
@@ -72,7 +73,7 @@ def is_sampled(context: Context) -> bool:
 
 def is_suppressed(context: Context) -> bool:
     """Tell whether no span is wanted here."""
-    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(PLAIN))
+    return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(SUPPRESS))
 
 
 def is_suppressed_http(context: Context) -> bool:

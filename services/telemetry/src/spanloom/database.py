@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, partial
-from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -66,8 +65,9 @@ def _listener(name: str) -> Callable[..., bool]:
             return False
         span = _start(statement, context, many=name == "do_executemany")
         try:
-            later = dropwhile(lambda one: one is not listener, getattr(context.dialect.dispatch, name))
-            if not any(one(cursor, statement, *rest) for one in islice(later, 1, None)):
+            every = list(getattr(context.dialect.dispatch, name))
+            later = every[every.index(listener) + 1 :]
+            if not (later and any(one(cursor, statement, *rest) for one in later)):
                 getattr(context.dialect, name)(cursor, statement, *rest)
         except BaseException as error:
             _fail(span, error)
@@ -91,7 +91,7 @@ def _is_wanted(connection: Any) -> bool:
 
 
 def _start(statement: str, context: Any, *, many: bool) -> trace.Span:
-    known = _known(context.engine, statement)
+    known = _known(context, statement)
     span = _tracer.start_span(str(known["db.query.summary"]), kind=SpanKind.CLIENT, attributes=known)
     if many:
         span.set_attribute("db.operation.batch.size", len(context.compiled_parameters or context.parameters))
@@ -108,14 +108,18 @@ def _fail(span: trace.Span, error: BaseException) -> None:
 
 LISTENERS = {name: _listener(name) for name in ("do_execute", "do_executemany", "do_execute_no_params")}
 _tracer = trace.get_tracer("spanloom.database")
-_engines: WeakKeyDictionary[Any, Callable[[str], Known]] = WeakKeyDictionary()
+_dialects: WeakKeyDictionary[Any, Callable[[str], Known]] = WeakKeyDictionary()
 
 
-def _known(engine: Any, statement: str) -> Known:
-    """Return what is known of a statement; remembered as long as there is the engine (its URL's hash is slow)."""
-    known = _engines.get(engine)
+def _known(context: Any, statement: str) -> Known:
+    """Return what is known of a statement; remembered as long as there is the dialect.
+
+    An engine has one, and shares it with those that only have other options. (The hash of its URL is slow.)
+    """
+    known = _dialects.get(context.dialect)
     if known is None:
-        known = _engines[engine] = lru_cache(maxsize=1024)(partial(_told, _connection_attributes(engine.url)))
+        told = partial(_told, _connection_attributes(context.engine.url))
+        known = _dialects[context.dialect] = lru_cache(maxsize=1024)(told)
     return known(statement)
 
 

@@ -55,9 +55,9 @@ class _Way(NamedTuple):
 class Durations:
     """A histogram of these attributes, and the ways through the SDK behind it.
 
-    What is measured waits for MOST_WAITING others or for a collection, as code that runs many times in a row costs a
-    fifth of what it costs between all that a request does. A collection asks observable instruments before it looks
-    at any histogram, so one of those, which never observes anything, is what brings those that wait to their place.
+    What is measured waits until there are MOST_WAITING, or for a collection, as code that runs many times in a row
+    costs a fifth of what it costs between all that a request does. A collection asks observable instruments before it
+    looks at any histogram, so one of those, which never observes anything, brings those that wait to their place.
     """
 
     def __init__(

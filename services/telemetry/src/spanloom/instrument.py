@@ -16,12 +16,14 @@ from opentelemetry.trace import Status, StatusCode
 
 from spanloom.current import attach, detach, get_current, is_dropped, is_suppressed, with_span
 from spanloom.filter import LEVELS, current
-from spanloom.known import Known
-from spanloom.values import attribute
+from spanloom.known import Known, describe_later
+from spanloom.values import LASTING, attribute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
     from types import TracebackType
+
+    from opentelemetry.context import Context
 
     from spanloom.filter import Filter
 
@@ -110,21 +112,21 @@ class _Site:
         self._filter: Filter | None = None
         self._wanted = False
 
-    def enabled(self) -> bool:
-        """Tell whether this call gets a span; costs an identity check and looks into the context."""
+    def context(self) -> Context | None:
+        """Return the context in which this call gets a span, None when it gets none."""
         chosen = current()
         if chosen is not self._filter:
             self._wanted, self._filter = chosen.enabled(self.target, self.level), chosen
         if not self._wanted:
-            return False
+            return None
         context = get_current()
-        return not (is_dropped(context) or is_suppressed(context))
+        return None if is_dropped(context) or is_suppressed(context) else context
 
-    def start(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> trace.Span:
-        span = self.tracer.start_span(self.name, attributes=self.code)
+    def start(self, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]) -> trace.Span:
+        span = self.tracer.start_span(self.name, context, attributes=self.code)
         if span.is_recording():
             if not self.skip_all:
-                span.set_attributes({k: attribute(v) for k, v in self.parameters.bind(args, kwargs).items()})
+                _describe(span, self.parameters.bind(args, kwargs))
             for key, field in self.fields.items():
                 span.set_attribute(key, _field(field, args, kwargs))
         return span
@@ -155,13 +157,17 @@ class _Parameters:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return every argument that is not hidden by its name, defaults included."""
-        values = {**self.defaults, **dict(zip(self.positional, args, strict=False))}
-        if self.rest and len(args) > len(self.positional):
-            values[self.rest] = args[len(self.positional) :]
-        if kwargs:
+        values = dict(self.defaults)
+        if args:
+            values.update(zip(self.positional, args, strict=False))
+            if self.rest and len(args) > len(self.positional):
+                values[self.rest] = args[len(self.positional) :]
+        if kwargs.keys() <= self.named:
+            values.update(kwargs)
+        else:
             values.update((k, v) for k, v in kwargs.items() if k in self.named)
-            if self.others and (others := {k: v for k, v in kwargs.items() if k not in self.named}):
-                values[self.others] = others
+            if self.others:
+                values[self.others] = {k: v for k, v in kwargs.items() if k not in self.named}
         for name in self.hidden:
             values.pop(name, None)
         return values
@@ -170,11 +176,11 @@ class _Parameters:
 class Active:
     """The span of one call: current while inside, ended on the way out."""
 
-    def __init__(self, span: trace.Span) -> None:
-        self.span = span
+    def __init__(self, span: trace.Span, context: Context) -> None:
+        self.span, self.context = span, context
 
     def __enter__(self) -> trace.Span:
-        self.token = attach(with_span(self.span, get_current()))
+        self.token = attach(with_span(self.span, self.context))
         return self.span
 
     def __exit__(
@@ -205,9 +211,9 @@ def type_name(error: BaseException) -> str:
 def _function(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not site.enabled():
+        if (context := site.context()) is None:
             return function(*args, **kwargs)
-        with Active(site.start(args, kwargs)) as span:
+        with Active(site.start(context, args, kwargs), context) as span:
             result = function(*args, **kwargs)
             site.returned(span, result)
             return result
@@ -218,9 +224,9 @@ def _function(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
 def _coroutine(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not site.enabled():
+        if (context := site.context()) is None:
             return await function(*args, **kwargs)
-        with Active(site.start(args, kwargs)) as span:
+        with Active(site.start(context, args, kwargs), context) as span:
             result = await function(*args, **kwargs)
             site.returned(span, result)
             return result
@@ -235,10 +241,15 @@ class _Steps:
     """
 
     def __init__(
-        self, function: Callable[..., Any], site: _Site, args: tuple[Any, ...], kwargs: dict[str, Any]
+        self,
+        site: _Site,
+        context: Context,
+        function: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> None:
-        self.site, self.span = site, site.start(args, kwargs)
-        self.context = with_span(self.span, get_current())
+        self.site, self.span = site, site.start(context, args, kwargs)
+        self.context = with_span(self.span, context)
         self.generator = function(*args, **kwargs)
         self.open = True
 
@@ -288,9 +299,9 @@ class _AsyncGenerator(_Steps, AsyncGenerator[Any, Any]):
 def _generator(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        if not site.enabled():
+        if (context := site.context()) is None:
             return (yield from function(*args, **kwargs))
-        return (yield from _Generator(function, site, args, kwargs))
+        return (yield from _Generator(site, context, function, args, kwargs))
 
     return wrapper
 
@@ -298,7 +309,10 @@ def _generator(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
 def _async_generator(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        steps = _AsyncGenerator(function, site, args, kwargs) if site.enabled() else function(*args, **kwargs)
+        context = site.context()
+        steps: Any = (
+            function(*args, **kwargs) if context is None else _AsyncGenerator(site, context, function, args, kwargs)
+        )
         try:  # what `yield from` does for a generator that is not async (PEP 525 leaves it out)
             item = await anext(steps)
             while True:
@@ -316,6 +330,18 @@ def _async_generator(function: Callable[..., Any], site: _Site) -> Callable[...,
             await steps.aclose()
 
     return wrapper
+
+
+def _describe(span: trace.Span, shown: dict[str, Any]) -> None:
+    """Give a span a call's arguments; later, if they will be the same then."""
+    if LASTING.issuperset(map(type, shown.values())):
+        describe_later(span, _arguments, shown)
+    else:
+        span.set_attributes(*_arguments(shown))
+
+
+def _arguments(shown: dict[str, Any]) -> tuple[dict[str, bool | int | float | str]]:
+    return ({key: attribute(value) for key, value in shown.items()},)
 
 
 def _field(field: Field, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool | int | float | str:

@@ -14,7 +14,7 @@ import os
 import sys
 from threading import Lock, RLock
 from time import time_ns
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from opentelemetry import trace
 from opentelemetry.attributes import BoundedAttributes
@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from opentelemetry.sdk._shared_internal import BatchProcessor
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, SpanProcessor
+    from opentelemetry.sdk.trace.sampling import Sampler
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link
     from opentelemetry.util.types import AnyValue, Attributes
 
     Make = Callable[..., Iterable[Mapping[str, AnyValue]]]
+    Later = tuple[Make, tuple[object, ...], "Later | None"]
 
 log = logging.getLogger(__name__)
 
@@ -67,24 +69,40 @@ class LeanSpan(Span):
     _links: Any = ()
     _status = UNSET
     _end_time = None
+    _record_exception = _set_status_on_exception = True
+    _instrumentation_info = _trace_config = _record_end_metrics = None  # what the SDK has for others
     known: Known = NOTHING  # attributes it has in common with others; `own` are the rest
     own: Any
-    later: tuple[Make, tuple[object, ...]] | None = None  # what returns the attributes that were put off, and of what
+    later: Later | None = None  # what returns the attributes that were put off, of what, and what came before
 
     def told(self) -> tuple[Any, Known]:
         """Return its own attributes, those that were put off included, and those it has in common with others."""
         with TELLING:
             if self.later is not None:
-                self._resolve(*self.later)
+                later, self.later = self.later, None
+                self._resolve(*later)
             return self.own, self.known
 
-    def _resolve(self, make: Make, values: tuple[object, ...]) -> None:
-        self.later = None
-        for attributes in make(*values):
-            if self.own.__class__ is not dict or not self._keep(attributes):
-                self._bound()  # its limits and its cleaning, but the span has ended: not `set_attributes`
-                for key, value in attributes.items():
-                    self.own[key] = value
+    def put_off(self, make: Make, values: tuple[object, ...]) -> None:
+        """Take attributes as `describe_later` does; what is set after them comes after them."""
+        if self._end_time is None:
+            self.later = (make, values, self.later)
+
+    def _resolve(self, make: Make, values: tuple[object, ...], before: Later | None) -> None:
+        if before is not None:
+            self._resolve(*before)
+        try:
+            for attributes in make(*values):
+                self._add(attributes)
+        except Exception:  # the span has others, and is worth more than these
+            log.exception("attributes of span %s cannot be told", self._name)
+
+    def _add(self, attributes: Mapping[str, AnyValue]) -> None:
+        """Set attributes, which `set_attributes` would refuse as the span has ended."""
+        if self.own.__class__ is not dict or not self._keep(attributes):
+            self._bound()
+            for key, value in attributes.items():
+                self.own[key] = value
 
     @property
     def _attributes(self) -> Any:
@@ -112,6 +130,14 @@ class LeanSpan(Span):
         return self._tracer.resource
 
     @property
+    def _sampler(self) -> Sampler:  # type: ignore[override]
+        return self._tracer.sampler
+
+    @property
+    def _span_processor(self) -> SpanProcessor:  # type: ignore[override]
+        return self._tracer.span_processor
+
+    @property
     def _instrumentation_scope(self) -> InstrumentationScope:  # type: ignore[override]
         return self._tracer._instrumentation_scope
 
@@ -130,7 +156,10 @@ class LeanSpan(Span):
         """Set several attributes, as the SDK would."""
         if self._end_time is not None:
             super().set_attributes(attributes)  # refuses
-        elif self.own.__class__ is not dict or not self._keep(attributes):
+            return
+        if self.later is not None:
+            self.told()
+        if self.own.__class__ is not dict or not self._keep(attributes):
             self._bound()
             super().set_attributes(attributes)
 
@@ -176,7 +205,7 @@ class LeanSpan(Span):
         super()._add_link(link)
 
     def end(self, end_time: int | None = None) -> None:
-        """End the span and hand over its bytes; a second time changes nothing."""
+        """End the span and hand it over; a second time changes nothing."""
         if self._end_time is not None:
             log.warning("Calling end() on an ended span.")
             return
@@ -219,7 +248,8 @@ class LeanTracer(Tracer):
     ) -> trace.Span:
         """Start a span, as the SDK would."""
         provider = self.provider
-        if provider.queue is None or not self._tracer_config.is_enabled:
+        usual = record_exception and set_status_on_exception and self._tracer_config.is_enabled
+        if provider.queue is None or not usual:
             rest = (start_time, record_exception, set_status_on_exception)
             return super().start_span(name, context, kind, attributes, links, *rest)
         parent = parent_of(get_current() if context is None else context)
@@ -236,7 +266,9 @@ class LeanTracer(Tracer):
         span: LeanSpan = object.__new__(LeanSpan)
         span._tracer, span._name, span._context, span._parent, span._kind = self, name, own, parent, kind
         span.own = {}
-        if attributes:
+        if attributes.__class__ is Known and self.allows(attributes):
+            span.known = attributes
+        elif attributes:
             span.set_attributes(attributes)
         if links:
             span._links = span._new_links(links)
@@ -266,24 +298,13 @@ class LeanTracer(Tracer):
 def parent_of(context: Context) -> SpanContext | None:
     """Return the context of the current span, None when there is none or it is invalid."""
     span: Any = context.get(SPAN)
-    if span.__class__ is not LeanSpan:  # whose own is always valid
-        span = trace.get_current_span(context)
-        return parent if (parent := span.get_span_context()) and parent.is_valid else None
-    return span._context
-
-
-def describe_later(span: trace.Span, make: Make, *values: object) -> None:
-    """Give a span the attributes that `make(*values)` returns, which nobody else sets, as late as can be.
-
-    A lean one asks for them when it is encoded, one of many in a row: what runs in a row finds its code in the
-    processor's caches, and costs a fifth of what it costs between all that a request does.
-    """
-    if type(span) is LeanSpan and span._tracer.provider.queue is not None and span._end_time is None:
-        span.told()  # what was put off before
-        span.later = (make, values)
-    elif span.is_recording():
-        for attributes in make(*values):
-            span.set_attributes(attributes)
+    if span is None:
+        return None
+    if span.__class__ is LeanSpan:
+        return span._context  # always valid
+    if span.__class__ is not NonRecordingSpan:
+        span = trace.get_current_span(context)  # which takes anything for a span that is one
+    return parent if (parent := span.get_span_context()) and parent.is_valid else None
 
 
 class LeanTracerProvider(TracerProvider):
@@ -325,7 +346,7 @@ class LeanTracerProvider(TracerProvider):
 
 def follows_parent(sampler: object) -> bool:
     """Tell whether a span with a parent is sampled just when its parent is."""
-    return isinstance(sampler, ParentBased) and (
+    return _by_parent(sampler) and (
         sampler._remote_parent_sampled is sampler._local_parent_sampled is ALWAYS_ON
         and sampler._remote_parent_not_sampled is sampler._local_parent_not_sampled is ALWAYS_OFF
     )
@@ -333,7 +354,12 @@ def follows_parent(sampler: object) -> bool:
 
 def takes_all(sampler: object) -> bool:
     """Tell whether every span without a parent is sampled."""
-    return (sampler._root if isinstance(sampler, ParentBased) else sampler) is ALWAYS_ON
+    return (sampler._root if _by_parent(sampler) else sampler) is ALWAYS_ON
+
+
+def _by_parent(sampler: object) -> TypeGuard[ParentBased]:
+    """Tell whether the parent decides; a class derived from the SDK's may do otherwise."""
+    return isinstance(sampler, ParentBased) and type(sampler).should_sample is ParentBased.should_sample
 
 
 class BytesProcessor(BatchSpanProcessor):

@@ -25,8 +25,7 @@ from spanloom.flush import flushing
 from spanloom.hooks import Hook
 from spanloom.http import known_method, method_attributes, span_name
 from spanloom.instrument import fail
-from spanloom.known import Known
-from spanloom.lean import describe_later
+from spanloom.known import Known, describe_later
 from spanloom.privacy import safe_path
 from spanloom.propagation import extract
 
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
 HOOKED = {"fastapi.applications": "FastAPI", "starlette.applications": "Starlette"}
 SEEN = "spanloom"  # in the scope: this request has its span already
 FASTAPI_OWN = "fastapi.telemetry"  # in the scope: FastAPI's own telemetry leaves the request alone
-LONGEST_AGENT = 256
+LONGEST = 256  # bytes of what a caller may choose: the host's name and the agent's
 # Seconds, from the conventions' advice for http.server.request.duration.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 DIMENSIONS = ("http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type")
@@ -79,14 +78,17 @@ def _hook(name: str, settings: Settings, module: Any) -> None:
 
     @wraps(inner)  # a plain coroutine function: uvicorn takes anything else for an ASGI 2 application
     async def call(self: object, scope: Scope, receive: Any, send: Send) -> None:
-        await serve(settings, partial(inner, self), scope, receive, send)
+        if SEEN in scope:  # by the hook of a subclass, or of the application around this one
+            await inner(self, scope, receive, send)
+        else:
+            await serve(settings, partial(inner, self), scope, receive, send)
 
     application.__call__ = call
 
 
 def serve(settings: Settings, app: App, scope: Scope, receive: Any, send: Send) -> Awaitable[None]:
     """Return what runs one ASGI scope of `app` with the telemetry it deserves; no coroutine lies between them."""
-    if SEEN in scope or scope["type"] == "websocket":
+    if scope["type"] == "websocket":
         return app(scope, receive, send)
     scope[SEEN] = None
     if scope["type"] == "lifespan":
@@ -124,8 +126,11 @@ class _Request:
             self.error = error
             raise
         finally:
-            self.finish()
-            detach(token)
+            try:
+                self.finish()
+            finally:
+                self.span.end(self.answered_ns)
+                detach(token)
 
     def send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
@@ -135,27 +140,27 @@ class _Request:
         return self.forward(message)
 
     def finish(self) -> None:
-        """End span, measurement and access log; background tasks have run, but do not count as the answer's time."""
+        """Describe span, measurement and access log; background tasks have run, but do not count as the answer's."""
         route = route_of(self.scope)
         seconds = perf_counter() - self.started
+        error_type = self._error_type()
         if self.span.is_recording():
             self.span.update_name(span_name(self.scope["method"], route))
-            self._describe(route)
-        _durations.record(seconds, self._dimensions(route), self.context)
+            self._describe(route, error_type)
+        values = (known_method(self.scope["method"]), self.scope.get("scheme"), route, self.status, error_type)
+        _durations.record(seconds, values, self.context)
         if _access.isEnabledFor(logging.INFO):
             self._log(route, seconds)
-        self.span.end(self.answered_ns)
 
-    def _describe(self, route: str | None) -> None:
+    def _describe(self, route: str | None, error_type: str | None) -> None:
         scope, headers = self.scope, self.headers
         client, server = scope.get("client"), scope.get("server")
         describe_later(
             self.span, request_attributes,
             scope["method"], scope.get("scheme"), scope["path"], route, self.status, scope.get("http_version"),
-            headers.get(b"host", b""), headers.get(b"user-agent", b"")[:LONGEST_AGENT],
+            headers.get(b"host", b"")[:LONGEST], headers.get(b"user-agent", b"")[:LONGEST],
             tuple(server) if server else None, client[0] if client else None,
         )  # fmt: skip
-        error_type = self._error_type()
         if self.error is not None:
             fail(self.span, self.error)
         elif error_type:
@@ -170,10 +175,6 @@ class _Request:
         if self.error is not None:
             return type(self.error).__qualname__
         return str(self.status) if self.status is None or self.status >= 500 else None
-
-    def _dimensions(self, route: str | None) -> tuple[str | int | None, ...]:
-        scope = self.scope
-        return known_method(scope["method"]), scope.get("scheme"), route, self.status, self._error_type()
 
 
 def route_of(scope: Scope) -> str | None:
@@ -193,33 +194,36 @@ def parent_context(settings: Settings, scope: Scope, headers: dict[bytes, bytes]
 
 
 def request_attributes(
-    method: str, scheme: str | None, path: str, route: str | None, *rest: Any
-) -> tuple[Known, dict[str, str]]:
-    """Return what the conventions ask of a server span; neither query nor headers but host and the agent's name."""
-    return _known(method, scheme, route, *rest), {"url.path": safe_path(path, route)}
-
-
-@lru_cache(maxsize=1024)
-def _known(
-    method: str, scheme: str | None, route: str | None, status: int | None, version: str | None,
+    method: str, scheme: str | None, path: str, route: str | None, status: int | None, version: str | None,
     host: bytes, agent: bytes, server: tuple[str, int | None] | None, client: str | None,
-) -> Known:  # fmt: skip
+) -> tuple[Known, dict[str, str | int]]:  # fmt: skip
+    """Return what the conventions ask of a server span; neither query nor headers but host and the agent's name."""
     address, port = _authority(host.decode("latin-1")) or server or (None, None)
-    found = {
-        "url.scheme": scheme,
-        "http.route": route,
-        "http.response.status_code": status,
-        "network.protocol.version": version,
+    found: dict[str, str | int | None] = {
+        **method_attributes(method),
+        "url.path": safe_path(path, route),
         "server.address": address,
         "server.port": port,
         "client.address": client,
         "user_agent.original": agent.decode("latin-1"),
     }
-    return Known({**method_attributes(method), **{key: value for key, value in found.items() if value}})
+    return _known(scheme, route, status, version), {key: value for key, value in found.items() if value}
+
+
+@lru_cache(maxsize=1024)
+def _known(scheme: str | None, route: str | None, status: int | None, version: str | None) -> Known:
+    """Return what is not the caller's to choose; the rest would fill any memory that is given to it."""
+    found = {
+        "url.scheme": scheme,
+        "http.route": route,
+        "http.response.status_code": status,
+        "network.protocol.version": version,
+    }
+    return Known({key: value for key, value in found.items() if value})
 
 
 def _authority(host: str) -> tuple[str, int | None] | None:
     name, colon, port = host.rpartition(":")
     if not colon:
         return (host, None) if host else None
-    return (name, int(port)) if port.isdecimal() else None
+    return (name, int(port)) if port.isdecimal() and int(port) < 1 << 16 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -12,6 +12,9 @@ from uuid import UUID
 # Characters. Long enough for a SQL statement's head or a URL, short enough to read in a waterfall.
 LONGEST = 256
 INT64 = range(-(2**63), 2**63)
+LASTING = frozenset(
+    {type(None), bool, int, float, UUID, date, datetime, time, timedelta, Decimal}
+)  # small, never change
 PLAIN = (str, UUID, date, time, timedelta, Decimal, PurePath)
 
 _repr = Repr()
@@ -36,6 +39,9 @@ def attribute(value: object) -> bool | int | float | str:
 
 
 def _text(value: object) -> str:
-    text = str(value) if isinstance(value, PLAIN) else _repr.repr(value)
+    try:
+        text = str(value) if isinstance(value, PLAIN) else _repr.repr(value)
+    except Exception:  # a number too long for Python to write (CVE-2020-10735), or a class's own mistake
+        text = f"<{type(value).__name__}>"
     text = text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -14,10 +14,10 @@ from opentelemetry.instrumentation.utils import unwrap
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported, wrap_function_wrapper
 
-from spanloom.current import SPAN, get_current, is_dropped, is_suppressed_http
+from spanloom.current import SPAN, attach, detach, get_current, is_dropped, is_suppressed_http, with_span
 from spanloom.hooks import Hook
 from spanloom.http import method_attributes, span_name
-from spanloom.instrument import Active
+from spanloom.instrument import fail
 from spanloom.known import Known, describe_later
 from spanloom.propagation import inject
 
@@ -55,10 +55,18 @@ async def _request(
     except ValueError:
         return await wrapped(*args, **kwargs)  # aiohttp says what is wrong with it
     known = _known(method, url.host, url.port)
-    with Active(_tracer.start_span(span_name(method), context, SpanKind.CLIENT, known), context) as span:
+    span = _tracer.start_span(span_name(method), context, SpanKind.CLIENT, known)
+    token = attach(with_span(span, context))
+    try:
         describe_later(span, _url_attributes, url)
         inject(headers, span)
         return _answered(span, await wrapped(method, url, *rest, **kwargs))
+    except BaseException as error:
+        fail(span, error)
+        raise
+    finally:
+        detach(token)
+        span.end()
 
 
 def _answered(span: trace.Span, response: Any) -> Any:

@@ -76,6 +76,11 @@ def is_suppressed(context: Context) -> bool:
     return bool(context.get(_SUPPRESS_INSTRUMENTATION_KEY) or context.get(SUPPRESS))
 
 
+def is_silent(context: Context) -> bool:
+    """Tell whether a span that is begun here is either not wanted or never seen."""
+    return context.get(SPAN).__class__ is Dropped or is_suppressed(context)
+
+
 def is_suppressed_http(context: Context) -> bool:
     """Tell the same of a client's span: who makes one of its own suppresses those of the libraries below."""
     return is_suppressed(context) or bool(context.get(_SUPPRESS_HTTP_INSTRUMENTATION_KEY))

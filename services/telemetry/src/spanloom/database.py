@@ -16,7 +16,7 @@ from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from wrapt import when_imported
 
-from spanloom.current import get_current, is_dropped, is_suppressed
+from spanloom.current import get_current, is_silent
 from spanloom.hooks import Hook
 from spanloom.instrument import type_name
 from spanloom.known import Known
@@ -80,14 +80,11 @@ def _listener(name: str) -> Callable[..., bool]:
 
 
 def _is_wanted(connection: Any) -> bool:
-    # Without autobegin it is the dialect that looks at a new connection, not the application.
     context = get_current()
-    return (
-        not is_dropped(context)
-        and parent_of(context) is not None
-        and not is_suppressed(context)
-        and connection._allow_autobegin  # noqa: SLF001 the only mark that SQLAlchemy leaves
-    )
+    if is_silent(context) or parent_of(context) is None:
+        return False
+    # Without autobegin it is the dialect that looks at a new connection, not the application; there is no other mark.
+    return bool(connection._allow_autobegin)  # noqa: SLF001
 
 
 def _start(statement: str, context: Any, *, many: bool) -> trace.Span:

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 
-from spanloom.current import attach, detach, get_current, is_dropped, is_suppressed, with_span
+from spanloom.current import attach, detach, get_current, is_silent, with_span
 from spanloom.filter import LEVELS, current
 from spanloom.known import Known, describe_later
 from spanloom.values import LASTING, attribute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from types import TracebackType
 
     from opentelemetry.context import Context
 
@@ -120,7 +119,7 @@ class _Site:
         if not self._wanted:
             return None
         context = get_current()
-        return None if is_dropped(context) or is_suppressed(context) else context
+        return None if is_silent(context) else context
 
     def start(self, context: Context, args: tuple[Any, ...], kwargs: dict[str, Any]) -> trace.Span:
         span = self.tracer.start_span(self.name, context, attributes=self.code)
@@ -132,7 +131,7 @@ class _Site:
         return span
 
     def returned(self, span: trace.Span, result: Any) -> None:
-        if self.ret and span.is_recording():
+        if span.is_recording():
             span.set_attribute("return", _field(self.ret, (result,), {}) if callable(self.ret) else attribute(result))
 
 
@@ -157,7 +156,7 @@ class _Parameters:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Return every argument that is not hidden by its name, defaults included."""
-        values = dict(self.defaults)
+        values = self.defaults.copy()
         if args:
             values.update(zip(self.positional, args, strict=False))
             if self.rest and len(args) > len(self.positional):
@@ -171,25 +170,6 @@ class _Parameters:
         for name in self.hidden:
             values.pop(name, None)
         return values
-
-
-class Active:
-    """The span of one call: current while inside, ended on the way out."""
-
-    def __init__(self, span: trace.Span, context: Context) -> None:
-        self.span, self.context = span, context
-
-    def __enter__(self) -> trace.Span:
-        self.token = attach(with_span(self.span, self.context))
-        return self.span
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, stack: TracebackType | None
-    ) -> None:
-        detach(self.token)
-        if error is not None:
-            fail(self.span, error)
-        self.span.end()
 
 
 def fail(span: trace.Span, error: BaseException) -> None:
@@ -213,10 +193,20 @@ def _function(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if (context := site.context()) is None:
             return function(*args, **kwargs)
-        with Active(site.start(context, args, kwargs), context) as span:
+        span = site.start(context, args, kwargs)
+        token = attach(with_span(span, context))
+        try:
             result = function(*args, **kwargs)
-            site.returned(span, result)
+            if site.ret:
+                site.returned(span, result)
+        except BaseException as error:
+            fail(span, error)
+            raise
+        else:
             return result
+        finally:
+            detach(token)
+            span.end()
 
     return wrapper
 
@@ -226,10 +216,20 @@ def _coroutine(function: Callable[..., Any], site: _Site) -> Callable[..., Any]:
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         if (context := site.context()) is None:
             return await function(*args, **kwargs)
-        with Active(site.start(context, args, kwargs), context) as span:
+        span = site.start(context, args, kwargs)
+        token = attach(with_span(span, context))
+        try:
             result = await function(*args, **kwargs)
-            site.returned(span, result)
+            if site.ret:
+                site.returned(span, result)
+        except BaseException as error:
+            fail(span, error)
+            raise
+        else:
             return result
+        finally:
+            detach(token)
+            span.end()
 
     return wrapper
 
@@ -259,7 +259,8 @@ class _Steps:
     def __exit__(self, kind: object, error: BaseException | None, stack: object) -> None:
         detach(self.token)
         if isinstance(error, StopIteration):
-            self.site.returned(self.span, error.value)
+            if self.site.ret:
+                self.site.returned(self.span, error.value)
         elif error is not None and not isinstance(error, StopAsyncIteration):
             fail(self.span, error)
         if error is not None:

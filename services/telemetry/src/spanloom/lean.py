@@ -12,6 +12,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from functools import partial
+from random import getrandbits
 from threading import Lock, RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
@@ -21,6 +23,7 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.exporter.otlp.proto.common._internal import _encode_instrumentation_scope, _encode_resource
 from opentelemetry.sdk.trace import Span, Tracer, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, ParentBased
 from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan, SpanContext, SpanKind, Status, TraceFlags
 
@@ -229,7 +232,9 @@ class LeanTracer(Tracer):
         most, longest = self._span_limits.max_span_attributes, self._span_limits.max_span_attribute_length
         self.most_attributes = sys.maxsize if most is None else most
         self.longest_value = sys.maxsize if longest is None else longest
-        self.provider, self.new_span_id = provider, self.id_generator.generate_span_id
+        ids = self.id_generator
+        self.new_span_id = partial(getrandbits, 64) if type(ids) is RandomIdGenerator else ids.generate_span_id
+        self.provider = provider
 
     def allows(self, known: Known) -> bool:
         """Tell whether these attributes are within every limit."""
@@ -256,7 +261,8 @@ class LeanTracer(Tracer):
         if parent is not None and provider.follows_parent:
             # The flag first: for an unsampled request nothing else is done.
             trace_id, _, _, flags, state, _ = parent
-            own = new_context((trace_id, self.new_span_id(), False, FLAGS[flags & INHERITED], state, True))
+            span_id = self.new_span_id() or self.id_generator.generate_span_id()  # 0 is none
+            own = new_context((trace_id, span_id, False, FLAGS[flags & INHERITED], state, True))
             if not flags & SAMPLED:
                 return Dropped(own)
         else:
@@ -283,7 +289,7 @@ class LeanTracer(Tracer):
         ids = self.id_generator
         if parent is None and self.provider.takes_all:
             flags = FLAGS[SAMPLED | (RANDOM if ids.is_trace_id_random() else 0)]
-            own = (ids.generate_trace_id(), self.new_span_id(), False, flags, DEFAULT_TRACE_STATE, True)
+            own = (ids.generate_trace_id(), ids.generate_span_id(), False, flags, DEFAULT_TRACE_STATE, True)
             return new_context(own), True, attributes
         if parent is not None:
             trace_id, random = parent.trace_id, parent.trace_flags & RANDOM
@@ -291,7 +297,7 @@ class LeanTracer(Tracer):
             trace_id, random = ids.generate_trace_id(), RANDOM if ids.is_trace_id_random() else 0
         result = self.sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
         flags = FLAGS[random | (SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else 0)]
-        own = SpanContext(trace_id, self.new_span_id(), False, flags, result.trace_state)
+        own = SpanContext(trace_id, ids.generate_span_id(), False, flags, result.trace_state)
         return own, result.decision is not Decision.DROP, result.attributes
 
 
@@ -302,8 +308,9 @@ def parent_of(context: Context) -> SpanContext | None:
         return None
     if span.__class__ is LeanSpan:
         return span._context  # always valid
-    if span.__class__ is not NonRecordingSpan:
-        span = trace.get_current_span(context)  # which takes anything for a span that is one
+    if span.__class__ is NonRecordingSpan:
+        return parent if (parent := span._context) and parent[5] else None
+    span = trace.get_current_span(context)  # which takes anything for a span that is one
     return parent if (parent := span.get_span_context()) and parent.is_valid else None
 
 

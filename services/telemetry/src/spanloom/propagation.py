@@ -19,7 +19,7 @@ from opentelemetry.propagators.textmap import Getter
 from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from spanloom.current import FLAGS, get_current, new_context, with_span
+from spanloom.current import FLAGS, SPAN, get_current, new_context
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -61,13 +61,14 @@ def extract(headers: list[tuple[bytes, bytes]], found: dict[bytes, bytes]) -> Co
     if not trace_id or not span_id:
         return Context()
     parent = new_context((trace_id, span_id, True, FLAGS[flags], DEFAULT_TRACE_STATE, True))
-    return with_span(NonRecordingSpan(parent), Context())
+    return Context({SPAN: NonRecordingSpan(parent)})
 
 
 def inject(headers: MutableMapping[str, str], span: Span) -> None:
     """Write the context of `span`, which is the current one, into `headers`."""
     trace_id, span_id, _, flags, state, is_valid = span.get_span_context()
-    if state or get_current().get(_BAGGAGE_KEY) or not _is_w3c(propagate.get_global_textmap()):
+    more = (state is not DEFAULT_TRACE_STATE and state) or get_current().get(_BAGGAGE_KEY)
+    if more or not _is_w3c(propagate.get_global_textmap()):
         propagate.inject(headers)
     elif is_valid:
         headers["traceparent"] = f"00-{trace_id:032x}-{span_id:016x}-{flags:02x}"

@@ -128,10 +128,15 @@ class Operator:
     def _deployments_changed(self, namespace: str, change: str, found: Any) -> None:
         if change == "LISTED":
             self.reconciler.deployments_listed(namespace, found)
+        elif change == "PAGE":
+            for item in found:
+                self.reconciler.deployment_changed("LISTED", item)
         else:
             self.reconciler.deployment_changed(change, found)
 
     def _namespaces_changed(self, change: str, found: Any) -> None:
+        if change == "PAGE":
+            return  # only all of them together tell which are gone
         items = found if change == "LISTED" else [found]
         labels = {item["metadata"]["name"]: (item["metadata"].get("labels") or {}).get(LABEL) for item in items}
         gone = self.reconciler.namespaces.keys() - labels if change == "LISTED" else ()
@@ -152,7 +157,9 @@ class Operator:
             self._by_namespace[namespace] = self._group.create_task(task)
 
     def _replicasets_changed(self, change: str, found: Any) -> None:
-        for item in found if change == "LISTED" else [found]:
+        if change == "LISTED":
+            return  # they came by pages
+        for item in found if change == "PAGE" else [found]:
             for owner in item["metadata"].get("ownerReferences") or ():
                 if owner["kind"] == "Deployment" and change != "DELETED" and self._group:
                     self._group.create_task(self._misplaced((item["metadata"]["namespace"], owner["name"])))

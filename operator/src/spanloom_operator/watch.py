@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # seconds
 log = logging.getLogger(__name__)
 
+Objects = list[dict[str, Any]]
 Change = tuple[str, Any]
-"""A watch event (type, object), or ("LISTED", [objects]): all there are."""
+"""A watch event (type, object), ("PAGE", [objects]): some there are, or ("LISTED", [objects]): all there are."""
 
 
 @dataclass
@@ -35,15 +36,20 @@ class Source:
     def __post_init__(self) -> None:
         self.heard = self.clock()
 
-    async def list(self) -> tuple[list[dict[str, Any]], str]:
+    async def list(self) -> tuple[Objects, str]:
         """Return all objects and the version to watch from."""
-        items: list[dict[str, Any]] = []
+        items: Objects = []
         version = ""
-        async for page in self.api.pages(self.path, self.selector):
-            items += page["items"]
-            version = page["metadata"]["resourceVersion"]
-        self.heard = self.clock()
+        async for page, start in self.pages():
+            items += page
+            version = start
         return items, version
+
+    async def pages(self) -> AsyncIterator[tuple[Objects, str]]:
+        """Yield all objects, some at a time, each with the version to watch from once all are there."""
+        async for page in self.api.pages(self.path, self.selector):
+            self.heard = self.clock()
+            yield page["items"], page["metadata"]["resourceVersion"]
 
     async def changes(self, version: str = "") -> AsyncIterator[Change]:
         """Yield changes for ever, after `version` when the list is known, else beginning with a list."""
@@ -51,7 +57,12 @@ class Source:
         while True:
             try:
                 if not version:
-                    items, version = await self.list()
+                    items, start = Objects(), ""
+                    async for page, of_all in self.pages():
+                        yield "PAGE", page  # nobody need wait for the others
+                        items += page
+                        start = of_all
+                    version = start
                     yield "LISTED", items
                 async for event in self.api.watch(self.path, self.selector, version):
                     version, wait, self.heard = event["object"]["metadata"]["resourceVersion"], FIRST_WAIT, self.clock()

@@ -1,8 +1,9 @@
-"""Keys to look at: each once at a time, by a few workers, some of them later."""
+"""Keys to look at: each once at a time, by a few workers, some of them later and after all others."""
 
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -11,25 +12,32 @@ if TYPE_CHECKING:
 K = TypeVar("K")
 
 
+NOW, PUT_OFF = range(2)
+
+
 class WorkQueue(Generic[K]):
-    """A queue that holds a key once; a key added while it is worked on comes again afterwards."""
+    """A queue that holds a key once; a key added while it is worked on comes again afterwards.
+
+    What was put off gives way to what has just happened: many changes at once all get their first look first.
+    """
 
     def __init__(self) -> None:
-        self._ready: asyncio.Queue[K] = asyncio.Queue()
-        self._waiting: set[K] = set()
+        self._ready: asyncio.PriorityQueue[tuple[int, int, K]] = asyncio.PriorityQueue()
+        self._number = count()  # those of one urgency come in their order
+        self._waiting: dict[K, int] = {}
         self._busy: set[K] = set()
         self._again: set[K] = set()
         self._later: dict[K, asyncio.TimerHandle] = {}
         self.idle = asyncio.Event()
         self.idle.set()
 
-    def add(self, key: K) -> None:
+    def add(self, key: K, urgency: int = NOW) -> None:
         """Have `key` looked at soon."""
         if key in self._busy:
             self._again.add(key)
-        elif key not in self._waiting:
-            self._waiting.add(key)
-            self._ready.put_nowait(key)
+        elif urgency < self._waiting.get(key, PUT_OFF + 1):
+            self._waiting[key] = urgency
+            self._ready.put_nowait((urgency, next(self._number), key))
             self.idle.clear()
 
     def add_later(self, key: K, seconds: float) -> None:
@@ -49,8 +57,10 @@ class WorkQueue(Generic[K]):
 
     async def step(self, handle: Callable[[K], Awaitable[None]]) -> None:
         """Look at the next key."""
-        key = await self._ready.get()
-        self._waiting.discard(key)
+        urgency, _, key = await self._ready.get()
+        if self._waiting.get(key) != urgency:
+            return  # it became more urgent, and has been looked at
+        del self._waiting[key]
         self._busy.add(key)
         try:
             await handle(key)
@@ -64,4 +74,4 @@ class WorkQueue(Generic[K]):
 
     def _due(self, key: K) -> None:
         self._later.pop(key, None)
-        self.add(key)
+        self.add(key, PUT_OFF)

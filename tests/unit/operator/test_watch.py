@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import kopf
 import pytest
 from support.api_double import ApiDouble
-from support.deployments import Object, profile
+from support.deployments import Object, deployment, profile
 
 from spanloom_operator import handlers, watch
 from spanloom_operator.api import ApiError
+from spanloom_operator.decide import LABEL
 from spanloom_operator.run import Operator
 from spanloom_operator.settings import Settings
 from spanloom_operator.watch import Source
@@ -58,27 +59,60 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_ended_watch_goes_on_where_it_was() -> None:
     """The server ends watches all the time; the next begins at the last version, bookmarks included."""
     api = Script([change("ADDED", 5), change("BOOKMARK", 9)], [change("MODIFIED", 10)])
-    assert ["LISTED", "ADDED", "MODIFIED"] == asyncio.run(first(Source(api, "/x"), 3))
+    assert ["PAGE", "LISTED", "ADDED", "MODIFIED"] == asyncio.run(first(Source(api, "/x"), 4))
     assert ["1", "9"] == api.asked
 
 
 def test_broken_connection_goes_on_where_it_was() -> None:
     """A lost connection loses no event."""
     api = Script([change("ADDED", 5), ApiError(0, "lost")], [change("MODIFIED", 6)])
-    assert ["LISTED", "ADDED", "MODIFIED"] == asyncio.run(first(Source(api, "/x"), 3))
+    assert ["PAGE", "LISTED", "ADDED", "MODIFIED"] == asyncio.run(first(Source(api, "/x"), 4))
     assert ["1", "5"] == api.asked
 
 
 def test_expired_version_begins_again_with_a_list() -> None:
     """410 Gone means that events are missing: everything is listed again."""
     api = Script([change("ADDED", 5), ApiError(410, "expired")], [change("MODIFIED", 6)])
-    assert ["LISTED", "ADDED", "LISTED", "MODIFIED"] == asyncio.run(first(Source(api, "/x"), 4))
+    assert ["PAGE", "LISTED", "ADDED", "PAGE", "LISTED", "MODIFIED"] == asyncio.run(first(Source(api, "/x"), 6))
+
+
+def test_a_page_is_taken_before_the_next_is_asked() -> None:
+    """A long list keeps nobody waiting; only its end tells which objects are gone."""
+    taken = []
+
+    class Slow(ApiDouble):
+        async def pages(self, path: str, selector: str = "", *, metadata_only: bool = False) -> AsyncIterator[Object]:
+            for number in (1, 2):
+                yield {"items": [number], "metadata": {"resourceVersion": "7"}}
+                taken.append(f"page {number} left")
+
+    async def listed() -> None:
+        async for kind, found in Source(Slow(), "/x").changes():
+            taken.append((kind, found))
+            if kind == "LISTED":
+                break
+
+    asyncio.run(listed())
+    assert [("PAGE", [1]), "page 1 left", ("PAGE", [2]), "page 2 left", ("LISTED", [1, 2])] == taken
 
 
 def operator_at(now: float) -> Operator:
     operator = Operator(ApiDouble(), Settings(namespace="home", stale=600))
     operator.sources["x"] = Source(operator.api, "/x", clock=lambda: now)
     return operator
+
+
+def test_pages_are_taken_by_who_can_use_them() -> None:
+    """Deployments are looked at as soon as they are read; which namespaces have the label only a whole list tells."""
+    operator = operator_at(0)
+    operator._namespaces_changed("PAGE", [{"metadata": {"name": "demo", "labels": {LABEL: "true"}}}])
+    operator._deployments_changed("", "PAGE", [deployment()])
+    reconciler = operator.reconciler
+    assert ({}, [("demo", "shop")], False) == (
+        reconciler.namespaces,
+        list(reconciler.deployments),
+        reconciler.queue.idle.is_set(),
+    )
 
 
 def test_silent_watch_fails_the_probe() -> None:

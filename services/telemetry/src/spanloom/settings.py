@@ -31,7 +31,7 @@ DEFAULTS: Mapping[str, str] = {
     "OTEL_EXPORTER_OTLP_TIMEOUT": "60",
     "OTEL_PROPAGATORS": "tracecontext,baggage",
     "OTEL_SEMCONV_STABILITY_OPT_IN": "http,database",
-    # 2,048 spans overflow within 10 s of outage at 200 spans a second; a queued span holds about 2 kB.
+    # 2,048 spans overflow within 10 s of outage at 200 spans a second; a queued span holds about 1 kB.
     "OTEL_BSP_MAX_QUEUE_SIZE": "8192",
     # Characters. A stack trace under a web framework takes 10,000, and what a limit cuts off is its telling end.
     "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": "32768",

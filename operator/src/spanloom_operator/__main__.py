@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -25,6 +26,9 @@ def main() -> None:
         for noisy in ("kopf.objects", "kopf.activities.probe", "aiohttp.access"):  # one line a probe and a profile
             logging.getLogger(noisy).setLevel(logging.WARNING)
         start_http_server(settings.metrics_port)
+        gc.collect()
+        gc.freeze()  # what start-up made stays: no full collection need walk through it again
+        gc.set_threshold(20_000)  # one object of the API server is hundreds of dictionaries, and seldom garbage
         asyncio.run(serve(settings))
     except* (InvalidSettings, kopf.LoginError, ApiError, OSError) as errors:
         sys.exit("\n".join(f"spanloom-operator: {error}" for error in errors.exceptions))

@@ -69,7 +69,7 @@ class Operator:
             for scope in self.scopes:
                 source = self._source("misplaced", paths.replicasets(scope), LABEL)
                 self._group.create_task(follow(source, self._replicasets_changed))
-            for _ in range(self.settings.connections):
+            for _ in range(2 * self.settings.connections):  # while one decides, another's request is on its way
                 self._group.create_task(self.reconciler.queue.work(self.reconciler.reconcile))
             for job in (self._post_events(), self._report(), self._resync()):
                 self._group.create_task(job)

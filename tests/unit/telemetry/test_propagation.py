@@ -1,9 +1,13 @@
 """Context in and out of headers, against OpenTelemetry's own propagators."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import baggage, context, propagate, trace
+from opentelemetry.baggage.propagation import W3CBaggagePropagator
 from opentelemetry.context import Context
+from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry.propagators.textmap import TextMapPropagator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from opentelemetry.trace.span import TraceState
 
@@ -61,3 +65,16 @@ def test_any_context_is_sent_as_the_propagators_would(
     finally:
         context.detach(token)
     assert expected == actual
+
+
+@pytest.mark.parametrize("propagators", [[], [W3CBaggagePropagator()]], ids=["none", "baggage"])
+def test_who_chooses_other_propagators_gets_no_trace_context(
+    propagators: list[TextMapPropagator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without `tracecontext` in OTEL_PROPAGATORS no `traceparent` is obeyed, and none is written."""
+    monkeypatch.setattr(propagate, "_HTTP_TEXT_FORMAT", CompositePropagator(propagators))
+    carried = [(b"traceparent", f"00-{1:032x}-{1:016x}-01".encode())]
+    assert told(Context()) == told(extract(carried, dict(carried)))
+    written: dict[str, str] = {}
+    inject(written, NonRecordingSpan(SpanContext(1, 1, False)))
+    assert {} == written

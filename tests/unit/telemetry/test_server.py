@@ -4,12 +4,13 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import aiohttp
 import pytest
 from fastapi import BackgroundTasks, FastAPI
 from fastapi.responses import StreamingResponse
-from opentelemetry import baggage
+from opentelemetry import baggage, trace
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -219,6 +220,17 @@ async def test_a_host_is_whatever_the_caller_says(host: str, url: str, finished)
     await application()(scope, nothing, nothing)
     attributes = finished.named("GET /users/{name}").attributes
     assert HOSTS[host] == {key: value for key, value in attributes.items() if key.startswith("server.")}
+
+
+async def test_a_span_ends_whatever_else_fails(url: str, finished, monkeypatch, caplog) -> None:
+    """A filter of the access log that fails loses no span, and leaves none behind as the current one."""
+    fails = Mock(**{"filter.side_effect": LookupError("gone")})
+    monkeypatch.setattr(logging.getLogger("spanloom.access"), "filters", [fails])
+    scope = {**HTTP, "headers": [], "server": None, "client": ("c", 1)}
+    with caplog.at_level(logging.INFO, "spanloom.access"), pytest.raises(LookupError):
+        await application()(scope, nothing, nothing)
+    actual = finished.named("GET /users/{name}").name, trace.get_current_span()
+    assert ("GET /users/{name}", trace.INVALID_SPAN) == actual
 
 
 def test_what_callers_choose_is_not_kept() -> None:

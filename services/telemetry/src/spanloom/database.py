@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, partial
+from itertools import dropwhile, islice
+from operator import is_not
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -65,8 +67,8 @@ def _listener(name: str) -> Callable[..., bool]:
             return False
         span = _start(statement, context, many=name == "do_executemany")
         try:
-            every = list(getattr(context.dialect.dispatch, name))
-            later = every[every.index(listener) + 1 :]
+            others = dropwhile(partial(is_not, listener), getattr(context.dialect.dispatch, name))
+            later = list(islice(others, 1, None))
             if not (later and any(one(cursor, statement, *rest) for one in later)):
                 getattr(context.dialect, name)(cursor, statement, *rest)
         except BaseException as error:

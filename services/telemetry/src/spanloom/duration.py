@@ -56,7 +56,7 @@ class Durations:
     """A histogram of these attributes, and the ways through the SDK behind it.
 
     What is measured waits until there are MOST_WAITING, or for a collection, as code that runs many times in a row
-    costs a fifth of what it costs between all that a request does. A collection asks observable instruments before it
+    costs much less than between all that a request does. A collection asks observable instruments before it
     looks at any histogram, so one of those, which never observes anything, brings those that wait to their place.
     """
 

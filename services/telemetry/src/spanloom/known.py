@@ -30,7 +30,7 @@ def describe_later(span: Span, make: Callable[..., Iterable[Mapping[str, Any]]],
     """Give a span the attributes that `make(*values)` returns, as late as can be; nobody may change the values.
 
     A lean one asks for them when it is encoded, one of many in a row: what runs in a row finds its code in the
-    processor's caches, and costs a fifth of what it costs between all that a request does.
+    processor's caches, and costs much less than between all that a request does.
     """
     put_off = getattr(span, "put_off", None)
     if put_off is not None:

@@ -323,11 +323,6 @@ class LeanTracerProvider(TracerProvider):
         self.follows_parent = follows_parent(self.sampler)
         self.takes_all = takes_all(self.sampler)
 
-    @property
-    def is_lean(self) -> bool:
-        """Whether spans go by the lean way."""
-        return self.queue is not None
-
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Register a processor, and decide anew whether spans can be lean."""
         super().add_span_processor(span_processor)

@@ -48,15 +48,13 @@ _HEADERS = _Headers()
 
 def extract(headers: list[tuple[bytes, bytes]], found: dict[bytes, bytes]) -> Context:
     """Return the context that ASGI `headers` carry, an empty one when there is none; `found` are they by name."""
-    if not _is_w3c(propagate.get_global_textmap()):
-        return propagate.extract(headers, context=Context(), getter=_HEADERS)
-    if len(found) < len(headers) or not OTHERS.isdisjoint(found):  # something comes twice, or more than traceparent
-        return propagate.extract(headers, context=Context(), getter=_HEADERS)
-    match = TRACEPARENT.fullmatch(found.get(b"traceparent", b""))
+    once = len(found) == len(headers)  # no name comes twice
+    ours = once and OTHERS.isdisjoint(found) and _is_w3c(propagate.get_global_textmap())
+    if ours and b"traceparent" not in found:
+        return Context()
+    match = TRACEPARENT.fullmatch(found[b"traceparent"]) if ours else None
     if match is None:
-        return (
-            Context() if b"traceparent" not in found else propagate.extract(headers, context=Context(), getter=_HEADERS)
-        )
+        return propagate.extract(headers, context=Context(), getter=_HEADERS)
     trace_id, span_id, flags = int(match[1], 16), int(match[2], 16), int(match[3], 16)
     if not trace_id or not span_id:
         return Context()

@@ -140,7 +140,7 @@ class _Request:
         return self.forward(message)
 
     def finish(self) -> None:
-        """Describe span, measurement and access log; background tasks have run, but do not count as the answer's."""
+        """Tell span, histogram and access log; background tasks have run, but the span ends with the answer."""
         route = route_of(self.scope)
         seconds = perf_counter() - self.started
         error_type = self._error_type()

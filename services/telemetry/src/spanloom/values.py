@@ -12,9 +12,8 @@ from uuid import UUID
 # Characters. Long enough for a SQL statement's head or a URL, short enough to read in a waterfall.
 LONGEST = 256
 INT64 = range(-(2**63), 2**63)
-LASTING = frozenset(
-    {type(None), bool, int, float, UUID, date, datetime, time, timedelta, Decimal}
-)  # small, never change
+# Small, and never changed by anybody.
+LASTING = frozenset({type(None), bool, int, float, UUID, date, datetime, time, timedelta, Decimal})
 PLAIN = (str, UUID, date, time, timedelta, Decimal, PurePath)
 
 _repr = Repr()

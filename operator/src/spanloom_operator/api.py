@@ -160,7 +160,7 @@ class Client:
                 timeout=timeout,
             ) as response:
                 await _checked(response)
-                answer: Object = json.loads(await response.read())
+                answer: Object = await response.json()
                 return answer
         except (aiohttp.ClientError, TimeoutError) as error:
             raise ApiError(0, f"{type(error).__name__}: {error}") from None

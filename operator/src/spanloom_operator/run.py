@@ -157,9 +157,9 @@ class Operator:
             self._by_namespace[namespace] = self._group.create_task(task)
 
     def _replicasets_changed(self, change: str, found: Any) -> None:
-        if change == "LISTED":
-            return  # they came by pages
-        for item in found if change == "PAGE" else [found]:
+        if change == "PAGE":
+            return
+        for item in found if change == "LISTED" else [found]:
             for owner in item["metadata"].get("ownerReferences") or ():
                 if owner["kind"] == "Deployment" and change != "DELETED" and self._group:
                     self._group.create_task(self._misplaced((item["metadata"]["namespace"], owner["name"])))

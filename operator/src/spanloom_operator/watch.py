@@ -39,17 +39,15 @@ class Source:
     async def list(self) -> tuple[Objects, str]:
         """Return all objects and the version to watch from."""
         items: Objects = []
-        version = ""
-        async for page, start in self.pages():
-            items += page
-            version = start
-        return items, version
+        async for page in self.pages():
+            items += page["items"]
+        return items, page["metadata"]["resourceVersion"]
 
-    async def pages(self) -> AsyncIterator[tuple[Objects, str]]:
-        """Yield all objects, some at a time, each with the version to watch from once all are there."""
+    async def pages(self) -> AsyncIterator[dict[str, Any]]:
+        """Yield all objects, a page of `items` at a time; there is at least one."""
         async for page in self.api.pages(self.path, self.selector):
             self.heard = self.clock()
-            yield page["items"], page["metadata"]["resourceVersion"]
+            yield page
 
     async def changes(self, version: str = "") -> AsyncIterator[Change]:
         """Yield changes for ever, after `version` when the list is known, else beginning with a list."""
@@ -57,12 +55,11 @@ class Source:
         while True:
             try:
                 if not version:
-                    items, start = Objects(), ""
-                    async for page, of_all in self.pages():
-                        yield "PAGE", page  # nobody need wait for the others
-                        items += page
-                        start = of_all
-                    version = start
+                    items: Objects = []
+                    async for page in self.pages():
+                        yield "PAGE", page["items"]  # nobody need wait for the others
+                        items += page["items"]
+                    version = page["metadata"]["resourceVersion"]
                     yield "LISTED", items
                 async for event in self.api.watch(self.path, self.selector, version):
                     version, wait, self.heard = event["object"]["metadata"]["resourceVersion"], FIRST_WAIT, self.clock()

@@ -106,6 +106,7 @@ def test_pages_are_taken_by_who_can_use_them() -> None:
     """Deployments are looked at as soon as they are read; which namespaces have the label only a whole list tells."""
     operator = operator_at(0)
     operator._namespaces_changed("PAGE", [{"metadata": {"name": "demo", "labels": {LABEL: "true"}}}])
+    operator._replicasets_changed("PAGE", [deployment()])
     operator._deployments_changed("", "PAGE", [deployment()])
     reconciler = operator.reconciler
     assert ({}, [("demo", "shop")], False) == (

@@ -1,6 +1,6 @@
 """`make bench-operator`: injections against a bare loop of the same server-side applies, writes, and memory.
 
-Needs a cluster (KUBECONFIG) and takes about ten minutes: kube-controller-manager makes some seven ReplicaSets a
+Needs a cluster (KUBECONFIG) and takes a quarter of an hour: kube-controller-manager makes some seven ReplicaSets a
 second, and what is measured must not share the machine with that.
 """
 

@@ -114,6 +114,19 @@ def test_other_listeners_are_asked(engine: Engine, finished) -> None:
     assert "UNSET" == finished.named("DELETE nothing").status
 
 
+def test_hooks_removed_meanwhile_fail_no_statement(engine: Engine, finished, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement during which another thread removes the instrumentation is executed, and has its span."""
+    start = database._start
+
+    def removed(*args: object, **options: object) -> trace.Span:
+        DatabaseInstrumentor().uninstrument()
+        return start(*args, **options)
+
+    monkeypatch.setattr(database, "_start", removed)
+    run(engine, "SELECT 42 FROM users")
+    assert "CLIENT" == finished.named("SELECT users").kind
+
+
 def test_no_trace_begins_with_a_statement(engine: Engine, finished) -> None:
     """Without a request around it, a statement makes no span."""
     with engine.begin() as connection:

@@ -28,9 +28,14 @@ ATTRIBUTES, NAME = "OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME"
 # Variables that only make sense together: whoever says one of them says all of them. A header that holds a key must
 # not travel to an endpoint the user chose.
 UNITS = (
-    re.compile(r"OTEL_EXPORTER_OTLP_([A-Z]+_)?(ENDPOINT|PROTOCOL|HEADERS)"),
+    re.compile(r"OTEL_EXPORTER_OTLP_([A-Z]+_)?(ENDPOINT|PROTOCOL|HEADERS|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE)"),
     re.compile(r"OTEL_TRACES_SAMPLER(_ARG)?"),
 )
+CERTIFICATES = {
+    "OTEL_EXPORTER_OTLP_CERTIFICATE": "ca_file",
+    "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE": "cert_file",
+    "OTEL_EXPORTER_OTLP_CLIENT_KEY": "key_file",
+}
 
 
 @dataclass(frozen=True)
@@ -233,6 +238,9 @@ def _exporter(container: str, layers: Sequence[Layer]) -> Iterator[Entry]:
     yield Entry(container, "OTEL_EXPORTER_OTLP_PROTOCOL", source, exporter.protocol)
     if exporter.timeout:
         yield Entry(container, "OTEL_EXPORTER_OTLP_TIMEOUT", source, str(exporter.timeout))
+    for variable, field in CERTIFICATES.items():
+        if path := getattr(exporter.tls, field, None):
+            yield Entry(container, variable, source, path)
     if exporter.headers:
         key = exporter.headers.secret_key_ref
         # optional: a Secret that is not there must not keep the container from starting.

@@ -123,6 +123,9 @@ def _attribute_key(key: str) -> str:
     return key
 
 
+FilePath = Annotated[str, Field(pattern=r"^/[^\s$,]+$", max_length=1024)]
+
+
 class _Part(BaseModel):
     """Names are the CRD's camelCase; an unknown field is a mistake, not something to skip."""
 
@@ -142,6 +145,20 @@ class Headers(_Part):
     secret_key_ref: SecretKey
 
 
+class Tls(_Part):
+    """Certificates of the exporter: absolute paths inside the container, as in the OpenTelemetry Operator's `tls`."""
+
+    ca_file: FilePath | None = Field(default=None, alias="ca_file")
+    cert_file: FilePath | None = Field(default=None, alias="cert_file")
+    key_file: FilePath | None = Field(default=None, alias="key_file")
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file: expected both or neither")
+        return self
+
+
 class Exporter(_Part):
     """Where telemetry goes: endpoint and protocol as a pair; `timeout` in seconds, as Python reads it."""
 
@@ -149,11 +166,14 @@ class Exporter(_Part):
     protocol: Literal["http/protobuf", "grpc"]
     timeout: int | None = None
     headers: Headers | None = None
+    tls: Tls | None = None
 
     @model_validator(mode="after")
-    def _seconds(self) -> Self:
+    def _consistent(self) -> Self:
         if self.timeout is not None:
             check_seconds(self.timeout)
+        if self.tls is not None and not self.endpoint.startswith("https://"):
+            raise ValueError(f"tls: expected an https endpoint, got {self.endpoint}")
         return self
 
 

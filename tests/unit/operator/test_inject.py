@@ -5,7 +5,7 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.deployments import Object, container, deployment, env
+from support.deployments import EXPORTER, Object, container, deployment, env
 from support.templates import CONTAINERS, LAYERS, PLATFORM, layer
 
 from spanloom_operator.inject import ATTRIBUTES, Injection, encode, image_tag, inject
@@ -48,6 +48,17 @@ def test_missing_secret_does_not_keep_a_container_from_starting() -> None:
     """The headers' Secret is optional to Kubernetes."""
     entry = next(e for e in inject(deployment(), [PLATFORM]).entries if e.name == "OTEL_EXPORTER_OTLP_HEADERS")
     assert {"secretKeyRef": {"name": "otlp", "key": "headers", "optional": True}} == entry.value_from
+
+
+def test_certificates_go_with_the_endpoint() -> None:
+    """The exporter's certificates are written, and left out where the user's own endpoint is taken."""
+    secure = layer(exporter={**EXPORTER, "endpoint": "https://otlp", "tls": {"ca_file": "/etc/otlp/ca.crt"}})
+    assert "/etc/otlp/ca.crt" == values(inject(deployment(), [secure]))["OTEL_EXPORTER_OTLP_CERTIFICATE"]
+    own = deployment(container(env=env(OTEL_EXPORTER_OTLP_ENDPOINT="https://own")))
+    assert (
+        "it goes with OTEL_EXPORTER_OTLP_ENDPOINT, which container env has"
+        == (reasons(inject(own, [secure]))["OTEL_EXPORTER_OTLP_CERTIFICATE"])
+    )
 
 
 MINE = {"configMapRef": {"name": "mine"}}

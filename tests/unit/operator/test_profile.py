@@ -40,12 +40,22 @@ def test_whole_profile_is_read() -> None:
     assert "0.25" == accepted(spec)["sampler"]["argument"]
 
 
+def test_certificates_are_read() -> None:
+    """The exporter's certificates are paths, under the names that the OpenTelemetry Operator uses."""
+    tls = {"ca_file": "/etc/otlp/ca.crt", "cert_file": "/etc/otlp/tls.crt", "key_file": "/etc/otlp/tls.key"}
+    assert tls == accepted(secure(tls))["exporter"]["tls"]
+
+
 def variable(name: str, value: str) -> Object:
     return {"env": [{"name": name, "value": value}]}
 
 
 def exporter(**changes: object) -> Object:
     return {"exporter": {**EXPORTER, **changes}}
+
+
+def secure(tls: Object) -> Object:
+    return exporter(endpoint="https://otlp.example.com", tls=tls)
 
 
 REFUSED = {
@@ -70,6 +80,9 @@ REFUSED = {
     "protocol without endpoint": ({"exporter": {"protocol": "grpc"}}, "spec.exporter.endpoint"),
     "unknown protocol": (exporter(protocol="http/xml"), "spec.exporter.protocol 'http/xml'"),
     "timeout in milliseconds": (exporter(timeout=10000), "expected seconds, 1 to 120"),
+    "certificate by a relative path": (secure({"ca_file": "ca.crt"}), "spec.exporter.tls.ca_file 'ca.crt'"),
+    "certificate without its key": (secure({"cert_file": "/tls.crt"}), "expected both or neither"),
+    "certificates for plain HTTP": (exporter(tls={"ca_file": "/ca.crt"}), "tls: expected an https endpoint, got http"),
     "timeout zero": (exporter(timeout=0), "expected seconds, 1 to 120"),
     "unknown exporter": ({"exporters": {"traces": "zipkin"}}, "spec.exporters.traces 'zipkin'"),
     "unknown field": ({"sampling": {}}, "spec.sampling"),

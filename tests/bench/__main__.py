@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bench.measure import Measured, Plan
     from bench.results import Row
 
-    from spanloom.model import Span
+    from spanloom.traces.model import Span
 
 VOID = 3
 # Tables keep their columns where the output is a file or a narrow terminal.

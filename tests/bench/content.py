@@ -13,12 +13,12 @@ from itertools import pairwise
 from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
-from spanloom.model import group
+from spanloom.traces.model import group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from spanloom.model import Span, Trace
+    from spanloom.traces.model import Span, Trace
 
 ROUTE = "/users/{user_id}"
 DEVIATIONS = 5  # standard deviations of a binomial: a right sampler falls outside about once in 10^6 runs

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgpack  # type: ignore[import-untyped]
 
-from spanloom.model import Span
 from spanloom.testing import from_otlp
+from spanloom.traces.model import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,7 +16,7 @@ from spanloom_local.stack import Stack, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spanloom.model import Trace
+    from spanloom.traces.model import Trace
 
 TELEMETRY = {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRIC_EXPORT_INTERVAL": "500", "OTEL_BLRP_SCHEDULE_DELAY": "200"}
 

@@ -20,7 +20,7 @@ from spanloom_local.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from spanloom.model import Trace
+    from spanloom.traces.model import Trace
     from spanloom_local.journey import Answer
 
 KEPT_TRACES = 10_000

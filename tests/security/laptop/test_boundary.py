@@ -15,7 +15,7 @@ from spanloom_local.journey import LIST, Answer, made_by
 if TYPE_CHECKING:
     from support.stack import Stack
 
-    from spanloom.model import Trace
+    from spanloom.traces.model import Trace
 
 TRACE, SPAN, CANARY = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "forged"
 SAMPLED = ("traceparent", f"00-{TRACE}-{SPAN}-01")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from bench.content import NAMES, Carrier, examine, faults, plausible
 
-from spanloom.model import Span
+from spanloom.traces.model import Span
 
 CHAIN = NAMES["stable"]
 

@@ -4,13 +4,13 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from support.otlp import proto_span, traces_body
 
-from spanloom.errors import ConfigurationError
-from spanloom.model import Trace
+from spanloom.settings import SettingsError
 from spanloom.testing import from_otlp
+from spanloom.traces.model import Trace
 from spanloom_local.demo import difference, nothing_else, services_without_functions
 from spanloom_local.journey import CREATE, Answer
 
-RIGHT = Trace.of(from_otlp(traces_body(proto_span(1))))
+RIGHT = Trace.from_spans(from_otlp(traces_body(proto_span(1))))
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ def test_the_filter_says_whose_functions_are_shown(text: str, hidden: set[str]) 
 
 def test_a_wrong_filter_is_named() -> None:
     """Nothing starts with a filter that is not understood."""
-    with pytest.raises(ConfigurationError, match="SPANLOOM_FILTER='loud'"):
+    with pytest.raises(SettingsError, match="SPANLOOM_FILTER='loud'"):
         services_without_functions("loud")
 
 
@@ -62,7 +62,7 @@ def test_a_step_is_right_or_its_difference_is_told(
 def test_a_trace_that_no_request_made_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """Probes, pools and pings must make none."""
     agent = {"user_agent.original": AnyValue(string_value="spanloom-journey/1")}
-    ours = Trace.of(from_otlp(traces_body(proto_span(1, attributes=agent))))
+    ours = Trace.from_spans(from_otlp(traces_body(proto_span(1, attributes=agent))))
     assert nothing_else({"ours": ours})
     assert not nothing_else({"ours": ours, "other": RIGHT})
     assert "a trace that no request made" in capsys.readouterr().out

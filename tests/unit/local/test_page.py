@@ -6,8 +6,8 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from support.otlp import proto_span, traces_body
 
-from spanloom.model import Trace
 from spanloom.testing import from_otlp
+from spanloom.traces.model import Trace
 from spanloom_local.page import detail, plain, summary
 
 
@@ -34,7 +34,9 @@ def test_values_survive_the_way_to_javascript(value: object, expected: object) -
 
 def trace(*parents: int | None) -> Trace:
     """Return a trace whose span number n, from 1, has the n-th parent."""
-    return Trace.of(from_otlp(traces_body(*(proto_span(n, parent) for n, parent in enumerate(parents, start=1)))))
+    return Trace.from_spans(
+        from_otlp(traces_body(*(proto_span(n, parent) for n, parent in enumerate(parents, start=1))))
+    )
 
 
 def test_times_are_told_from_the_start_of_the_trace() -> None:
@@ -66,6 +68,6 @@ def test_every_value_of_the_protocol_becomes_json() -> None:
         "none": AnyValue(),
         "big": AnyValue(int_value=2**62),
     }
-    [span] = detail(Trace.of(from_otlp(traces_body(proto_span(1, attributes=values)))))["members"]
+    [span] = detail(Trace.from_spans(from_otlp(traces_body(proto_span(1, attributes=values)))))["members"]
     expected = {"nan": "nan", "bytes": "ff", "none": None, "big": str(2**62)}
     assert expected == json.loads(json.dumps(span["attributes"], allow_nan=False))

@@ -2,8 +2,8 @@
 
 from support.otlp import proto_span, traces_body
 
-from spanloom.model import Span
 from spanloom.testing import from_otlp
+from spanloom.traces.model import Span
 from spanloom_local.store import Store
 
 

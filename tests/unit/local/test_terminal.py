@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 from support.otlp import proto_span, traces_body
 
-from spanloom.model import Trace
 from spanloom.testing import from_otlp
+from spanloom.traces.model import Trace
 from spanloom_local import terminal
 
 
@@ -23,20 +23,22 @@ def written(console: Console) -> str:
 
 def test_a_trace_keeps_its_lines_whole(console: Console) -> None:
     """A narrow terminal or a pipe gets every column."""
-    terminal.show_trace(console, Trace.of(from_otlp(traces_body(proto_span(1, name="a name of some length")))))
+    terminal.show_trace(console, Trace.from_spans(from_otlp(traces_body(proto_span(1, name="a name of some length")))))
     assert "a name of some length  shop  INTERNAL  10.0 ms\n" == written(console)
 
 
 def test_a_name_cannot_steer_the_terminal(console: Console) -> None:
     """Control characters of strangers are shown as such; rich's markup is plain text."""
-    terminal.show_trace(console, Trace.of(from_otlp(traces_body(proto_span(1, name="\x1b[2J\x9b1m\u202e[red]")))))
+    terminal.show_trace(
+        console, Trace.from_spans(from_otlp(traces_body(proto_span(1, name="\x1b[2J\x9b1m\u202e[red]"))))
+    )
     assert "�[2J�1m�[red]  shop  INTERNAL  10.0 ms\n" == written(console)
 
 
 def test_a_trace_too_deep_for_a_terminal_is_told_as_such(console: Console) -> None:
     """Thousands of levels are told in a line."""
     spans = [proto_span(number, number - 1 or None) for number in range(1, 3_000)]
-    terminal.show_trace(console, Trace.of(from_otlp(traces_body(*spans))))
+    terminal.show_trace(console, Trace.from_spans(from_otlp(traces_body(*spans))))
     assert "2999 spans on 2999 levels; see the page" in written(console)
 
 

@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.polling import poll_until
 
-from spanloom.filter import Filter, install
-from spanloom.model import Span
-from spanloom.privacy import Scrubber, guard_spans
-from spanloom.tree import from_sdk
+from spanloom.sdk.redacting import RedactingProcessor, patch_span_errors
+from spanloom.sdk.tree_exporter import from_sdk
+from spanloom.settings.levels import LevelFilter, set_active_filter
+from spanloom.traces.model import Span
 
 
 class Finished:
@@ -51,16 +51,16 @@ def _at_least(count: int, spans: list[Span]) -> list[Span]:
 def exporter() -> InMemorySpanExporter:
     memory = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource({"service.name": "test"}))
-    provider.add_span_processor(Scrubber())
+    provider.add_span_processor(RedactingProcessor())
     provider.add_span_processor(SimpleSpanProcessor(memory))
     trace.set_tracer_provider(provider)
-    guard_spans()
+    patch_span_errors()
     return memory
 
 
 @pytest.fixture
 def finished(exporter: InMemorySpanExporter) -> Iterator[Finished]:
     exporter.clear()
-    install(Filter())
+    set_active_filter(LevelFilter())
     yield Finished(exporter)
-    install(Filter())
+    set_active_filter(LevelFilter())

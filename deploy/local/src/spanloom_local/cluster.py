@@ -14,8 +14,8 @@ from urllib.request import urlopen
 import typer
 from rich.console import Console
 
-from spanloom.model import group
 from spanloom.testing import from_jaeger
+from spanloom.traces.model import group
 from spanloom_local import terminal
 from spanloom_local.journey import CREATE, Answer, made_by, send
 from spanloom_local.polling import poll_until
@@ -24,7 +24,7 @@ from spanloom_local.processes import StackError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from spanloom.model import Trace
+    from spanloom.traces.model import Trace
 
 TRACE_SECONDS = 60.0
 NEXT = """\

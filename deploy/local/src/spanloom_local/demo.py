@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from spanloom.errors import ConfigurationError
-from spanloom.filter import LEVELS, parse_filter
+from spanloom.settings import SettingsError
+from spanloom.settings.levels import LEVELS, parse_levels
 from spanloom.testing import assert_shape
 from spanloom_local import terminal
 from spanloom_local.journey import SERVICES, is_ours, made_by, travel, without_functions
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from types import FrameType
 
-    from spanloom.model import Trace
+    from spanloom.traces.model import Trace
     from spanloom_local.journey import Answer, Step
     from spanloom_local.store import Store
 
@@ -99,7 +99,7 @@ def demo(
         right = _run(port, page_port, picture, live=not (once or picture))
     except Stopped as stopped:
         raise typer.Exit(128 + stopped.number) from None
-    except (StackError, TimeoutError, ConfigurationError) as error:
+    except (StackError, TimeoutError, SettingsError) as error:
         terminal.failure(console, str(error), getattr(error, "details", ()))
         raise typer.Exit(1) from None
     raise typer.Exit(0 if right else 1)
@@ -123,9 +123,9 @@ def _run(port: int | None, page_port: int | None, picture: Path | None, *, live:
 
 
 def services_without_functions(text: str) -> frozenset[str]:
-    """Return the services whose function spans a SPANLOOM_FILTER leaves out; ConfigurationError if it is wrong."""
-    chosen = parse_filter(text)
-    return frozenset(name for name, module in SERVICES.items() if not chosen.enabled(module, LEVELS["info"]))
+    """Return the services whose function spans a SPANLOOM_FILTER leaves out; SettingsError if it is wrong."""
+    chosen = parse_levels(text)
+    return frozenset(name for name, module in SERVICES.items() if not chosen.is_enabled(module, LEVELS["info"]))
 
 
 def _listener(port: int | None, preferred: int) -> socket.socket:

@@ -13,7 +13,7 @@ from uuid import uuid4
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from spanloom.model import Trace
+    from spanloom.traces.model import Trace
 
 TREE = """\
 users-api SERVER {method} {route}

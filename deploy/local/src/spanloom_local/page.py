@@ -16,7 +16,7 @@ from starlette.routing import Route
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from spanloom.model import Span, Trace
+    from spanloom.traces.model import Span, Trace
     from spanloom_local.store import Store
 
 EXACT_IN_JAVASCRIPT = 2**53

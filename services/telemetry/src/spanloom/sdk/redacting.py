@@ -1,0 +1,113 @@
+"""Redaction in the SDK's own spans: what the application and other instrumentations record."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import TYPE_CHECKING, Any, cast
+
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.trace import Status
+
+from spanloom.sdk.private import ON_ENDING
+from spanloom.tracing.errors import current_request
+from spanloom.tracing.guard import Guard
+from spanloom.tracing.redaction import redact_attributes, redaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from opentelemetry.sdk.trace.export import SpanExportResult
+
+    from spanloom.tracing.redaction import Redaction
+
+guard = Guard("redaction in spans")
+
+
+class RedactingProcessor(SpanProcessor):
+    """Redacts query strings in the attributes of every span, also of those that other instrumentations make."""
+
+    def _on_ending(self, span: Span) -> None:
+        guard.run(_redact_span, span)
+
+
+def _redact_span(span: Span) -> None:
+    # The SDK has frozen the attributes by now; what they hold is still its dictionary.
+    attributes = cast("Any", span)._attributes
+    if attributes is not None:
+        attributes._dict = dict(redact_attributes(attributes._dict))
+
+
+def redacting_exporter(exporter: SpanExporter) -> SpanExporter:
+    """Return `exporter`, or with an SDK that has no `_on_ending` one that redacts on the way to it."""
+    return exporter if ON_ENDING.load() is not None else _RedactingExporter(exporter)
+
+
+class _RedactingExporter(SpanExporter):
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return self._exporter.export([guard.run(_redacted_copy, span) or span for span in spans])
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._exporter.force_flush(timeout_millis)
+
+
+def _redacted_copy(span: ReadableSpan) -> ReadableSpan:
+    """Return a span, or a copy of one that has something to redact."""
+    attributes = span.attributes or {}
+    redacted = redact_attributes(attributes)
+    if redacted is attributes:
+        return span
+    return ReadableSpan(
+        span.name, span.context, span.parent, span.resource, redacted, span.events, span.links, span.kind,
+        status=span.status, start_time=span.start_time, end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )  # fmt: skip
+
+
+def patch_span_errors() -> None:
+    """Patch `record_exception` and `set_status` of the SDK's spans, whoever calls them."""
+    setattr(Span, "record_exception", _redacting_exceptions(Span.record_exception))  # noqa: B010 a method
+    setattr(Span, "set_status", _redacting_status(Span.set_status))  # noqa: B010 a method
+
+
+def _redacting_exceptions(record: Callable[..., None]) -> Callable[..., None]:
+    @wraps(record)
+    def record_exception(
+        self: Any, exception: BaseException, attributes: Any = None, *args: Any, **kwargs: Any
+    ) -> None:
+        redacted = guard.run(_redacted_attributes, self, exception) or {}
+        try:
+            record(self, exception, {**redacted, **(attributes or {})}, *args, **kwargs)
+        except Exception as error:  # such as a class whose __str__ fails; use_span would raise it instead of the user's
+            guard.failed(error)
+
+    return record_exception
+
+
+def _redacted_attributes(span: Any, error: BaseException) -> dict[str, str]:
+    """Return the attributes of an exception as they may be recorded; remember for the status what to redact."""
+    span.redaction = found = redaction([error], current_request())
+    shown = found.error(error)
+    return {"exception.message": shown.message, "exception.stacktrace": shown.stacktrace}
+
+
+def _redacting_status(set_status: Callable[..., None]) -> Callable[..., None]:
+    @wraps(set_status)
+    def set_redacted_status(self: Any, status: Any, description: str | None = None) -> None:
+        # The API's use_span records the exception first and then writes its text into the status.
+        set_status(self, *(guard.run(_redacted_status, self, status, description) or (status, description)))
+
+    return set_redacted_status
+
+
+def _redacted_status(span: Any, status: Any, description: str | None) -> tuple[Any, str | None]:
+    found: Redaction = getattr(span, "redaction", None) or redaction((), current_request())
+    if isinstance(status, Status) and status.description:
+        status = Status(status.status_code, found.text(status.description))
+    return status, found.text(description) if description else description

@@ -1,0 +1,42 @@
+"""What the instrumentations get from the SDK: histograms with cached aggregations, exported logs, the final flush."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from spanloom.instrumentation.base import Options
+from spanloom.sdk import private
+from spanloom.sdk.shutdown import Shutdown
+from spanloom.tracing.duration_histogram import DurationHistogram
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+
+    from spanloom.settings import Settings
+
+
+def instrumentation_options(settings: Settings) -> Options:
+    """Return the options of the instrumentations; the flush is installed for this process."""
+    endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")
+    shutdown = Shutdown(settings.flush_timeout, endpoint)
+    shutdown.install()
+    return Options(settings, histogram_class(), shutdown.flush, _log_emitter(settings))
+
+
+def histogram_class() -> type[DurationHistogram]:
+    """Return the class of histograms of durations: with cached aggregations where the SDK is as expected."""
+    if private.hash_attributes is None:
+        return DurationHistogram
+    from spanloom.sdk.duration_histogram import CachedDurationHistogram  # noqa: PLC0415 with an SDK it works with
+
+    return CachedDurationHistogram
+
+
+def _log_emitter(settings: Settings) -> Callable[[logging.LogRecord], None] | None:
+    if not settings.exports_logs:
+        return None
+    from spanloom.sdk.log_export import log_emitter  # noqa: PLC0415 only where logs are exported
+
+    return log_emitter(locates=settings.locates_logs)

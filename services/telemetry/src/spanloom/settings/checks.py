@@ -1,0 +1,131 @@
+"""Checks of values: each returns the value in its canonical form, or raises SettingsError with what was expected."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from spanloom.settings.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Check = Callable[[str, str], str]
+
+PAIR = re.compile(r"\s*[^=,\s][^=,]*=[^,]*")
+HEADER = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+\s*=[^,]*")
+
+
+def text(_key: str, value: str) -> str:
+    """Accept anything."""
+    return value
+
+
+def url(key: str, value: str) -> str:
+    """Accept an http or https URL with a host."""
+    try:
+        parts = urlsplit(value.strip())
+        is_url = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise SettingsError(key, value, "a URL such as http://collector:4318")
+    return value.strip()
+
+
+def headers(key: str, value: str) -> str:
+    """Accept `name=value,…`; the error never quotes the value, which may be an API key."""
+    if not all(HEADER.fullmatch(part) for part in value.split(",") if part.strip()):
+        raise SettingsError(key, "…", "name=value pairs separated by commas, values percent-encoded")
+    return value
+
+
+def pairs(key: str, value: str) -> str:
+    """Accept `name=value,…` with empty members."""
+    for part in value.split(","):
+        if part.strip() and not PAIR.fullmatch(part):
+            raise SettingsError(key, part, "name=value pairs separated by commas, values percent-encoded")
+    return value
+
+
+def boolean(key: str, value: str) -> str:
+    """Accept true and false in any case."""
+    return one_of("true", "false")(key, value)
+
+
+def one_of(*names: str) -> Check:
+    """Return a check that accepts one of `names` in any case (OpenTelemetry specification, "Enum value")."""
+    canonical = {name.lower(): name for name in names}
+
+    def check(key: str, value: str) -> str:
+        found = canonical.get(value.strip().lower())
+        if found is None:
+            raise SettingsError(key, value, f"one of {', '.join(names)}")
+        return found
+
+    return check
+
+
+def installed(group: str, *builtin: str, several: bool = True) -> Check:
+    """Return a check that accepts names of an entry point group, separated by commas if there may be several."""
+
+    def check(key: str, value: str) -> str:
+        names = sorted({*builtin, *(entry.name for entry in entry_points(group=group))})
+        canonical = {name.lower(): name for name in names}
+        chosen = [part.strip() for part in value.split(",")] if several else [value.strip()]
+        for name in chosen:
+            if name.lower() not in canonical:
+                raise SettingsError(key, name, f"one {'or several ' * several}of {', '.join(names)}")
+        return ",".join(canonical[name.lower()] for name in chosen)
+
+    return check
+
+
+def protocol(key: str, value: str) -> str:
+    """Accept the OTLP protocols whose exporter is installed."""
+    has_grpc = bool(entry_points(group="opentelemetry_traces_exporter", name="otlp_proto_grpc"))
+    names = ["http/protobuf", "grpc"] if has_grpc else ["http/protobuf"]
+    found = value.strip().lower()
+    if found not in names:
+        hint = "grpc needs the package opentelemetry-exporter-otlp-proto-grpc"
+        raise SettingsError(key, value, f"{' or '.join(names)} ({hint})")
+    return found
+
+
+def number(low: float, high: float, unit: str) -> Check:
+    """Return a check that accepts a decimal number from `low` to `high`."""
+
+    def check(key: str, value: str) -> str:
+        try:
+            is_within = low <= float(value) <= high
+        except ValueError:
+            is_within = False
+        if not is_within:
+            raise SettingsError(key, value, f"a number from {low:g} to {high:g}{unit}")
+        return value.strip()
+
+    return check
+
+
+def whole_number(low: int, unit: str = "", also: tuple[str, ...] = ()) -> Check:
+    """Return a check that accepts a whole number of at least `low`, or one of the words in `also`."""
+
+    def check(key: str, value: str) -> str:
+        digits = value.strip().lower()
+        if digits in also or (re.fullmatch(r"[0-9]{1,18}", digits) and int(digits) >= low):
+            return digits
+        words = "".join(f", or {word}" for word in also)
+        raise SettingsError(key, value, f"a whole number{unit}, {low} or more{words}")
+
+    return check
+
+
+def refused(reason: str) -> Check:
+    """Return a check that accepts nothing."""
+
+    def check(key: str, value: str) -> str:
+        raise SettingsError(key, value, f"no such variable: {reason}")
+
+    return check

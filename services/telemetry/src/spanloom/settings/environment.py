@@ -1,0 +1,114 @@
+"""The environment, read once: defaults applied, values checked and brought into their canonical form."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from spanloom.settings.checks import number
+from spanloom.settings.declarations import VARIABLES
+from spanloom.settings.errors import SettingsError
+from spanloom.settings.excluded_paths import excluded_paths
+from spanloom.settings.levels import LevelFilter, parse_levels
+from spanloom.settings.trust import TrustPolicy, parse_trust
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping
+
+PREFIX = "SPANLOOM_"
+OPERATOR_PREFIX = "SPANLOOM_OPERATOR_"  # settings of the operator, which runs under this distribution
+OWN = [variable.name for variable in VARIABLES if variable.name.startswith(PREFIX)]
+# Kubernetes adds these for every Service of the namespace, so a Service named spanloom-… must not stop a process.
+SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$")
+# An empty list of excluded URLs excludes nothing; every other empty variable is unset (specification, "Empty value").
+MAY_BE_EMPTY = frozenset({"OTEL_PYTHON_EXCLUDED_URLS", "OTEL_PYTHON_FASTAPI_EXCLUDED_URLS"})
+DEFAULT_BATCH_SIZE = 512
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the instrumentations.
+
+    `flush_timeout` is the longest time, in seconds, that the end of a process waits for its telemetry; `log_format` is
+    "json" or "". `is_disabled`: OTEL_SDK_DISABLED.
+    """
+
+    level_filter: LevelFilter
+    trust: TrustPolicy
+    excluded_paths: re.Pattern[str]
+    flush_timeout: float
+    log_format: str
+    is_disabled: bool
+    exports_logs: bool
+    correlates_logs: bool
+    locates_logs: bool
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
+        """Read the variables; SettingsError names the first one that is wrong."""
+        values = canonical(environ)
+        return cls(
+            level_filter=parse_levels(values["SPANLOOM_FILTER"]),
+            trust=parse_trust(values["SPANLOOM_TRUST_INCOMING"]),
+            excluded_paths=excluded_paths(environ),
+            flush_timeout=float(values["SPANLOOM_FLUSH_TIMEOUT"]),
+            log_format=values["SPANLOOM_LOG_FORMAT"],
+            is_disabled=values["OTEL_SDK_DISABLED"] == "true",
+            exports_logs=values["OTEL_LOGS_EXPORTER"] != "none",
+            correlates_logs=values["OTEL_PYTHON_LOG_CORRELATION"] == "true",
+            locates_logs=values["OTEL_PYTHON_LOG_CODE_ATTRIBUTES"] == "true",
+        )
+
+
+def apply_defaults(environ: MutableMapping[str, str]) -> None:
+    """Write for the SDK what it reads otherwise than the specification says.
+
+    Own defaults are set, values get their canonical case, and empty variables, which are unset, are removed.
+    """
+    values = canonical(environ)
+    for variable in VARIABLES:
+        value = environ.get(variable.name)
+        if value or variable.is_ours:
+            environ[variable.name] = values[variable.name]
+        elif value == "" and variable.name not in MAY_BE_EMPTY:
+            del environ[variable.name]
+
+
+def canonical(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return every declared variable's value, checked; its default where it is unset or empty."""
+    for key in environ:
+        _refuse_unknown(key, environ)
+    values = {}
+    for variable in VARIABLES:
+        value = environ.get(variable.name, "")
+        values[variable.name] = variable.check(variable.name, value) if value.strip() else variable.default
+    excluded_paths(environ)
+    _check_ratio(values)
+    _check_batches(environ, values)
+    return values
+
+
+def _refuse_unknown(key: str, environ: Mapping[str, str]) -> None:
+    if not key.startswith(PREFIX) or key in OWN or key.startswith(OPERATOR_PREFIX) or SERVICE_LINK.search(key):
+        return
+    near = get_close_matches(key.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in OWN], 1)
+    names = [PREFIX + name for name in near] or OWN
+    raise SettingsError(key, environ[key], f"the name {' or '.join(names)}")
+
+
+def _check_ratio(values: Mapping[str, str]) -> None:
+    argument = values["OTEL_TRACES_SAMPLER_ARG"]
+    if argument and values["OTEL_TRACES_SAMPLER"].endswith("traceidratio"):
+        number(0, 1, ", a ratio")("OTEL_TRACES_SAMPLER_ARG", argument)
+
+
+def _check_batches(environ: Mapping[str, str], values: Mapping[str, str]) -> None:
+    """Refuse a queue that is shorter than a batch: the SDK would switch telemetry off."""
+    for processor in ("BSP", "BLRP"):
+        queue, batch = (f"OTEL_{processor}_MAX_{what}_SIZE" for what in ("QUEUE", "EXPORT_BATCH"))
+        if int(values[batch]) > int(values[queue]):
+            key, other = (queue, batch) if environ.get(queue) else (batch, queue)
+            bound = "or more" if key == queue else "or less"
+            raise SettingsError(key, values[key], f"{values[other]} {bound}, which is {other}")

@@ -1,0 +1,45 @@
+"""Any Python value as a span attribute: a type that OTLP has, of bounded length, never an exception."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from reprlib import Repr
+from uuid import UUID
+
+# Characters. Enough for the beginning of a SQL statement or a URL, short enough to read in a waterfall.
+MAX_LENGTH = 256
+INT64 = range(-(2**63), 2**63)
+IMMUTABLE = frozenset({type(None), bool, int, float, UUID, date, datetime, time, timedelta, Decimal})
+SHOWN_BY_STR = (str, UUID, date, time, timedelta, Decimal, PurePath)
+
+_repr = Repr()
+_repr.maxstring = _repr.maxlong = _repr.maxother = MAX_LENGTH
+
+
+def to_attribute_value(value: object) -> bool | int | float | str:
+    """Return `value` itself if it is a bool, 64-bit int, float or short str, otherwise text.
+
+    Text is cut at MAX_LENGTH characters and can always be encoded as UTF-8, which OTLP requires.
+    """
+    kind = value.__class__
+    if kind is bool or kind is float or (kind is int and value in INT64):
+        return value  # type: ignore[return-value]
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, bool | float):
+        return value
+    if isinstance(value, int) and value in INT64:
+        return value
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    try:
+        text = str(value) if isinstance(value, SHOWN_BY_STR) else _repr.repr(value)
+    except Exception:  # an int too long to convert (CVE-2020-10735), or an error in the class itself
+        text = f"<{type(value).__name__}>"
+    text = text if len(text) <= MAX_LENGTH else text[: MAX_LENGTH - 1] + "…"
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,100 @@
+"""`@instrument`: a span for every call of a function, with its arguments as attributes.
+
+@instrument(skip=("password",), fields={"items": lambda cart, **_: len(cart)})
+async def check_out(cart: list[str], password: str) -> Order: ...
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from spanloom.settings.levels import LEVELS
+from spanloom.tracing.call_site import CallSite
+from spanloom.tracing.generators import around_async_generator, around_generator
+from spanloom.tracing.guard import Guard, around, around_coroutine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    Field = Callable[..., object] | object
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@overload
+def instrument(function: F, /) -> F: ...
+@overload
+def instrument(
+    *,
+    name: str | None = None,
+    level: str = "info",
+    skip: Collection[str] = (),
+    skip_all: bool = False,
+    fields: Mapping[str, Field] | None = None,
+    ret: bool | Callable[[Any], object] = False,
+) -> Callable[[F], F]: ...
+def instrument(
+    function: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    level: str = "info",
+    skip: Collection[str] = (),
+    skip_all: bool = False,
+    fields: Mapping[str, Field] | None = None,
+    ret: bool | Callable[[Any], object] = False,
+) -> Any:
+    """Give every call of a function, method or generator (sync or async) a span of its own.
+
+    name: name of the span; by default that of the function.
+    level: one of spanloom.settings.levels.LEVELS; SPANLOOM_FILTER decides whether a span of that level is made.
+    skip, skip_all: arguments that do not become attributes, such as secrets and personal data.
+    fields: further attributes; a value, or a function called with the arguments of the call.
+    ret: whether the result becomes the attribute `return`, or a function of the result that does.
+
+    Attributes keep bool, int, float and str; anything else becomes text of bounded length. An exception is recorded
+    and sets the status to ERROR. TypeError and ValueError at decoration name the option that is not understood.
+    """
+    options = Options(name, _level(level), _skip(skip), skip_all, fields or {}, ret)
+    return _decorate(function, options) if function is not None else lambda wrapped: _decorate(wrapped, options)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of `@instrument`, checked."""
+
+    name: str | None = None
+    level: int = LEVELS["info"]
+    skip: frozenset[str] = frozenset()
+    skip_all: bool = False
+    fields: Mapping[str, Field] = field(default_factory=dict)
+    ret: bool | Callable[[Any], object] = False
+
+
+def _level(name: str) -> int:
+    if name not in LEVELS:
+        raise ValueError(f"level={name!r} is not understood; expected one of {', '.join(LEVELS)}")
+    return LEVELS[name]
+
+
+def _skip(names: Collection[str]) -> frozenset[str]:
+    if isinstance(names, str):
+        raise TypeError(f"skip={names!r} is not understood; expected a tuple of names, such as ({names!r},)")
+    return frozenset(names)
+
+
+def _decorate(function: Any, options: Options) -> Any:
+    if isinstance(function, classmethod | staticmethod):
+        return type(function)(_decorate(function.__func__, options))
+    site = CallSite(function, options)
+    return _wrapper_of(function)(function, site.begin, Guard(f"@instrument of {site.name}"))
+
+
+def _wrapper_of(function: Any) -> Callable[..., Any]:
+    if inspect.isasyncgenfunction(function):
+        return around_async_generator
+    if inspect.isgeneratorfunction(function):
+        return around_generator
+    return around_coroutine if inspect.iscoroutinefunction(function) else around

@@ -1,0 +1,255 @@
+"""Spans, measurements and log lines of requests, through a real server."""
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterator
+from unittest.mock import Mock
+
+import aiohttp
+import pytest
+from fastapi import BackgroundTasks, FastAPI
+from fastapi.responses import StreamingResponse
+from opentelemetry import baggage, trace
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from support.polling import poll_until
+from support.servers import serve
+
+from spanloom import instrument
+from spanloom.instrumentation.asgi import AsgiInstrumentor
+from spanloom.instrumentation.base import Options
+from spanloom.instrumentation.server_call import request_attributes
+from spanloom.settings import Settings
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
+SECRET = "s3cret-canary"
+
+
+def application() -> FastAPI:  # noqa: C901 a list of endpoints
+    app = FastAPI()
+
+    @instrument
+    async def inner() -> None: ...
+
+    @app.get("/users/{name}")
+    async def user(name: str) -> str:
+        await inner()
+        return name
+
+    @app.get("/sync")
+    def sync() -> str:
+        asyncio.run(inner())
+        return "ok"
+
+    @app.get("/later")
+    async def later(tasks: BackgroundTasks) -> str:
+        tasks.add_task(inner)
+        return "ok"
+
+    @app.get("/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(iter(["a", "b"]))
+
+    @app.get("/fails")
+    async def fails() -> str:
+        raise LookupError("gone")
+
+    @app.get("/busy")
+    async def busy() -> PlainTextResponse:
+        return PlainTextResponse("later", 503)
+
+    @app.get("/baggage")
+    async def bag() -> dict[str, object]:
+        return dict(baggage.get_all())
+
+    @app.get("/healthz")
+    async def healthz() -> str:
+        await inner()
+        return "ok"
+
+    sub = Starlette(routes=[Route("/deep/{n}", lambda request: PlainTextResponse("deep"))])
+    app.mount("/sub", sub)
+    return app
+
+
+@pytest.fixture
+def trusting() -> str:
+    return "false"
+
+
+@pytest.fixture
+def url(trusting: str, finished) -> Iterator[str]:
+    settings = Settings.from_environ({"SPANLOOM_TRUST_INCOMING": trusting, "SPANLOOM_LOG_FORMAT": "json"})
+    AsgiInstrumentor().instrument(options=Options(settings))
+    with serve(application()) as address:
+        yield address
+    AsgiInstrumentor().uninstrument()
+
+
+HTTP = {"type": "http", "method": "GET", "path": "/users/ann", "query_string": b"", "scheme": "http"}
+
+
+async def nothing(*_: object) -> None: ...
+
+
+async def get(url: str, **headers: str) -> int:
+    async with aiohttp.ClientSession() as session, session.get(url, headers=headers) as response:
+        await response.read()
+        return response.status
+
+
+async def test_a_request_is_one_server_span_that_names_its_route(url: str, finished) -> None:
+    """One span, no send/receive spans, none of FastAPI's own; the attributes of the stable conventions."""
+    await get(f"{url}/users/7?token={SECRET}", Authorization=SECRET, Cookie=f"session={SECRET}")
+    span = finished.named("GET /users/{name}")
+    assert {"inner": "GET /users/{name}", "GET /users/{name}": None} == finished.parents()
+    port = int(url.rpartition(":")[2])
+    agent = span.attributes["user_agent.original"]
+    assert {
+        "http.request.method": "GET",
+        "http.route": "/users/{name}",
+        "http.response.status_code": 200,
+        "url.scheme": "http",
+        "url.path": "/users/7",
+        "network.protocol.version": "1.1",
+        "server.address": "127.0.0.1",
+        "server.port": port,
+        "client.address": "127.0.0.1",
+        "user_agent.original": agent,
+    } == span.attributes
+    assert ("SERVER", "UNSET", None) == (span.kind, span.status, span.parent_id)
+    assert SECRET not in repr(finished.all())
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "status", "error"),
+    [
+        ("/nope", "GET", 404, None),
+        (f"/users/{SECRET}", "GET /users/{name}", 200, None),
+        ("/busy", "GET /busy", 503, "503"),
+        ("/fails", "GET /fails", 500, "LookupError"),
+        ("/stream", "GET /stream", 200, None),
+        ("/sub/deep/1", "GET /sub/deep/{n}", 200, None),
+    ],
+)
+async def test_outcomes(url: str, finished, path: str, name: str, status: int, error: str | None) -> None:
+    """The status is told; 5xx and exceptions are errors, 4xx is the caller's; a caller's words stay out."""
+    assert status == await get(url + path)
+    [span] = finished.servers()
+    assert (name, status) == (span.name, span.attributes["http.response.status_code"])
+    assert ("ERROR" if error else "UNSET", error) == (span.status, span.attributes.get("error.type"))
+    assert SECRET not in repr(finished.all())
+
+
+@pytest.mark.parametrize("path", ["/sync", "/later"])
+async def test_context_reaches_threads_and_background_tasks(url: str, finished, path: str) -> None:
+    """A sync endpoint runs in a thread, a background task after the answer: both stay in the request's trace."""
+    await get(url + path)
+    finished.servers()
+    assert f"GET {path}" == finished.parents()["inner"]
+
+
+async def test_health_checks_are_silent(url: str, finished, caplog: pytest.LogCaptureFixture) -> None:
+    """No span, not even of functions inside, and no access line."""
+    caplog.set_level(logging.INFO, "spanloom.access")
+    assert 200 == await get(f"{url}/healthz")
+    assert [] == finished.all()
+    assert [] == [record for record in caplog.records if record.name == "spanloom.access"]
+
+
+async def test_an_access_line_names_the_route_and_no_path(url: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The line has method, route, status and duration, nothing that a caller wrote."""
+    caplog.set_level(logging.INFO, "spanloom.access")
+    await get(f"{url}/users/{SECRET}?q={SECRET}")
+    [record] = poll_until(lambda: [r for r in caplog.records if r.name == "spanloom.access"], "the line is written")
+    assert ("GET /users/{name}", 200) == (record.getMessage(), record.status)
+    assert SECRET not in repr(vars(record))
+
+
+async def test_strangers_are_not_obeyed(url: str, finished) -> None:
+    """By default traceparent, tracestate and baggage from outside are dropped: a trace of our own begins."""
+    for flags in ("01", "00"):
+        await get(f"{url}/users/7", traceparent=TRACEPARENT[:-2] + flags, tracestate="a=b", baggage=f"who={SECRET}")
+    servers = finished.servers(2)
+    assert [None, None] == [span.parent_id for span in servers]
+    assert TRACE_ID not in {span.trace_id for span in servers}
+
+
+@pytest.mark.parametrize("trusting", ["true", "127.0.0.0/8"])
+async def test_trusted_callers_are_obeyed(url: str, finished) -> None:
+    """Turned on, or for listed networks, the caller's trace goes on here, and its baggage is ours."""
+    async with aiohttp.ClientSession() as session:
+        answer = await session.get(f"{url}/baggage", headers={"traceparent": TRACEPARENT, "baggage": "who=friend"})
+        assert {"who": "friend"} == await answer.json()
+    span = finished.one()
+    assert (TRACE_ID, "b7ad6b7169203331") == (span.trace_id, span.parent_id)
+
+
+@pytest.mark.parametrize("trusting", ["10.0.0.0/8"])
+async def test_callers_outside_the_listed_networks_are_strangers(url: str, finished) -> None:
+    """A list of networks trusts nobody else."""
+    await get(f"{url}/users/7", traceparent=TRACEPARENT)
+    assert finished.named("GET /users/{name}").parent_id is None
+
+
+async def test_an_address_may_be_a_list(url: str, finished) -> None:
+    """ASGI asks for two items, not for a tuple of them; Starlette's TestClient sends a list."""
+    scope = {**HTTP, "headers": [], "server": ["testserver", 80], "client": ["testclient", 50000]}
+    await application()(scope, nothing, nothing)
+    attributes = finished.named("GET /users/{name}").attributes
+    assert ("testserver", 80, "testclient") == tuple(
+        attributes[key] for key in ("server.address", "server.port", "client.address")
+    )
+
+
+HOSTS: dict[str, dict[str, object]] = {
+    "shop": {"server.address": "shop"},
+    "shop:80": {"server.address": "shop", "server.port": 80},
+    "[::1]:8000": {"server.address": "[::1]", "server.port": 8000},
+    "shop:": {"server.address": "listener"},
+    "shop:65536": {"server.address": "listener"},
+    f"shop:{'9' * 5000}": {"server.address": "listener"},
+    "s" * 60_000: {"server.address": "s" * 256},
+}
+
+
+@pytest.mark.parametrize("host", HOSTS, ids=lambda host: host[:20])
+async def test_a_host_is_whatever_the_caller_says(host: str, url: str, finished) -> None:
+    """It is cut, and one with a port that is none does not count."""
+    scope = {**HTTP, "headers": [(b"host", host.encode())], "server": ("listener", None), "client": ("c", 1)}
+    await application()(scope, nothing, nothing)
+    attributes = finished.named("GET /users/{name}").attributes
+    assert HOSTS[host] == {key: value for key, value in attributes.items() if key.startswith("server.")}
+
+
+async def test_a_span_ends_whatever_else_fails(url: str, finished, monkeypatch, caplog) -> None:
+    """A filter of the access log that fails loses no span, and leaves none behind as the current one."""
+    fails = Mock(**{"filter.side_effect": LookupError("gone")})
+    monkeypatch.setattr(logging.getLogger("spanloom.access"), "filters", [fails])
+    scope = {**HTTP, "headers": [], "server": None, "client": ("c", 1)}
+    with caplog.at_level(logging.INFO, "spanloom.access"):
+        await application()(scope, nothing, nothing)
+    actual = finished.named("GET /users/{name}").name, trace.get_current_span()
+    assert ("GET /users/{name}", trace.INVALID_SPAN) == actual
+
+
+def test_what_callers_choose_is_not_kept() -> None:
+    """Only what the application and its server choose is remembered: it is the same object for all callers."""
+    callers = [(b"host-%d" % n, b"agent-%d" % n, ("listener", 80), f"10.0.0.{n}") for n in range(100)]
+    told = [request_attributes(f"M{n}", "http", "/{n}", 200, f"/{n}", "1.1", *one) for n, one in enumerate(callers)]
+    assert 1 == len({id(known) for known, _ in told})
+
+
+async def test_an_invented_method_is_not_a_span_name(url: str, finished) -> None:
+    """Names stay few whatever callers send."""
+    async with aiohttp.ClientSession() as session:
+        await session.request("PURGE", f"{url}/users/7")
+    [span] = finished.servers()
+    assert re.match(r"HTTP\b", span.name)
+    assert ("_OTHER", "PURGE") == (
+        span.attributes["http.request.method"],
+        span.attributes["http.request.method_original"],
+    )

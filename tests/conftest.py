@@ -7,6 +7,11 @@ settings.register_profile("spanloom", deadline=None)  # no test asserts on time
 settings.load_profile("spanloom")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --whole, for matrices of which the other runs take a sample."""
+    parser.addoption("--whole", action="store_true", help="run every case of the long matrices")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a test that does not say, in its docstring, which behaviour it holds."""
     silent = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]

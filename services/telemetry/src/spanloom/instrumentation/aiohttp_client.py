@@ -8,10 +8,8 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from multidict import CIMultiDict
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
-from yarl import URL
 
 from spanloom.instrumentation.base import LazyInstrumentor
 from spanloom.instrumentation.http import method_attributes, span_name
@@ -36,29 +34,51 @@ class ClientInstrumentor(LazyInstrumentor):
 
     def hook(self, _: Options) -> None:
         """Wrap the method through which every request of a session goes."""
-        around = partial(around_coroutine, begin=begin, guard=self.guard)
-        self.on_import("aiohttp.client", lambda found: self.wrap(found.ClientSession, "_request", around))
+        self.on_import("aiohttp.client", self._wrap)
+
+    def _wrap(self, module: Any) -> None:
+        around = partial(around_coroutine, begin=ClientHook().begin, guard=self.guard)
+        self.wrap(module.ClientSession, "_request", around)
 
 
-def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> ClientCall | None:
-    """Start the span of a request `(session, method, url, …)`, and write its context into the headers."""
-    context = get_current()
-    if is_http_suppressed(context):
-        return None
-    headers = CIMultiDict(kwargs.get("headers") or {})
-    if is_dropped(context):
-        inject(headers, context[SPAN_KEY])  # type: ignore[arg-type] # a DroppedSpan
+class ClientHook:
+    """What is done before a request; made when aiohttp is imported, and with it the packages it is built on."""
+
+    def __init__(self) -> None:
+        from multidict import CIMultiDict  # noqa: PLC0415
+        from yarl import URL  # noqa: PLC0415
+
+        self._headers_class: Any = CIMultiDict
+        self._url_class: Any = URL
+
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ClientCall | None:
+        """Start the span of a request `(session, method, url, …)`, and write its context into the headers."""
+        context = get_current()
+        if is_http_suppressed(context):
+            return None
+        headers = self._headers_class(kwargs.get("headers") or {})
+        if is_dropped(context):
+            inject(headers, context[SPAN_KEY])  # type: ignore[arg-type] # a DroppedSpan
+            kwargs["headers"] = headers
+            return None
+        url = self._url(args[0], args[2])
+        if url is None:
+            return None
+        method = args[1]
+        span = _tracer.start_span(span_name(method), context, SpanKind.CLIENT, _shared(method, url.host, url.port))
+        defer_attributes(span, _url_attributes, url)
+        inject(headers, span)
         kwargs["headers"] = headers
-        return None
-    url = _url(args[0], args[2])
-    if url is None:
-        return None
-    method = args[1]
-    span = _tracer.start_span(span_name(method), context, SpanKind.CLIENT, _shared(method, url.host, url.port))
-    defer_attributes(span, _url_attributes, url)
-    inject(headers, span)
-    kwargs["headers"] = headers
-    return ClientCall(span, context)
+        return ClientCall(span, context)
+
+    def _url(self, session: Any, address: Any) -> Any:
+        """Return the URL, joined with the session's base URL where it has one; None where aiohttp will refuse it."""
+        base = getattr(session, "_base_url", None)
+        try:
+            url = self._url_class(address)
+            return base.join(url) if base is not None and not url.is_absolute() else url
+        except (TypeError, ValueError):
+            return None
 
 
 class ClientCall:
@@ -83,16 +103,6 @@ class ClientCall:
             record_error(self.span, error)
         finally:
             self.span.end()
-
-
-def _url(session: Any, address: Any) -> URL | None:
-    """Return the URL, joined with the session's base URL where it has one; None where aiohttp will refuse it."""
-    base = getattr(session, "_base_url", None)
-    try:
-        url = URL(address)
-        return base.join(url) if base is not None and not url.is_absolute() else url
-    except (TypeError, ValueError):
-        return None
 
 
 @lru_cache(maxsize=256)

@@ -62,22 +62,16 @@ def _listener(name: str, guard: Guard) -> Callable[..., bool]:
     """Return a listener that executes in a span what SQLAlchemy was about to execute."""
 
     def listener(cursor: Any, statement: str, *rest: Any) -> bool:
-        context = rest[-1]
-        call = None
-        if not guard.is_off:
-            try:
-                call = begin(statement, context, is_many=name == "do_executemany")
-                if call is not None:
-                    others = _listeners_after(listener, context, name)
-                    token = attach(call.context)
-            except Exception as error:
-                guard.failed(error)
-                call = None
-        if call is None:
+        begun = guard.run(_begun, listener, name, statement, rest[-1])
+        if begun is None:
             return False
+        call, others, token = begun
         try:
-            if not any(other(cursor, statement, *rest) for other in others):
-                getattr(context.dialect, name)(cursor, statement, *rest)
+            for other in others:
+                if other(cursor, statement, *rest):
+                    break
+            else:
+                getattr(rest[-1].dialect, name)(cursor, statement, *rest)
         except BaseException as error:
             leave(guard, token, call.failed, error)
             raise
@@ -85,6 +79,12 @@ def _listener(name: str, guard: Guard) -> Callable[..., bool]:
         return True
 
     return listener
+
+
+def _begun(listener: Any, name: str, statement: str, context: Any) -> tuple[StatementCall, list[Any], Any] | None:
+    """Start a statement's span; return its call, the listeners that come after ours, and the token of its context."""
+    call = begin(statement, context, is_many=name == "do_executemany")
+    return None if call is None else (call, _listeners_after(listener, context, name), attach(call.context))
 
 
 def _listeners_after(listener: Any, context: Any, name: str) -> list[Callable[..., bool]]:

@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 LITERALS = re.compile(r"'(?:[^']|'')*'|(?<![\w$])\d+(?:\.\d+)?\b")
 OPERATION = re.compile(r"\s*(\w+)")
-COLLECTION = re.compile(r'\b(?:FROM|INTO|UPDATE|TABLE)\s+(?:ONLY\s+)?([\w."]+)', re.IGNORECASE)
+COLLECTION = re.compile(
+    r'\b(?:FROM|INTO|UPDATE|TABLE)\s+(?:ONLY\s+|IF\s+(?:NOT\s+)?EXISTS\s+)?([\w."]+)', re.IGNORECASE
+)
 MAX_STATEMENT_LENGTH = 2048
 
 _tracer = trace.get_tracer("spanloom.database")

@@ -100,7 +100,7 @@ class WsgiHook:
                 raise
             streams = self.guard.run(_is_stream, body, environ)
             leave(self.guard, token, _ignore if streams else call.returned, None)
-            return _Body(body, call, self.guard) if streams else body
+            return (self.guard.run(_Body, body, call, self.guard) or body) if streams else body
 
         return wrapper
 
@@ -132,14 +132,14 @@ class WsgiCall(ServerCall):
         super().__init__(settings, durations, environ, environ["REQUEST_METHOD"], parent)
 
     def responds(self, status: str) -> None:
-        """Take note of the status line, `404 Not Found`."""
+        """Take note of the status line, `404 Not Found`, and of the rule that Flask has matched by now."""
         self.status = int(status.split(" ", 1)[0])
-
-    def returned(self, _: object) -> None:
-        """Finish a request; Werkzeug's rule is known by now."""
         rule = getattr(self.request.get("werkzeug.request"), "url_rule", None)
         if rule is not None:
             self.route = rule.rule
+
+    def returned(self, _: object) -> None:
+        """Finish a request."""
         super().returned(None)
 
     def scheme(self) -> str | None:

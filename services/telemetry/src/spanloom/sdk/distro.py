@@ -40,25 +40,32 @@ _load_logger = logging.getLogger("opentelemetry.instrumentation.auto_instrumenta
 class SpanloomDistro(BaseDistro):  # type: ignore[misc] # the base class is not typed
     """Checks the settings, sets the defaults, and decides which instrumentations are loaded."""
 
+    settings: Settings | None = None  # None: they could not be read, and nothing is loaded
+
     def _configure(self, **_: Any) -> None:
         try:
-            self.settings = Settings.from_environ(os.environ)
+            in_a_line("telemetry", self._read_settings)
         except SettingsError as error:
             refuse(error)
+
+    def _read_settings(self) -> None:
+        settings = Settings.from_environ(os.environ)
         apply_defaults(os.environ)
-        set_active_filter(self.settings.level_filter)
+        set_active_filter(settings.level_filter)
         _load_logger.addFilter(_is_news)
+        if not settings.is_disabled:
+            self.settings = settings
 
     @cached_property
     def options(self) -> Options:
         """What our instrumentations are given."""
         from spanloom.sdk.runtime import instrumentation_options  # noqa: PLC0415 imports the SDK
 
-        return instrumentation_options(self.settings)
+        return instrumentation_options(self.settings or Settings.from_environ({}))
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Load one instrumentation: ours with the settings, others unless ours do their work."""
-        if self.settings.is_disabled:
+        if self.settings is None:
             return
         if entry_point.value.startswith("spanloom."):
             in_a_line(f"instrumentation {entry_point.name}", self._load_own, entry_point, kwargs)
@@ -74,21 +81,23 @@ class SpanloomConfigurator:
 
     def configure(self, *, auto_instrumentation_version: str | None = None, **_: Any) -> None:
         """Set the global providers; none with OTEL_SDK_DISABLED."""
-        settings = Settings.from_environ(os.environ)
-        if not settings.is_disabled:
-            in_a_line("telemetry", _configure_providers, auto_instrumentation_version, settings)
+        in_a_line("telemetry", _configure_providers, auto_instrumentation_version)
 
 
-def _configure_providers(auto_instrumentation_version: str | None, settings: Settings) -> None:
-    from spanloom.sdk.configure import configure_providers  # noqa: PLC0415 imports the SDK
+def _configure_providers(auto_instrumentation_version: str | None) -> None:
+    settings = Settings.from_environ(os.environ)
+    if not settings.is_disabled:
+        from spanloom.sdk.configure import configure_providers  # noqa: PLC0415 imports the SDK
 
-    configure_providers(auto_instrumentation_version, exports_logs=settings.exports_logs)
+        configure_providers(auto_instrumentation_version, exports_logs=settings.exports_logs)
 
 
 def in_a_line(what: str, function: Callable[..., None], *args: Any) -> None:
-    """Call a function; what it raises becomes one line, and the application starts without that part."""
+    """Call a function; what it raises, but for SettingsError, becomes one line: the application runs without it."""
     try:
         function(*args)
+    except SettingsError:
+        raise
     except Exception as error:
         report(f"{what} could not be configured ({type(error).__name__}: {error}); the application runs without it")
 

@@ -72,6 +72,11 @@ class CachedDurationHistogram(DurationHistogram):
         self._pending: deque[tuple[_CachedAggregation, float, int, Context]] = deque()
         meter.create_observable_counter(f"{name}.pending", [self._collect])
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the cache failed, or remembers nothing."""
+        return self._guard.failures > 0 or not self._cached
+
     def record(self, seconds: float, values: Values, context: Context) -> None:
         """Record a duration (0 or more, finite) with a value for each key; an empty one is left out."""
         if not self._guard.run(self._append, seconds, values, context):
@@ -129,7 +134,7 @@ def _aggregations(readers: Mapping[Any, Any], histogram: Histogram, attributes: 
             kept = match._view._attribute_keys
             seen = {k: v for k, v in attributes.items() if kept is None or k in kept}
             aggregation = match._attributes_aggregation.get(hash_attributes(seen))
-            if aggregation is None or match._reset_on_collect:
+            if aggregation is None or getattr(match, "_reset_on_collect", False):  # since 1.45.2
                 return []
             found.append(aggregation)
     return found

@@ -8,12 +8,12 @@ most do, are encoded once.
 
 from __future__ import annotations
 
-import logging
 import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 from spanloom.sdk.private import encode_value
+from spanloom.tracing.guard import Guard
 from spanloom.tracing.redaction import redact_attributes
 from spanloom.tracing.shared_attributes import EMPTY
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from spanloom.tracing.shared_attributes import AttributeSet
 
-log = logging.getLogger(__name__)
+_guard = Guard("encoding of attributes")
 
 INT64 = range(-(2**63), 2**63)
 # Values that repeat are few; of those that do not (paths, ids) no more than these are kept for a key.
@@ -184,8 +184,8 @@ def _other_attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
     for key, value in attributes.items():
         try:
             content = field(b"\x0a", utf8(key)) + field(b"\x12", _any_value(value))
-        except Exception:  # the SDK's rule: an attribute that cannot be encoded is left out, the span is not
-            log.exception("attribute %s cannot be encoded", key)
+        except Exception as error:  # the SDK's rule: an attribute that cannot be encoded is dropped, the span is not
+            _guard.failed(error)
         else:
             parts.append(field(tag, content))
     return parts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, cast
 
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
@@ -10,6 +9,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from spanloom.sdk.encode import encode_span, field
 from spanloom.sdk.private import encode_resource, encode_scope
 from spanloom.sdk.span import LeanSpan
+from spanloom.tracing.guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-log = logging.getLogger(__name__)
+_guard = Guard("export of spans")
 
 
 class LeanProcessor(BatchSpanProcessor):
@@ -37,8 +37,11 @@ class LeanExporter(SpanExporter):
 
     def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
         """Post one batch."""
-        delivered = self._exporter._client.export(self.request(batch)).success
-        return SpanExportResult.SUCCESS if delivered else SpanExportResult.FAILURE
+        is_sent = _guard.run(self._post, batch)
+        return SpanExportResult.SUCCESS if is_sent else SpanExportResult.FAILURE
+
+    def _post(self, batch: Sequence[ReadableSpan]) -> bool:
+        return bool(self._exporter._client.export(self.request(batch)).success)
 
     def request(self, batch: Sequence[ReadableSpan]) -> bytes:
         """Return the ExportTraceServiceRequest of a batch, spans grouped by resource and scope."""
@@ -80,6 +83,6 @@ def _encoded(span: ReadableSpan) -> bytes:
             return field(b"\x12", encode_span(span, *span.resolve_attributes()))
         # None when all were dropped, and counted.
         return field(b"\x12", encode_span(span, {} if span._attributes is None else span._attributes))
-    except Exception:
-        log.exception("span %s cannot be encoded", span._name)
+    except Exception as error:
+        _guard.failed(error)
         return b""

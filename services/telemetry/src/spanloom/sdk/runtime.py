@@ -6,9 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from spanloom.instrumentation.base import Options
-from spanloom.sdk import private
+from spanloom.sdk.self_check import cached_histogram
 from spanloom.sdk.shutdown import Shutdown
-from spanloom.tracing.duration_histogram import DurationHistogram
 
 if TYPE_CHECKING:
     import logging
@@ -22,16 +21,7 @@ def instrumentation_options(settings: Settings) -> Options:
     endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")
     shutdown = Shutdown(settings.flush_timeout, endpoint)
     shutdown.install()
-    return Options(settings, histogram_class(), shutdown.flush, _log_emitter(settings))
-
-
-def histogram_class() -> type[DurationHistogram]:
-    """Return the class of histograms of durations: with cached aggregations where the SDK is as expected."""
-    if private.hash_attributes is None:
-        return DurationHistogram
-    from spanloom.sdk.duration_histogram import CachedDurationHistogram  # noqa: PLC0415 with an SDK it works with
-
-    return CachedDurationHistogram
+    return Options(settings, cached_histogram(), shutdown.flush, _log_emitter(settings))
 
 
 def _log_emitter(settings: Settings) -> Callable[[logging.LogRecord], None] | None:

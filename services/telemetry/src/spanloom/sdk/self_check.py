@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from opentelemetry.context import Context
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags, set_span_in_context
 
 from spanloom.sdk import private
+from spanloom.tracing.duration_histogram import DurationHistogram
 from spanloom.tracing.guard import report
 from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import TracerProvider
+    from collections.abc import Callable
 
+    from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+
+T = TypeVar("T")
 ERROR = ValueError("self check")
 # Name, kind, number of attributes, events and links, and status code, as OTLP numbers them.
 EXPECTED = [("child", 1, 2, 2, 0, 2), ("renamed", 2, 2, 0, 1, 0)]
@@ -26,50 +33,81 @@ class SelfCheckError(Exception):
 
 def lean_provider() -> type[TracerProvider] | None:
     """Return the provider of the fast path; None, with one line, when the SDK is not as expected."""
+    return _tried(_checked_provider, "its own spans are used")
+
+
+def cached_histogram() -> type[DurationHistogram]:
+    """Return the class of histograms whose aggregations are cached; that of the API when the SDK is not as expected."""
+    return _tried(_checked_histogram, "its own histograms are used") or DurationHistogram
+
+
+def _tried(check: Callable[[], T], instead: str) -> T | None:
     try:
-        return _checked()
+        return check()
     except Exception as error:
         what = str(error) if isinstance(error, SelfCheckError) else f"{type(error).__name__}: {error}"
         installed = version("opentelemetry-sdk")
-        report(f"opentelemetry-sdk {installed} is not as expected ({what}); its own spans are used, which cost more")
+        report(f"opentelemetry-sdk {installed} is not as expected ({what}); {instead}, which cost more")
         return None
 
 
-def _checked() -> type[TracerProvider]:
+def _checked_histogram() -> type[DurationHistogram]:
+    from spanloom.sdk.duration_histogram import CachedDurationHistogram  # noqa: PLC0415 may fail with another SDK
+
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader], shutdown_on_exit=False).get_meter("self check")
+    histogram = CachedDurationHistogram(meter, "duration", "", (1,), ("key",))
+    for _ in range(3):
+        histogram.record(0.5, ("value",), Context())
+    data: Any = reader.get_metrics_data()
+    [point] = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    if (point.count, dict(point.attributes)) != (3, {"key": "value"}) or histogram.is_slow:
+        raise SelfCheckError("measurements are not counted")
+    return CachedDurationHistogram
+
+
+def _checked_provider() -> type[TracerProvider]:
     if names := private.missing():
         raise SelfCheckError(f"{names[0]} is missing")
-    from spanloom.sdk.exporter import LeanProcessor  # noqa: PLC0415 may fail with another SDK
+    from spanloom.sdk.exporter import LeanExporter, LeanProcessor  # noqa: PLC0415 may fail with another SDK
     from spanloom.sdk.tracer import LeanTracerProvider  # noqa: PLC0415
 
-    kept = _KeptBatches()
     provider = LeanTracerProvider(resource=Resource({"service.name": "self check"}), shutdown_on_exit=False)
-    processor = LeanProcessor(kept)  # type: ignore[arg-type] # only its _client is used
+    processor = LeanProcessor(_NoExporter())  # type: ignore[arg-type] # nothing is exported
     try:
         provider.add_span_processor(processor)
-        if provider.queue is None:
-            raise SelfCheckError("the batch processor is not recognized")
+        if not callable(getattr(provider.queue, "emit", None)):
+            raise SelfCheckError("the batch processor has no queue")
+        provider.queue = kept = _Kept()  # type: ignore[assignment] # what is used of a queue
         _run_program(provider)
-        if not provider.force_flush(10_000) or not kept.batches:
-            raise SelfCheckError("no batch was exported")
-        _check_batch(kept.batches[0])
+        _check_batch(LeanExporter(_NoExporter()).request(kept.spans))  # type: ignore[arg-type]
     finally:
         processor.shutdown()  # type: ignore[no-untyped-call]
     return LeanTracerProvider
 
 
-class _KeptBatches:
-    """Stands for the SDK's exporter and for its client."""
+class _Kept:
+    """Stands for the queue of a batch processor."""
 
     def __init__(self) -> None:
-        self.batches: list[bytes] = []
-        self._client = self
-        self.success = True
+        self.spans: list[ReadableSpan] = []
+        self.emit = self.spans.append
 
-    def export(self, request: bytes) -> _KeptBatches:
-        self.batches.append(request)
+
+class _NoExporter:
+    """Stands for the SDK's exporter, and for its client."""
+
+    success = True
+
+    def __init__(self) -> None:
+        self._client = self
+
+    def export(self, _: bytes) -> _NoExporter:
+        """Drop a batch."""
         return self
 
-    def shutdown(self) -> None: ...
+    def shutdown(self) -> None:
+        """Do nothing."""
 
 
 def _run_program(provider: TracerProvider) -> None:

@@ -2,7 +2,8 @@
 
 uvicorn ends itself by the signal it received, and a process without a handler dies by SIGTERM, so `atexit`, where the
 SDK would flush, never runs. The flush comes at the end of an ASGI application's lifespan, at SIGTERM where nobody else
-handles it, in forked workers of multiprocessing and billiard (Celery), and at exit; whatever comes first does the work.
+handles it, in forked workers of multiprocessing and Celery, which end by `os._exit`, and at exit; whatever comes first
+does the work.
 """
 
 from __future__ import annotations
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 SILENT_SECONDS = 2.0  # before a person is told what the process waits for
 _guard = Guard("flush of forked workers")
-PROCESS_MODULES = ("multiprocessing.util", "billiard.util")
 
 
 @dataclass
@@ -48,8 +48,8 @@ class Shutdown:
         """Flush at exit, at SIGTERM, and at the end of forked workers."""
         atexit.register(self.flush)
         os.register_at_fork(after_in_child=self._start_worker)
-        for module in PROCESS_MODULES:
-            when_imported(module)(guarded(_guard, self._flush_workers))
+        when_imported("multiprocessing.util")(guarded(_guard, self._flush_forked_workers))
+        when_imported("celery.signals")(guarded(_guard, self._flush_celery_workers))
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._terminate)
@@ -95,9 +95,11 @@ class Shutdown:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    def _flush_workers(self, util: Any) -> None:
-        """Flush at the end of a forked worker, which ends by `os._exit`."""
+    def _flush_forked_workers(self, util: Any) -> None:
         util.register_after_fork(self, lambda owner: util.Finalize(None, owner.flush, exitpriority=0))
+
+    def _flush_celery_workers(self, signals: Any) -> None:
+        signals.worker_process_shutdown.connect(lambda **_: self.flush(), weak=False)
 
 
 def _flush_providers() -> bool:

@@ -133,10 +133,13 @@ class LeanSpan(Span):
 
     def update_name(self, name: str) -> None:
         """Give the span another name, as the SDK does."""
-        if self._end_time is None:
-            self._name = name
-        else:
-            super().update_name(name)
+        try:
+            if self._end_time is None:
+                self._name = name
+                return
+        except Exception as error:
+            guard.failed(error)
+        super().update_name(name)
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
         """Set one attribute, as the SDK does."""
@@ -189,14 +192,20 @@ class LeanSpan(Span):
             self._attributes = BoundedAttributes(most, self._attributes, immutable=False, max_value_len=longest)
 
     def _add_event(self, event: Any) -> None:
-        if self._events.__class__ is tuple:
-            self._events = self._new_events()  # type: ignore[no-untyped-call]
-        super()._add_event(event)
+        try:
+            if self._events.__class__ is tuple:
+                self._events = self._new_events()  # type: ignore[no-untyped-call]
+            super()._add_event(event)
+        except Exception as error:
+            guard.failed(error)
 
     def _add_link(self, link: Link) -> None:
-        if self._links.__class__ is tuple:
-            self._links = self._new_links(())
-        super()._add_link(link)
+        try:
+            if self._links.__class__ is tuple:
+                self._links = self._new_links(())
+            super()._add_link(link)
+        except Exception as error:
+            guard.failed(error)
 
     def end(self, end_time: int | None = None) -> None:
         """End the span and enqueue it for export; a second time changes nothing."""

@@ -157,9 +157,12 @@ class LeanTracerProvider(TracerProvider):
     def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
         """Return the SDK's tracer of that scope, made lean."""
         tracer = super().get_tracer(*args, **kwargs)
-        if type(tracer) is Tracer:
-            tracer.__class__ = LeanTracer  # it is made, and cached, deep inside the SDK's method
-            cast("LeanTracer", tracer).belong_to(self)
+        try:
+            if type(tracer) is Tracer:
+                tracer.__class__ = LeanTracer  # it is made, and cached, deep inside the SDK's method
+                cast("LeanTracer", tracer).belong_to(self)
+        except Exception as error:
+            guard.failed(error)
         return tracer
 
     def finish(self, span: LeanSpan) -> None:

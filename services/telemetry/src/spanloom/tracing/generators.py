@@ -82,14 +82,20 @@ class _AsyncGenerator(_Steps, AsyncGenerator[Any, Any]):
         return item
 
 
+def _begun(kind: Any, generator: Any, begin: Begin, guard: Guard, args: Any, kwargs: Any) -> Any:
+    """Return the generator with the steps of a call around it; None when the call gets no span."""
+    call = begin(args, kwargs)
+    return None if call is None else kind(generator, call, guard)
+
+
 def around_generator(function: Callable[..., Any], begin: Begin, guard: Guard) -> Callable[..., Any]:
     """Return a generator function that does for `function` what `guard.around` does for a function."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         generator = function(*args, **kwargs)
-        call: Any = guard.run(begin, args, kwargs)
-        return (yield from generator if call is None else _Generator(generator, call, guard))
+        steps = guard.run(_begun, _Generator, generator, begin, guard, args, kwargs)
+        return (yield from generator if steps is None else steps)
 
     return wrapper
 
@@ -100,8 +106,8 @@ def around_async_generator(function: Callable[..., Any], begin: Begin, guard: Gu
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator = function(*args, **kwargs)
-        call: Any = guard.run(begin, args, kwargs)
-        steps = generator if call is None else _AsyncGenerator(generator, call, guard)
+        begun = guard.run(_begun, _AsyncGenerator, generator, begin, guard, args, kwargs)
+        steps = generator if begun is None else begun
         try:  # what `yield from` does for a generator that is not async (PEP 525 has no such expression)
             item = await anext(steps)
             while True:

@@ -1,0 +1,82 @@
+"""Faults raised in the functions of the distribution, by a trace function (sys.settrace)."""
+
+from pathlib import Path
+
+import spanloom
+
+ROOT = Path(spanloom.__file__).parent
+ROOMS = ("tracing", "instrumentation", "sdk", "settings")
+# The guard itself, and the functions that stand between the application and what it calls: they are the boundary.
+TRUSTED = ("tracing/guard.py",)
+BOUNDARY = frozenset(
+    [
+        "wrapper",
+        "call",
+        "observed",
+        "send_after_flush",
+        "loaded",
+        "application",
+        "asked",
+        "resolved",
+        "handled",
+        "noticed",
+        "submitted",
+        "run_with",
+        "listener",
+        "configured",
+        "record_exception",
+        "set_redacted_status",
+        "send",
+        "throw",
+        "asend",
+        "athrow",
+        "aclose",
+        "_step",
+        "leave",
+        "_observed",
+        "_flushing",
+        "start_span",
+        "end",
+        "set_attributes",
+        "set_attribute",
+        "__next__",
+        "close",
+        "update_name",
+        "_add_event",
+        "_add_link",
+        "get_tracer",
+    ]
+)
+
+
+class FaultError(Exception): ...
+
+
+class Injector:
+    """Raises a fault when the target is called, in every thread that has been armed."""
+
+    target: tuple[str, int] | None = None
+    hits = 0
+
+    def __call__(self, frame, event, _arg):
+        code = frame.f_code
+        if event == "call" and (code.co_filename, code.co_firstlineno) == self.target:
+            self.hits += 1
+            raise FaultError
+        return
+
+
+def targets() -> list[tuple[str, int, str]]:
+    """Return file, line and name of every function in the rooms of the distribution."""
+    found = []
+    for room in ROOMS:
+        for file in sorted((ROOT / room).glob("*.py")):
+            if str(file.relative_to(ROOT)) not in TRUSTED:
+                found += _functions(compile(file.read_text(), str(file), "exec"))
+    return [one for one in found if one[2] not in BOUNDARY]
+
+
+def _functions(code) -> list[tuple[str, int, str]]:
+    inner = [const for const in code.co_consts if hasattr(const, "co_code")]
+    here = [(c.co_filename, c.co_firstlineno, c.co_name) for c in inner if c.co_flags & 2]  # CO_NEWLOCALS: a function
+    return here + [one for const in inner for one in _functions(const)]

@@ -1,0 +1,114 @@
+"""An environment of strangers' packages, a receiver, and PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+from strangers.programs import ENVIRONMENTS, UVICORN, Program, program
+from support.environments import stranger
+from support.polling import poll_until
+from support.postgres import Postgres
+
+from spanloom_local.processes import Processes
+from spanloom_local.receiver import Receiver
+from spanloom_local.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from spanloom.traces.model import Span, Trace
+
+    Run = Callable[..., AbstractContextManager[Program]]
+
+
+class Arrived:
+    """The traces that have come to a receiver."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def traces(self) -> list[Trace]:
+        return list(self._receiver.store.traces().values())
+
+    def spans(self) -> list[Span]:
+        return [span for trace in self.traces() for span in trace.spans]
+
+    def names(self) -> dict[str, int]:
+        """Return how many spans there are of each `KIND name`."""
+        return dict(Counter(f"{span.kind} {span.name}" for span in self.spans()))
+
+    def shapes(self) -> list[str]:
+        """Return the traces as trees, in order."""
+        return sorted(trace.shape().replace("stranger ", "") for trace in self.traces())
+
+    def wait_for(self, count: int) -> list[Span]:
+        return poll_until(lambda: spans if len(spans := self.spans()) >= count else [], f"{count} spans have come")
+
+
+@pytest.fixture
+def every(request: pytest.FixtureRequest) -> str:
+    """Return which cases of a long matrix are tried: each with --whole, otherwise every eighth."""
+    return "1" if request.config.getoption("--whole") else "8"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver(store=Store(1000)) as running:
+        yield running
+
+
+@pytest.fixture
+def arrived(receiver: Receiver) -> Arrived:
+    return Arrived(receiver)
+
+
+@pytest.fixture(scope="session")
+def home() -> Path:
+    """Return the environment with the newest versions."""
+    return stranger(ENVIRONMENTS / "newest.txt")
+
+
+@pytest.fixture
+def traced(home: Path, receiver: Receiver) -> Run:
+    """Return what runs an application under the distribution, sending to the receiver."""
+
+    @contextmanager
+    def run(app: str, command: Sequence[str] = UVICORN, **environ: str) -> Iterator[Program]:
+        with program(home, app, command, environ.pop("endpoint", receiver.url), **environ) as running:
+            yield running
+
+    return run
+
+
+@pytest.fixture
+def bare(home: Path) -> Run:
+    """Return what runs an application without telemetry."""
+
+    @contextmanager
+    def run(app: str, command: Sequence[str] = UVICORN, **environ: str) -> Iterator[Program]:
+        with program(home, app, command, **environ) as running:
+            yield running
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """Return a PostgreSQL server for all tests."""
+    # Not below pytest's own directory, which is closed to the user that PostgreSQL runs as.
+    with TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
+        server = Postgres(processes)
+        server.initialise()
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def dsn(postgres: Postgres) -> str:
+    """Return the address of an empty database, over TCP or a socket."""
+    return postgres.new_database()

@@ -1,0 +1,124 @@
+"""Strangers' applications as processes, bare and under the distribution."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import urllib.error
+import urllib.request
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING
+
+from support.polling import poll_until
+from support.processes import free_port, listens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import IO
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE / "environments"
+APPLICATIONS = HERE / "applications"
+UVICORN = ["uvicorn", "{app}:app", "--port", "{port}"]
+OURS = ("OTEL_", "SPANLOOM_", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+@dataclass
+class Program:
+    """A process of an application; `status`, `out` and `err` are there once it has ended."""
+
+    popen: subprocess.Popen[bytes]
+    url: str
+    files: tuple[IO[bytes], IO[bytes]]
+    status: int = 0
+    out: str = ""
+    err: str = ""
+    answers: list[tuple[str, int, str]] = field(default_factory=list)
+
+    def send(self, *requests: str, **headers: str) -> None:
+        """Send `GET path` or `METHOD path` one after the other, and keep status and body of the answers."""
+        for request in requests:
+            method, _, path = request.rpartition(" ")
+            self.answers.append((request, *self._send(method or "GET", path, headers)))
+
+    def _send(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
+        request = urllib.request.Request(self.url + path, method=method, headers=dict(headers))
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal, wait for the end, and return the exit status."""
+        self.popen.send_signal(number)
+        return self.wait()
+
+    def wait(self, timeout: float = 90) -> int:
+        """Wait for the end, `timeout` seconds at most, and return the exit status; negative for a signal."""
+        self.status = self.popen.wait(timeout=timeout)
+        self.out, self.err = (_content(file) for file in self.files)
+        return self.status
+
+    @property
+    def lines(self) -> list[str]:
+        """What it wrote, without numbers, times and lines of the distribution itself."""
+        written = (self.out + self.err).splitlines()
+        return [re.sub(r"\d+", "N", line) for line in written if not line.startswith("spanloom: ")]
+
+
+def _content(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode()
+
+
+@contextmanager
+def program(
+    home: Path, app: str, command: Sequence[str] = UVICORN, endpoint: str | None = None, **environ: str
+) -> Iterator[Program]:
+    """Run `command` (with {app} and {port}) in `home`, under the distribution if there is an `endpoint` for it."""
+    port = free_port()
+    words = [word.format(app=app, port=port) for word in command]
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
+    telemetry = _telemetry(endpoint) if endpoint else {}
+    if endpoint:
+        words.insert(0, "opentelemetry-instrument")
+    env = {**inherited, "PATH": f"{home / 'bin'}:{inherited['PATH']}", "PYTHONUNBUFFERED": "1", **telemetry, **environ}
+    with TemporaryFile() as out, TemporaryFile() as err:  # a pipe that nobody reads would stop the process
+        popen = subprocess.Popen(words, cwd=APPLICATIONS, env=env, stdout=out, stderr=err, start_new_session=True)
+        found = Program(popen, f"http://127.0.0.1:{port}", (out, err))
+        try:
+            if any("{port}" in word for word in command):
+                poll_until(lambda: listens(port) or popen.poll() is not None, f"{app} listens")
+            yield found
+        finally:
+            _kill(popen)
+
+
+def _kill(popen: subprocess.Popen[bytes]) -> None:
+    """Kill a process and those that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(popen.pid, signal.SIGKILL)
+    popen.wait()
+
+
+def _telemetry(endpoint: str) -> dict[str, str]:
+    return {
+        "OTEL_PYTHON_DISTRO": "spanloom",
+        "OTEL_SERVICE_NAME": "stranger",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+        "OTEL_METRICS_EXPORTER": "none",
+    }
+
+
+def closed_port() -> str:
+    """Return an address on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -1,0 +1,263 @@
+"""Applications that nobody wrote for Spanloom: the same answers as without it, and whole traces."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from strangers.programs import UVICORN
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+FAILING = ["/fails", "/handled", "/group", "/task-group", "/ok", "/nowhere"]
+
+
+def test_exceptions_are_the_applications(bare, traced, arrived) -> None:
+    """Handled ones stay handled, the others are logged with their traceback, whatever their chains look like."""
+    with bare("failing") as expected:
+        expected.send(*FAILING)
+        expected.end()
+    with traced("failing") as actual:
+        actual.send(*FAILING)
+        actual.end()
+    assert expected.answers == actual.answers
+    assert "ValueError: the price is negative" in actual.err
+    assert expected.err.count("Traceback") == actual.err.count("Traceback")
+    found = {span.attributes.get("http.route"): span for span in arrived.spans()}
+    assert ("ERROR", "UNSET", "UNSET") == (found["/fails"].status, found["/handled"].status, found["/group"].status)
+    [event] = found["/fails"].events
+    assert ("ValueError", "the price is negative") == (event["exception.type"], event["exception.message"])
+    assert len(FAILING) == len(arrived.traces())
+
+
+@pytest.mark.parametrize("app", ["cycle", "decimals"])
+def test_a_script_prints_what_it_prints(app: str, bare, traced) -> None:
+    """Standard output, standard error and exit status are those of the script."""
+    outcomes = []
+    for run in (bare, traced):
+        with run(app, ["python", f"{app}.py"]) as script:
+            script.wait()
+        outcomes.append((script.status, script.out, len(script.err.splitlines())))
+    assert outcomes[0] == outcomes[1]
+
+
+ROUTES = {
+    "/api/v1/users/7": "/api/v1/users/{user_id}",
+    "/api/v1/users/teams/secret/members/other": "/api/v1/users/teams/{team}/members/{member}",
+    "/api/v2/orders/8": "/api/v2/orders/{order_id}",
+    "/files/a/b/c": "/files/{path}",
+    "/tenants/secret/leaves/other": "/tenants/{tenant}/leaves/{leaf}",
+    "/tenants/secret/inner/other": "/tenants/{tenant}/inner/{leaf}",
+    "/sub/more/9": "/sub/more/{order_id}",
+    "/static/prefixes.py": "/static",
+    "/nowhere": None,
+}
+
+
+def test_a_route_has_all_of_its_prefixes_and_no_words_of_the_caller(traced, arrived) -> None:
+    """Prefixes, nested routers, mounts with parameters and static files are in it as the application wrote them."""
+    with traced("prefixes") as app:
+        app.send(*ROUTES)
+        app.end()
+    expected = sorted((str(route), f"GET {route}" if route else "GET") for route in ROUTES.values())
+    assert expected == sorted((str(span.attributes.get("http.route")), span.name) for span in arrived.spans())
+    assert "secret" not in repr(arrived.spans())
+
+
+def tree(route: str, *statements: str) -> str:
+    return "\n".join([f"SERVER GET {route}", *(f"  CLIENT {statement}" for statement in statements)])
+
+
+def test_psycopg_alone_has_one_span_a_statement(traced, arrived, dsn: str) -> None:
+    """Whichever cursor and pool; connecting, checks, BEGIN and COMMIT make none."""
+    with traced("pools", DSN=dsn) as app:
+        app.send("/async", "/sync", "/many", "/composed", "/fails")
+        app.end()
+    assert ["42", "43", "3", "3", '"InvalidTextRepresentation"'] == [body for _, _, body in app.answers]
+    expected = [
+        tree("/async", "SELECT"),
+        tree("/composed", "SELECT generate_series"),
+        tree("/fails", "SELECT"),
+        tree("/many", "CREATE numbers", "INSERT numbers"),
+        tree("/sync", "SELECT"),
+    ]
+    assert expected == arrived.shapes()
+    failed = next(span for span in arrived.spans() if span.status == "ERROR")
+    assert "22P02" == failed.attributes["db.response.status_code"]
+    assert "CANARY42" not in repr(arrived.spans())
+
+
+def test_statements_are_traced_once_whatever_is_installed(traced, arrived, dsn: str) -> None:
+    """SQLAlchemy beside asyncpg's own instrumentation: no second span, no ping, no probe, no literal."""
+    with traced("heroes", DSN=dsn) as app:
+        app.send("POST /heroes?name=CANARY42", "/heroes", "/stream", "/alone")
+        app.end()
+    assert ["1", '["CANARY42"]', "[1,2,3,4,5]", "[42,3,1,2,3]"] == [body for _, _, body in app.answers]
+    expected = [
+        tree("/alone", "SELECT", "SELECT", "SELECT generate_series"),
+        tree("/heroes", "SELECT hero"),
+        tree("/stream", "SELECT generate_series"),
+        "SERVER POST /heroes\n  CLIENT INSERT hero",
+    ]
+    assert expected == arrived.shapes()
+    assert "CANARY42" not in repr(arrived.spans())
+
+
+def test_no_query_string_leaves_in_an_exceptions_text(bare, traced, arrived, receiver) -> None:
+    """Whoever wrote the exception: HTTP clients name the URL; the log of the application is its own."""
+    paths = ["/httpx", "/requests", "/refused", "/aiohttp", "/logged"]
+    with bare("clients") as expected:
+        expected.send(*paths)
+        expected.end()
+    with traced("clients", OTEL_LOGS_EXPORTER="otlp") as actual:
+        actual.send(*paths)
+        actual.end()
+    assert [status for _, status, _ in expected.answers] == [status for _, status, _ in actual.answers]
+    assert expected.err.count("CANARY42") == actual.err.count("CANARY42")
+    failed = [span for span in arrived.spans() if span.kind == "SERVER" and span.status == "ERROR"]
+    assert 4 == len(failed)
+    assert all("/nowhere" in span.events[0]["exception.message"] for span in failed)
+    assert "CANARY42" not in repr(arrived.spans())
+    records = [
+        record for resource in receiver.store.logs for scope in resource.scope_logs for record in scope.log_records
+    ]
+    assert any("the call failed: Client error '404 Not Found'" in record.body.string_value for record in records)
+    assert "CANARY42" not in repr(records)
+
+
+def conversation(url: str, path: str, *messages: str, **headers: str) -> list[str]:
+    """Send messages over a WebSocket; return the answers, or the status of a refused handshake."""
+    answers = []
+    try:
+        with connect(url.replace("http", "ws") + path, additional_headers=headers) as socket:
+            for message in messages:
+                socket.send(message)
+                if message.isdecimal():
+                    answers.append(socket.recv())
+            with suppress(ConnectionClosed):
+                socket.recv()
+    except InvalidStatus as refused:
+        answers.append(str(refused.response.status_code))
+    return answers
+
+
+@pytest.mark.parametrize("flags", ["00", "01"])
+def test_a_websocket_is_one_span_inside_the_trust_boundary(flags: str, traced, arrived) -> None:
+    """One SERVER span a connection, with what happens in it below; the caller chooses neither trace nor sampling."""
+    caller = {"traceparent": f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}", "baggage": "user=mallory"}
+    with traced("chat") as app:
+        assert ["2", "3"] == conversation(app.url, "/rooms/secret?token=CANARY42", "1", "2", "end", **caller)
+        app.end()
+    assert ["SERVER GET /rooms/{room}\n  CLIENT SELECT\n  CLIENT SELECT"] == arrived.shapes()
+    [server] = [span for span in arrived.spans() if span.kind == "SERVER"]
+    assert (101, "UNSET", None) == (server.attributes["http.response.status_code"], server.status, server.parent_id)
+    assert "0af7651916cd43dd8448eb211c80319c" != server.trace_id
+    assert not any(word in repr(arrived.spans()) for word in ("mallory", "CANARY42", "secret"))
+
+
+def test_a_trusted_caller_continues_its_trace_in_a_websocket(traced, arrived) -> None:
+    """SPANLOOM_TRUST_INCOMING holds for the handshake as for a request."""
+    caller = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    with traced("chat", SPANLOOM_TRUST_INCOMING="true") as app:
+        conversation(app.url, "/rooms/a", "end", **caller)
+        app.end()
+    [server] = arrived.spans()
+    assert ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331") == (server.trace_id, server.parent_id)
+
+
+def test_websockets_end_as_they_end(bare, traced, arrived) -> None:
+    """A refusal, an exception and a caller that hangs up look as without telemetry; only the exception is an error."""
+    talks = [("/closed",), ("/rooms/a", "fail"), ("/rooms/b", "1")]
+    outcomes = []
+    for run in (bare, traced):
+        with run("chat") as app:
+            outcomes.append([conversation(app.url, *talk) for talk in talks[:2]])
+            with connect(app.url.replace("http", "ws") + "/rooms/b") as socket:
+                socket.send("1")
+                outcomes[-1].append([socket.recv()])
+            app.end()
+            outcomes[-1].append([str(app.err.count("Traceback"))])
+    assert outcomes[0] == outcomes[1]
+    found = sorted(
+        (span.name, span.status, span.attributes["http.response.status_code"])
+        for span in arrived.spans()
+        if span.kind == "SERVER"
+    )
+    assert [
+        ("GET /closed", "UNSET", 403),
+        ("GET /rooms/{room}", "ERROR", 101),
+        ("GET /rooms/{room}", "UNSET", 101),
+    ] == found
+
+
+def test_uvicorns_logging_configuration_can_be_edited(traced, arrived) -> None:
+    """The application's format is kept, and nothing is logged twice."""
+    with traced("formatted", ["python", "formatted.py", "{port}"]) as app:
+        app.send("/ok")
+        app.end()
+    assert 1 == app.out.count("MINE INFO")
+    assert ["SERVER GET /ok"] == arrived.shapes()
+
+
+@pytest.mark.parametrize("format_", ["", "json"])
+def test_what_a_server_logs_is_logged_once(format_: str, bare, traced) -> None:
+    """As without the distribution; as JSON where that is asked for, with the route in place of the path."""
+    with bare("failing") as expected:
+        expected.send("/ok?token=CANARY42")
+        expected.end()
+    with traced("failing", SPANLOOM_LOG_FORMAT=format_) as actual:
+        actual.send("/ok?token=CANARY42")
+        actual.end()
+    if format_:
+        messages = [json.loads(line)["message"] for line in actual.err.splitlines()]
+        assert ("", 1, 1) == (actual.out, messages.count("GET /ok"), messages.count("Application startup complete."))
+    else:
+        assert expected.lines == actual.lines
+
+
+def test_an_application_without_a_framework_is_traced(bare, traced, arrived) -> None:
+    """Whatever uvicorn runs has its SERVER span; without a router there is no route."""
+    outcomes = []
+    for run in (bare, traced):
+        with run("plain") as app:
+            app.send("/a", "/fails")
+            outcomes.append((app.end(), app.answers))
+    assert outcomes[0] == outcomes[1]
+    assert {"SERVER GET": 2} == arrived.names()
+
+
+FLASK = ["/orders/7", "/orders/404", "/orders/500", "/stream", "/nowhere"]
+
+
+def test_flask_is_traced_inside_the_boundary(bare, traced, arrived) -> None:
+    """Routes, errors and streamed bodies; contrib's own instrumentation, which is installed, makes no second span."""
+    outcomes = []
+    for run in (bare, traced):
+        with run("flask_shop", ["python", "flask_shop.py", "{port}"]) as app:
+            app.send(*FLASK, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
+            app.end()
+            outcomes.append((app.answers, app.err.count("ValueError: no such order")))
+    assert outcomes[0] == outcomes[1]
+    expected = {"SERVER GET /orders/<int:number>": 3, "SERVER GET /stream": 1, "SERVER GET": 1}
+    assert expected == arrived.names()
+    assert [None] * 5 == [span.parent_id for span in arrived.spans()]
+    [failed] = [span for span in arrived.spans() if span.status == "ERROR"]
+    assert (500, "500") == (failed.attributes["http.response.status_code"], failed.attributes["error.type"])
+
+
+DJANGO = {"asgi": UVICORN, "wsgi": ["python", "{app}.py", "{port}"]}
+
+
+@pytest.mark.parametrize("interface", DJANGO)
+def test_django_is_traced_inside_the_boundary(interface: str, bare, traced, arrived) -> None:
+    """Under both interfaces: one SERVER span a request, with its route."""
+    outcomes = []
+    for run in (bare, traced):
+        with run("django_shop", DJANGO[interface]) as app:
+            app.send("/shop/orders/7/", "/shop/orders/500/", "/nowhere", traceparent=f"00-{'1' * 32}-{'2' * 16}-00")
+            app.end()
+            outcomes.append(app.answers)
+    assert outcomes[0] == outcomes[1]
+    assert {"SERVER GET /shop/orders/<int:number>/": 2, "SERVER GET": 1} == arrived.names()
+    assert [None] * 3 == [span.parent_id for span in arrived.spans()]

@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 
 from spanloom.sdk import redacting
 from spanloom.sdk.otlp_retry import patch_otlp_retry
-from spanloom.sdk.self_check import lean_provider
+from spanloom.sdk.self_check import fast_path
 from spanloom.sdk.tree_exporter import TreeExporter
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def configure_providers(auto_instrumentation_version: str | None, *, exports_log
 
 def _tracer_provider(resource: Resource) -> TracerProvider:
     exporters = list(_exporters("traces"))
-    lean = lean_provider() if any(type(exporter) is OTLPSpanExporter for exporter in exporters) else None
+    lean = fast_path().provider if any(type(exporter) is OTLPSpanExporter for exporter in exporters) else None
     provider = (lean or TracerProvider)(
         sampler=_sampler(),
         resource=resource,

@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spanloom.sdk.private import OTLP_BACKOFF, OTLP_RETRIES, OTLP_SUBMIT
+from spanloom.sdk.private import RETRY_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +24,9 @@ MAX_EXPONENT = 10  # 2 ** 10 s is past every bound, 2 ** 1024 is no float
 
 def patch_otlp_retry() -> None:
     """Patch every OTLP/HTTP exporter of the process; nothing happens where the SDK has not got what is patched."""
-    if any(name.load() is None for name in (OTLP_BACKOFF, OTLP_RETRIES, OTLP_SUBMIT)):
+    if any(name.load() is None for name in RETRY_NAMES):
         return
-    http: Any = import_module(OTLP_RETRIES.module)
+    http: Any = import_module(RETRY_NAMES[0].module)
     client = http._OTLPHTTPClient
     setattr(http, "_MAX_RETRIES", MAX_ATTEMPTS)  # noqa: B010 the SDK has no setting for it
     client._compute_backoff = _bounded_backoff(client._compute_backoff)

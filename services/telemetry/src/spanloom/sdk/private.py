@@ -35,31 +35,34 @@ class PrivateName:
 
 
 _COMMON = f"{OTLP}.proto.common._internal"
-NAMES = (
-    ENCODE_RESOURCE := PrivateName(_COMMON, "_encode_resource", "the resource as protobuf, once for all batches"),
-    ENCODE_SCOPE := PrivateName(_COMMON, "_encode_instrumentation_scope", "a scope as protobuf, once for all batches"),
-    ENCODE_VALUE := PrivateName(_COMMON, "_encode_value", "attribute values that are not plain"),
-    HASH_ATTRIBUTES := PrivateName(
-        f"{SDK}.metrics._internal._view_instrument_match", "_hash_attributes", "the key of a cached aggregation"
-    ),
-    OTLP_CLIENT := PrivateName(f"{OTLP}.common.http", "_OTLPHTTPClient.export", "retries without an exporter's copy"),
-    OTLP_SUBMIT := PrivateName(f"{OTLP}.common.http", "_OTLPHTTPClient._submit", "the time of one attempt"),
-    OTLP_BACKOFF := PrivateName(f"{OTLP}.common.http", "_OTLPHTTPClient._compute_backoff", "the pause before a retry"),
-    OTLP_RETRIES := PrivateName(f"{OTLP}.common.http", "_MAX_RETRIES", "the number of attempts"),
-    ADD_EVENT := PrivateName(f"{SDK}.trace", "Span._add_event", "events of a lean span"),
-    ADD_LINK := PrivateName(f"{SDK}.trace", "Span._add_link", "links of a lean span"),
-    NEW_EVENTS := PrivateName(f"{SDK}.trace", "Span._new_events", "bounded events of a lean span"),
-    NEW_LINKS := PrivateName(f"{SDK}.trace", "Span._new_links", "bounded links of a lean span"),
-    ON_ENDING := PrivateName(f"{SDK}.trace", "SpanProcessor._on_ending", "redaction before any processor reads a span"),
+_HTTP = f"{OTLP}.common.http"
+ENCODE_RESOURCE = PrivateName(_COMMON, "_encode_resource", "the resource as protobuf, once for all batches")
+ENCODE_SCOPE = PrivateName(_COMMON, "_encode_instrumentation_scope", "a scope as protobuf, once for all batches")
+ENCODE_VALUE = PrivateName(_COMMON, "_encode_value", "attribute values that are not plain")
+ON_ENDING = PrivateName(f"{SDK}.trace", "SpanProcessor._on_ending", "redaction before any processor reads a span")
+HASH_ATTRIBUTES = PrivateName(
+    f"{SDK}.metrics._internal._view_instrument_match", "_hash_attributes", "the key of a cached aggregation"
 )
-"""Names that can be looked up; fields of the SDK's objects are tried by self_check."""
+RETRY_NAMES = (
+    PrivateName(_HTTP, "_OTLPHTTPClient._submit", "the time of one attempt"),
+    PrivateName(_HTTP, "_OTLPHTTPClient._compute_backoff", "the pause before a retry"),
+    PrivateName(_HTTP, "_MAX_RETRIES", "the number of attempts"),
+)
+METRIC_NAMES = (HASH_ATTRIBUTES,)
+SPAN_NAMES = (
+    ENCODE_RESOURCE,
+    ENCODE_SCOPE,
+    ENCODE_VALUE,
+    ON_ENDING,
+    PrivateName(_HTTP, "_OTLPHTTPClient.export", "retries without a second encoding"),
+    PrivateName(f"{SDK}.trace", "Span._add_event", "events of a lean span"),
+    PrivateName(f"{SDK}.trace", "Span._add_link", "links of a lean span"),
+    PrivateName(f"{SDK}.trace", "Span._new_events", "bounded events of a lean span"),
+    PrivateName(f"{SDK}.trace", "Span._new_links", "bounded links of a lean span"),
+)
+"""Names that can be looked up, by what they are for; fields of the SDK's objects are tried by self_check."""
 
 encode_resource = ENCODE_RESOURCE.load()
 encode_scope = ENCODE_SCOPE.load()
 encode_value = ENCODE_VALUE.load()
 hash_attributes = HASH_ATTRIBUTES.load()
-
-
-def missing() -> list[str]:
-    """Return the names that this version of OpenTelemetry does not have."""
-    return [f"{name.module}.{name.path}" for name in NAMES if name.load() is None]

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from spanloom.instrumentation.base import Options
-from spanloom.sdk.self_check import cached_histogram
+from spanloom.sdk.self_check import fast_path
 from spanloom.sdk.shutdown import Shutdown
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def instrumentation_options(settings: Settings) -> Options:
     endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")
     shutdown = Shutdown(settings.flush_timeout, endpoint)
     shutdown.install()
-    return Options(settings, cached_histogram(), shutdown.flush, _log_emitter(settings))
+    return Options(settings, fast_path().histogram, shutdown.flush, _log_emitter(settings))
 
 
 def _log_emitter(settings: Settings) -> Callable[[logging.LogRecord], None] | None:

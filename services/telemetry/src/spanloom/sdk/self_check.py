@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.metrics import MeterProvider
@@ -17,9 +18,11 @@ from spanloom.tracing.guard import report
 from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+
+    from spanloom.sdk.private import PrivateName
 
 T = TypeVar("T")
 ERROR = ValueError("self check")
@@ -31,27 +34,38 @@ class SelfCheckError(Exception):
     """The fast path does not do what it should with this SDK."""
 
 
-def lean_provider() -> type[TracerProvider] | None:
-    """Return the provider of the fast path; None, with one line, when the SDK is not as expected."""
-    return _tried(_checked_provider, "its own spans are used")
+class FastPath(NamedTuple):
+    """The classes of the fast path; None, or the API's histogram, where the SDK is not as expected."""
+
+    provider: type[TracerProvider] | None
+    histogram: type[DurationHistogram]
 
 
-def cached_histogram() -> type[DurationHistogram]:
-    """Return the class of histograms whose aggregations are cached; that of the API when the SDK is not as expected."""
-    return _tried(_checked_histogram, "its own histograms are used") or DurationHistogram
+@cache
+def fast_path() -> FastPath:
+    """Try the fast path, once per process; what does not work with this SDK is reported in one line."""
+    provider, no_spans = _tried(_checked_provider)
+    histogram, no_metrics = _tried(_checked_histogram)
+    if problem := no_spans or no_metrics:
+        installed, what = version("opentelemetry-sdk"), "spans" if no_spans else "histograms"
+        report(
+            f"opentelemetry-sdk {installed} is not as expected ({problem}); its own {what} are used, which cost more"
+        )
+    return FastPath(provider, histogram or DurationHistogram)
 
 
-def _tried(check: Callable[[], T], instead: str) -> T | None:
+def _tried(check: Callable[[], T]) -> tuple[T | None, str]:
+    """Return what a check returns, or why it failed."""
     try:
-        return check()
+        return check(), ""
+    except SelfCheckError as error:
+        return None, str(error)
     except Exception as error:
-        what = str(error) if isinstance(error, SelfCheckError) else f"{type(error).__name__}: {error}"
-        installed = version("opentelemetry-sdk")
-        report(f"opentelemetry-sdk {installed} is not as expected ({what}); {instead}, which cost more")
-        return None
+        return None, f"{type(error).__name__}: {error}"
 
 
 def _checked_histogram() -> type[DurationHistogram]:
+    _require(private.METRIC_NAMES)
     from spanloom.sdk.duration_histogram import CachedDurationHistogram  # noqa: PLC0415 may fail with another SDK
 
     reader = InMemoryMetricReader()
@@ -67,8 +81,7 @@ def _checked_histogram() -> type[DurationHistogram]:
 
 
 def _checked_provider() -> type[TracerProvider]:
-    if names := private.missing():
-        raise SelfCheckError(f"{names[0]} is missing")
+    _require(private.SPAN_NAMES)
     from spanloom.sdk.exporter import LeanExporter, LeanProcessor  # noqa: PLC0415 may fail with another SDK
     from spanloom.sdk.tracer import LeanTracerProvider  # noqa: PLC0415
 
@@ -84,6 +97,12 @@ def _checked_provider() -> type[TracerProvider]:
     finally:
         processor.shutdown()  # type: ignore[no-untyped-call]
     return LeanTracerProvider
+
+
+def _require(names: Sequence[PrivateName]) -> None:
+    for name in names:
+        if name.load() is None:
+            raise SelfCheckError(f"{name.module}.{name.path} is missing")
 
 
 class _Kept:

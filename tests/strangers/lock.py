@@ -1,0 +1,47 @@
+"""Pin what each environment holds, with what the distribution needs: `make lock-strangers`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from strangers.versions import ENVIRONMENTS
+from support.environments import TELEMETRY, UV
+
+FOLDER = Path(__file__).parent / "environments"
+
+
+def lock(name: str) -> str:
+    """Write the pins of one environment; return what is wrong, if anything."""
+    command = [
+        UV,
+        "pip",
+        "compile",
+        "--quiet",
+        "--no-annotate",
+        "--no-header",
+        "--upgrade",
+        "-",
+        TELEMETRY / "pyproject.toml",
+    ]
+    done = subprocess.run(
+        [*command, "-o", FOLDER / f"{name}.txt"], input="\n".join(ENVIRONMENTS[name]), text=True, capture_output=True,
+        check=False,
+    )  # fmt: skip
+    return f"{name}: {' '.join(done.stderr.split())}" if done.returncode else ""
+
+
+def main() -> None:
+    """Lock every environment, and remove those that are not in the table any more."""
+    for file in FOLDER.glob("*.txt"):
+        if file.stem not in ENVIRONMENTS:
+            file.unlink()
+    with ThreadPoolExecutor(4) as pool:
+        problems = [problem for problem in pool.map(lock, ENVIRONMENTS) if problem]
+    sys.exit("\n".join(problems))
+
+
+if __name__ == "__main__":
+    main()

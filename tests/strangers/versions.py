@@ -1,0 +1,87 @@
+"""The versions of libraries that the distribution is tried with: the lowest, the newest, and those between that differ.
+
+tests/strangers/lock pins an environment for each; docs/compatibility.md is generated from here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Version(NamedTuple):
+    """One version of a library; `needs` are the requirements of its environment, `why` says what is new in it."""
+
+    library: str
+    version: str
+    needs: tuple[str, ...]
+    why: str = ""
+
+    @property
+    def environment(self) -> str:
+        """The name of its environment."""
+        return f"{self.library}-{self.version}".lower()
+
+
+def _fastapi(version: str, *needs: str, why: str = "") -> Version:
+    return Version("fastapi", version, (f"fastapi=={version}", "uvicorn", "httptools", *needs), why)
+
+
+def _starlette(version: str, *needs: str, why: str = "") -> Version:
+    return Version("starlette", version, (f"starlette=={version}", "uvicorn", "websockets", *needs), why)
+
+
+def _sdk(version: str, contrib: str, why: str = "") -> Version:
+    needs = (
+        f"opentelemetry-sdk=={version}", f"opentelemetry-instrumentation=={contrib}",
+        "fastapi", "uvicorn", "sqlalchemy", "aiohttp",
+    )  # fmt: skip
+    return Version("opentelemetry", version, needs, why)
+
+
+def _sqlalchemy(version: str, *needs: str, why: str = "") -> Version:
+    return Version("sqlalchemy", version, (f"sqlalchemy=={version}", "fastapi", "uvicorn", *needs), why)
+
+
+def _aiohttp(version: str) -> Version:
+    return Version("aiohttp", version, (f"aiohttp=={version}", "fastapi", "uvicorn"))
+
+
+VERSIONS = (
+    _fastapi("0.79.0", "pydantic<2", why="the lowest that is tried"),
+    _fastapi("0.95.2", "pydantic<2", why="the last without pydantic 2"),
+    _fastapi("0.100.0"),
+    _fastapi("0.115.0"),
+    _fastapi("0.128.0"),
+    _fastapi("0.136.3", why="the last whose routes hold their prefixes"),
+    _fastapi("0.137.0"),
+    _fastapi("0.165.0"),
+    _starlette("0.20.4"),
+    _starlette("0.37.2"),
+    _starlette("0.52.1"),
+    _starlette("1.0.0"),
+    _starlette("1.10.0"),
+    _sdk("1.37.0", "0.58b0", why="the lowest that is allowed"),
+    _sdk("1.40.0", "0.61b0"),
+    _sdk("1.42.1", "0.63b1"),
+    _sdk("1.44.0", "0.65b0"),
+    _sdk("1.45.1", "0.66b1"),
+    _sdk("1.45.2", "0.66b2", why="the newest that is allowed"),
+    _sqlalchemy("1.4.54"),
+    _sqlalchemy("2.0.0"),
+    _sqlalchemy("2.0.50"),
+    _sqlalchemy("2.1.9"),
+    _aiohttp("3.9.0"),
+    _aiohttp("3.14.5"),
+)
+
+NEWEST = (
+    "aiohttp", "asyncpg", "celery", "django", "fastapi", "flask", "granian", "gunicorn", "httpx", "hypercorn",
+    "psycopg[binary]", "psycopg-pool", "requests", "sqlalchemy[asyncio]", "uvicorn[standard]",
+    "opentelemetry-instrumentation-asyncpg", "opentelemetry-instrumentation-celery",
+    "opentelemetry-instrumentation-django", "opentelemetry-instrumentation-flask",
+    "opentelemetry-instrumentation-psycopg", "opentelemetry-instrumentation-requests",
+)  # fmt: skip
+"""What strangers' applications use, in the newest versions, beside the instrumentations of OpenTelemetry's contrib."""
+
+ENVIRONMENTS = {"newest": NEWEST, **{version.environment: version.needs for version in VERSIONS}}
+"""Requirements of each environment by its name."""

@@ -256,13 +256,13 @@ async def test_an_unforeseen_exception_is_not_told(http: aiohttp.ClientSession) 
 @pytest.mark.parametrize(
     ("environ", "told"),
     [
-        ({}, "users-api: USERS_API_USERS_DB_URL: Field required\n"),
+        ({}, "users-api: USERS_API_USERS_DB_URL='' is not understood; expected a value\n"),
         (
             {"USERS_API_USERS_DB_URL": "http://h", "USERS_API_DEADLINE": "1"},
-            "users-api: USERS_API_DEADLINE is not a setting; the nearest is USERS_API_DEADLINE_SECONDS\n",
+            "users-api: USERS_API_DEADLINE='1' is not understood; expected the name USERS_API_DEADLINE_SECONDS\n",
         ),
     ],
 )
 def test_what_cannot_start_says_why(environ: dict[str, str], told: str) -> None:
-    """Wrong settings end the process with status 2 and a line that says why, without a traceback."""
-    assert (2, told) == ended(start("uvicorn", "--factory", "users_api.app:create_app", **environ))
+    """Wrong settings end the process with status 78 and a line that says why, without a traceback."""
+    assert (78, told) == ended(start("uvicorn", "--factory", "users_api.app:create_app", **environ))

@@ -237,13 +237,18 @@ def test_a_migration_waits_for_a_database_that_is_starting(postgres: Postgres) -
             1,
             "users-db-migrate: the database does not answer: ",
         ),
-        (["users-db-migrate"], {}, 2, "users-db-migrate: USERS_DB_DATABASE_URL: Field required\n"),
-        (SERVE, {}, 2, "users-db-service: USERS_DB_DATABASE_URL: Field required\n"),
+        (
+            ["users-db-migrate"],
+            {},
+            78,
+            "users-db-migrate: USERS_DB_DATABASE_URL='' is not understood; expected a value\n",
+        ),
+        (SERVE, {}, 78, "users-db-service: USERS_DB_DATABASE_URL='' is not understood; expected a value\n"),
         (
             SERVE,
             {"USERS_DB_DATABASE_URL": "postgresql://h/d", "USERS_DB_POOL_SIZES": "1"},
-            2,
-            "users-db-service: USERS_DB_POOL_SIZES is not a setting; the nearest is USERS_DB_POOL_SIZE\n",
+            78,
+            "users-db-service: USERS_DB_POOL_SIZES='1' is not understood; expected the name USERS_DB_POOL_SIZE\n",
         ),
     ],
 )

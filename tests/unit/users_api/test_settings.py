@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from users_api.settings import Settings, SettingsError
+from spanloom.settings import SettingsError
+from users_api.settings import Settings
 
 URL = {"USERS_API_USERS_DB_URL": "http://users-db:8000"}
 
@@ -15,21 +16,30 @@ def test_only_variables_of_the_service_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "expected"),
     [
-        ({}, "USERS_API_USERS_DB_URL: Field required"),
-        ({"USERS_API_USERS_DB_URL": "users-db:8000"}, "USERS_API_USERS_DB_URL: URL scheme should be 'http' or 'https'"),
-        ({"USERS_API_USERS_DB_URL": "secret"}, "USERS_API_USERS_DB_URL: Input should be a valid URL"),
-        ({"USERS_API_DEADLINE_SECONDS": "soon"}, "USERS_API_DEADLINE_SECONDS=soon: Input should be a valid number"),
-        ({"USERS_API_ATTEMPTS": "0"}, "USERS_API_ATTEMPTS=0: Input should be greater than or equal to 1"),
+        ({}, "USERS_API_USERS_DB_URL='' is not understood; expected a value"),
+        (
+            {"USERS_API_USERS_DB_URL": "users-db:8000"},
+            "USERS_API_USERS_DB_URL='…' is not understood; expected URL scheme should be 'http' or 'https'",
+        ),
+        ({"USERS_API_USERS_DB_URL": "secret"}, "USERS_API_USERS_DB_URL='…' is not understood; expected a valid URL"),
+        (
+            {"USERS_API_DEADLINE_SECONDS": "soon"},
+            "USERS_API_DEADLINE_SECONDS='soon' is not understood; expected a valid number",
+        ),
+        (
+            {"USERS_API_ATTEMPTS": "0"},
+            "USERS_API_ATTEMPTS='0' is not understood; expected greater than or equal to 1",
+        ),
         (
             {"USERS_API_DEADLINE": "3"},
-            "USERS_API_DEADLINE is not a setting; the nearest is USERS_API_DEADLINE_SECONDS",
+            "USERS_API_DEADLINE='3' is not understood; expected the name USERS_API_DEADLINE_SECONDS",
         ),
     ],
 )
-def test_wrong_settings_are_named(environ: dict[str, str], told: str) -> None:
+def test_wrong_settings_are_named(environ: dict[str, str], expected: str) -> None:
     """One line names the key, the value (unless it may hold a secret) and what was expected."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ({**URL, **environ} if environ else {})
-    assert told == str(caught.value).partition(",")[0]
+    assert expected == str(caught.value).partition(",")[0]

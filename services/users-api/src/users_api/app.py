@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from spanloom import problems
+from spanloom.web.garbage import freeze_startup
+from spanloom.web.service_settings import or_exit
 from users_api.routes import probes, router
-from users_api.settings import Settings, SettingsError
+from users_api.settings import Settings
 from users_api.users_db import UsersDb, UsersDbUnavailableError
 
 if TYPE_CHECKING:
@@ -20,19 +19,13 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application of `settings`, by default of the environment's; wrong ones end the process (2)."""
-    try:
-        chosen = settings or Settings.from_environ(os.environ)
-    except SettingsError as error:
-        print(f"users-api: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    """Return the application of `settings`, by default those of the environment."""
+    chosen = settings or or_exit("users-api", Settings.from_environ)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with UsersDb.open(chosen) as app.state.users_db:
-            gc.collect()
-            gc.freeze()  # what start-up made stays: no full collection need walk through it again
-            gc.set_threshold(20_000)  # look for young garbage every few dozen requests, not every few
+            freeze_startup()
             yield
 
     app = FastAPI(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)

@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import gc
-import os
-import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from spanloom import problems
+from spanloom.web.garbage import freeze_startup
+from spanloom.web.service_settings import or_exit
 from users_db.db import Database, DatabaseRefusedError, DatabaseUnavailableError
 from users_db.routes import probes, router
-from users_db.settings import Settings, SettingsError
+from users_db.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application of `settings`, by default of the environment's; wrong ones end the process (2)."""
-    try:
-        database = Database.open(settings or Settings.from_environ(os.environ))
-    except SettingsError as error:
-        print(f"users-db-service: {error}", file=sys.stderr)
-        raise SystemExit(2) from None
+    """Return the application of `settings`, by default those of the environment."""
+    database = or_exit("users-db-service", lambda environ: Database.open(settings or Settings.from_environ(environ)))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.database = database
-        gc.collect()
-        gc.freeze()  # what start-up made stays: no full collection need walk through it again
-        gc.set_threshold(20_000)  # look for young garbage every few dozen requests, not every few
+        freeze_startup()
         yield
         await database.close()
 

@@ -1,7 +1,7 @@
 """`users-db-migrate`: bring the database's schema up to date; safe to run twice at once.
 
 Waits up to USERS_DB_MIGRATE_TIMEOUT_SECONDS for a database that is still starting, and as long for another
-migration. Exit status: 0 done, 1 not done, 2 wrong settings; the last line of stderr says why.
+migration. Exit status: 0 done, 1 not done, 78 wrong settings; the last line of standard error says why.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from users_db.settings import Settings, SettingsError
+from spanloom.settings import SettingsError
+from spanloom.web.service_settings import EX_CONFIG
+from users_db.settings import Settings
 
 RETRY_SECONDS = 0.2
 
@@ -31,7 +33,7 @@ def main() -> None:
     try:
         migrate(Settings.from_environ(os.environ))
     except SettingsError as error:
-        _leave(2, str(error))
+        _leave(EX_CONFIG, str(error))
     except MigrationError as error:
         _leave(1, str(error))
     _say("the schema is up to date")

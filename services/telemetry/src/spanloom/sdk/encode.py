@@ -13,7 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 from spanloom.sdk.private import encode_value
-from spanloom.tracing.guard import Guard
+from spanloom.tracing.guard import report_loss
 from spanloom.tracing.redaction import redact_attributes
 from spanloom.tracing.shared_attributes import EMPTY
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from spanloom.tracing.shared_attributes import AttributeSet
 
-_guard = Guard("encoding of attributes")
 
 INT64 = range(-(2**63), 2**63)
 # Values that repeat are few; of those that do not (paths, ids) no more than these are kept for a key.
@@ -185,7 +184,7 @@ def _other_attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
         try:
             content = field(b"\x0a", utf8(key)) + field(b"\x12", _any_value(value))
         except Exception as error:  # the SDK's rule: an attribute that cannot be encoded is dropped, the span is not
-            _guard.failed(error)
+            report_loss(f"the attribute {key!r}", error)
         else:
             parts.append(field(tag, content))
     return parts

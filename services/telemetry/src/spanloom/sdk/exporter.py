@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from spanloom.sdk.encode import encode_span, field
 from spanloom.sdk.private import encode_resource, encode_scope
 from spanloom.sdk.span import LeanSpan
-from spanloom.tracing.guard import Guard
+from spanloom.tracing.guard import report_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-
-_guard = Guard("export of spans")
 
 
 class LeanProcessor(BatchSpanProcessor):
@@ -37,11 +35,12 @@ class LeanExporter(SpanExporter):
 
     def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
         """Post one batch."""
-        is_sent = _guard.run(self._post, batch)
+        try:
+            is_sent = self._exporter._client.export(self.request(batch)).success
+        except Exception as error:
+            report_loss(f"a batch of {len(batch)} spans", error)
+            is_sent = False
         return SpanExportResult.SUCCESS if is_sent else SpanExportResult.FAILURE
-
-    def _post(self, batch: Sequence[ReadableSpan]) -> bool:
-        return bool(self._exporter._client.export(self.request(batch)).success)
 
     def request(self, batch: Sequence[ReadableSpan]) -> bytes:
         """Return the ExportTraceServiceRequest of a batch, spans grouped by resource and scope."""
@@ -84,5 +83,5 @@ def _encoded(span: ReadableSpan) -> bytes:
         # None when all were dropped, and counted.
         return field(b"\x12", encode_span(span, {} if span._attributes is None else span._attributes))
     except Exception as error:
-        _guard.failed(error)
+        report_loss(f"the span {span.name!r}", error)
         return b""

@@ -16,7 +16,7 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import Status, TraceFlags
 
-from spanloom.tracing.guard import Guard
+from spanloom.tracing.guard import Guard, report_loss
 from spanloom.tracing.shared_attributes import EMPTY, AttributeSet
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 guard = Guard("lean spans")
-_deferred_guard = Guard("deferred attributes")
 
 NUMBERS = frozenset({int, bool, float})
 UNSET = Status()
@@ -85,7 +84,7 @@ class LeanSpan(Span):
             for attributes in make(*values):
                 self._add(attributes)
         except Exception as error:  # the span has other attributes, and is worth more than these
-            _deferred_guard.failed(error)
+            report_loss(f"a group of attributes of the span {self.name!r}", error)
 
     def _add(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set attributes, which `set_attributes` would refuse as the span has ended."""

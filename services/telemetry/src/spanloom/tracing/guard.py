@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 MAX_FAILURES = 3
 log = logging.getLogger(__name__)
+_reported: set[str] = set()
 
 
 class Call(Protocol):
@@ -71,6 +72,19 @@ def report(text: str) -> None:
     """Write one line to standard error; not a log record, as logging belongs to the application."""
     with suppress(Exception):  # standard error may be closed
         print(f"spanloom: {text}", file=sys.stderr, flush=True)
+
+
+def report_loss(what: str, error: Exception) -> None:
+    """Report something that is left out of the telemetry, once for each place in the code; the next are debug records.
+
+    For what does not switch a hook off: the next batch, span or attribute may well be fine.
+    """
+    place = _describe(error)
+    if place in _reported:
+        log.debug("%s was left out", what, exc_info=error)
+    else:
+        _reported.add(place)
+        report(f"{what} was left out of the telemetry: {place}")
 
 
 def _describe(error: Exception) -> str:

@@ -1,0 +1,42 @@
+"""Problems that a status code describes completely."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi_problem.error import StatusProblem
+
+RETRY_AFTER_SECONDS = 1
+
+
+class NotFound(StatusProblem):
+    """404: there is no such resource."""
+
+    title, status = HTTPStatus.NOT_FOUND.phrase, 404
+
+
+class Invalid(StatusProblem):
+    """422: well-formed, but not acceptable; `errors` holds `{in, field, reason}` each."""
+
+    title, status = HTTPStatus.UNPROCESSABLE_ENTITY.phrase, 422
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__("The input is not valid.", errors=errors)
+
+
+class Failed(StatusProblem):
+    """500, whatever happened: the reason is for the logs, not for the caller."""
+
+    title, status = HTTPStatus.INTERNAL_SERVER_ERROR.phrase, 500
+
+    def __init__(self, _reason: str = "") -> None:
+        super().__init__("The service failed to answer this request.")
+
+
+class Unavailable(StatusProblem):
+    """503 with Retry-After: a dependency of the service does not respond."""
+
+    title, status = HTTPStatus.SERVICE_UNAVAILABLE.phrase, 503
+
+    def __init__(self) -> None:
+        super().__init__("Not available now; try again later.", {"Retry-After": str(RETRY_AFTER_SECONDS)})

@@ -1,4 +1,4 @@
-"""Environments with pinned packages of their own, beside the project's: for strangers' applications and peers."""
+"""Environments with pinned packages of their own, apart from the project's: for other applications and peers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 UV = ROOT / ".venv/bin/uv"
-STRANGERS = ROOT / ".venv/strangers"
+STRANGERS = ROOT / ".venv/compatibility"
 TELEMETRY = ROOT / "services/telemetry"
 
 
@@ -37,7 +37,7 @@ def stranger(requirements: Path) -> Path:
 
 
 def _make(home: Path, requirements: Path) -> None:
-    print(f"installing {requirements.name} for strangers' applications", file=sys.__stderr__, flush=True)
+    print(f"installing {requirements.name}", file=sys.__stderr__, flush=True)
     python = str(home / "bin/python")
     uv("venv", "--clear", "--python", str(UV.parent / "python"), str(home))
     uv("pip", "sync", "--python", python, str(requirements))

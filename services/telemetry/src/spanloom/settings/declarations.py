@@ -6,37 +6,20 @@ OpenTelemetry specification, "Environment Variable Specification", and the SDK f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from spanloom.settings import checks
 from spanloom.settings.excluded_paths import DEFAULT as DEFAULT_EXCLUDED
 from spanloom.settings.excluded_paths import KEYS as EXCLUDED_URLS
+from spanloom.settings.exporters import MAX_TIMEOUT_SECONDS, exporters
 from spanloom.settings.levels import parse_levels
 from spanloom.settings.trust import parse_trust
+from spanloom.settings.variable import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from spanloom.settings.checks import Check
-
-LONGEST_TIMEOUT = 600.0  # seconds
-SIGNALS = ("TRACES", "METRICS", "LOGS")
-LOG_LEVELS = ("debug", "info", "warning", "error")
-
-
-@dataclass(frozen=True)
-class Variable:
-    """One variable: `default` is the value when it is unset or empty; `is_ours` marks a default of this distribution.
-
-    An own default is written to the environment for the SDK; any other is the SDK's.
-    """
-
-    name: str
-    about: str
-    check: Check = checks.text
-    default: str = ""
-    is_ours: bool = False
 
 
 def _parsed(parse: Callable[[str], object]) -> Check:
@@ -64,7 +47,7 @@ def _distribution() -> Iterator[Variable]:
     yield Variable(
         "SPANLOOM_FLUSH_TIMEOUT",
         "Seconds that the end of the process waits for its telemetry to be sent.",
-        checks.number(0, LONGEST_TIMEOUT, " seconds"),
+        checks.number(0, MAX_TIMEOUT_SECONDS, " seconds"),
         "5",
     )
     yield Variable(
@@ -101,73 +84,6 @@ def _general() -> Iterator[Variable]:
     for name in ("OTEL_CONFIG_FILE", "OTEL_EXPERIMENTAL_CONFIG_FILE"):
         reason = "declarative configuration is not supported; set OTEL_* variables instead"
         yield Variable(name, "Refused: declarative configuration is not supported yet.", checks.refused(reason))
-
-
-def _exporters() -> Iterator[Variable]:
-    for signal, default in zip(SIGNALS, ("otlp", "otlp", "none"), strict=True):
-        group = f"opentelemetry_{signal.lower()}_exporter"
-        extra = ", `tree` (finished traces as trees on standard output)" if signal == "TRACES" else ""
-        yield Variable(
-            f"OTEL_{signal}_EXPORTER",
-            f"Where {signal.lower()} go: `otlp`, `console`, `none`{extra}.",
-            checks.installed(group, "none", "otlp"),
-            default,
-            is_ours=True,
-        )
-    for signal in ("", *(f"{signal}_" for signal in SIGNALS)):
-        yield from _otlp(f"OTEL_EXPORTER_OTLP_{signal}", signal.rstrip("_").lower())
-    yield Variable(
-        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
-        "Temporality of exported metrics.",
-        checks.one_of("cumulative", "delta", "lowmemory"),
-        "cumulative",
-    )
-    yield Variable(
-        "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION",
-        "Aggregation of histograms.",
-        checks.one_of("explicit_bucket_histogram", "base2_exponential_bucket_histogram"),
-        "explicit_bucket_histogram",
-    )
-    yield Variable("OTEL_EXPORTER_PROMETHEUS_HOST", "Address of the Prometheus exporter.", default="localhost")
-    port = checks.number(0, 65535, ", a port")
-    yield Variable("OTEL_EXPORTER_PROMETHEUS_PORT", "Port of the Prometheus exporter.", port, "9464")
-
-
-def _otlp(prefix: str, signal: str) -> Iterator[Variable]:
-    of = f" of {signal}" if signal else ""
-    is_general = not signal
-    yield Variable(
-        f"{prefix}ENDPOINT",
-        f"Address of the OTLP receiver{of}: a Collector or a vendor.",
-        checks.url,
-        "http://localhost:4318" if is_general else "",
-    )
-    yield Variable(
-        f"{prefix}PROTOCOL",
-        f"OTLP protocol{of}.",
-        checks.protocol,
-        "http/protobuf" if is_general else "",
-        is_ours=is_general,
-    )
-    yield Variable(f"{prefix}HEADERS", f"HTTP headers{of}, such as an API key: `api-key=…`.", checks.headers)
-    unit = " seconds (OpenTelemetry for Python reads seconds, not milliseconds)"
-    # 60 s outlast a restart of the Collector, 10 s do not. Seconds in Python: opentelemetry-python#4044.
-    yield Variable(
-        f"{prefix}TIMEOUT",
-        f"Seconds for the export of one batch{of}, all retries included.",
-        checks.number(0.001, LONGEST_TIMEOUT, unit),
-        "60" if is_general else "",
-        is_ours=is_general,
-    )
-    compression = checks.one_of("none", "gzip", "deflate")
-    yield Variable(f"{prefix}COMPRESSION", f"Compression{of}.", compression, "none" if is_general else "")
-    yield Variable(f"{prefix}INSECURE", f"gRPC{of} without TLS.", checks.boolean)
-    for name, what in (
-        ("CERTIFICATE", "certificate authority of the receiver"),
-        ("CLIENT_CERTIFICATE", "client certificate"),
-        ("CLIENT_KEY", "private key of the client certificate"),
-    ):
-        yield Variable(f"{prefix}{name}", f"File with the {what}{of} (PEM).")
 
 
 def _sampling_and_batches() -> Iterator[Variable]:
@@ -247,7 +163,7 @@ def _python() -> Iterator[Variable]:
 
 VARIABLES: tuple[Variable, ...] = tuple(
     variable
-    for group in (_distribution, _general, _exporters, _sampling_and_batches, _limits, _python)
+    for group in (_distribution, _general, exporters, _sampling_and_batches, _limits, _python)
     for variable in group()
 )
 """All variables, in the order of the reference."""

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from strangers.programs import UVICORN, closed_port
+from compatibility.programs import UVICORN, closed_port
 from support.polling import poll_until
 
 if TYPE_CHECKING:

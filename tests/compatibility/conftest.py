@@ -1,4 +1,4 @@
-"""An environment of strangers' packages, a receiver, and PostgreSQL."""
+"""An environment of an application's packages, a receiver, and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from strangers.programs import ENVIRONMENTS, UVICORN, Program, program
+from compatibility.programs import ENVIRONMENTS, UVICORN, Program, program
 from support.environments import stranger
 from support.polling import poll_until
 from support.postgres import Postgres

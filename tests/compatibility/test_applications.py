@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from strangers.programs import UVICORN
+from compatibility.programs import UVICORN
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 

@@ -1,6 +1,6 @@
 """The versions of libraries that the distribution is tried with: the lowest, the newest, and those between that differ.
 
-tests/strangers/lock pins an environment for each; docs/compatibility.md is generated from here.
+tests/compatibility/lock pins an environment for each; docs/compatibility.md is generated from here.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ NEWEST = (
     "opentelemetry-instrumentation-django", "opentelemetry-instrumentation-flask",
     "opentelemetry-instrumentation-psycopg", "opentelemetry-instrumentation-requests",
 )  # fmt: skip
-"""What strangers' applications use, in the newest versions, beside the instrumentations of OpenTelemetry's contrib."""
+"""What the applications use, in the newest versions, beside the instrumentations of OpenTelemetry's contrib."""
 
 ENVIRONMENTS = {"newest": NEWEST, **{version.environment: version.needs for version in VERSIONS}}
 """Requirements of each environment by its name."""

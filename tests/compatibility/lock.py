@@ -1,4 +1,4 @@
-"""Pin what each environment holds, with what the distribution needs: `make lock-strangers`."""
+"""Pin what each environment holds, with what the distribution needs: `make lock`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from strangers.versions import ENVIRONMENTS
+from compatibility.versions import ENVIRONMENTS
 from support.environments import TELEMETRY, UV
 
 FOLDER = Path(__file__).parent / "environments"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from strangers.programs import ENVIRONMENTS, program
-from strangers.test_applications import FAILING, ROUTES, conversation
-from strangers.versions import VERSIONS
+from compatibility.programs import ENVIRONMENTS, program
+from compatibility.test_applications import FAILING, ROUTES, conversation
+from compatibility.versions import VERSIONS
 from support.environments import stranger
 
 if TYPE_CHECKING:
     import pytest
-    from strangers.programs import Program
-    from strangers.versions import Version
+    from compatibility.programs import Program
+    from compatibility.versions import Version
 
     from spanloom_local.receiver import Receiver
 

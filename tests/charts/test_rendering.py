@@ -42,7 +42,7 @@ def test_helm_4_renders_the_same_objects(case: Case) -> None:
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_lint(case: Case, helm: str) -> None:
     """`helm lint --strict` has nothing to say."""
-    command = [need(helm), "lint", "--strict", "--quiet", f"--kube-version={KUBERNETES}", f"--values={case.values}"]
+    command = [need(helm), "lint", "--strict", "--quiet", f"--kube-version={KUBERNETES}", *case.arguments]
     done = subprocess.run([*command, HELM / case.chart], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,7 +1,34 @@
+{{/* Addresses without a "/" at the end: the index cleaner and Jaeger append paths to them */}}
+{{- define "jaeger.addresses" -}}
+{{- range .Values.storage.addresses }}
+- {{ trimAll "/" . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* HOST:PORT of each address */}}
+{{- define "jaeger.hosts" -}}
+{{- $hosts := list }}
+{{- range .Values.storage.addresses }}
+{{- $host := regexReplaceAll "^https?://|/.*$" . "" }}
+{{- $port := regexFind ":[0-9]+$" $host | default (hasPrefix "https:" . | ternary ":443" ":80") }}
+{{- $hosts = append $hosts (printf "%s%s" (trimSuffix $port $host) $port) }}
+{{- end }}
+{{- join "," $hosts }}
+{{- end }}
+
+{{/* Traces that fit half of the memory limit, of 20 spans with 12 attributes: 1.7 KiB each, garbage included. The other
+     half is for everything else, so that the oldest trace leaves before memory is short. */}}
+{{- define "jaeger.traces" -}}
+{{- $limit := (.Values.resources.limits | default dict).memory | default "512Mi" }}
+{{- .Values.storage.traces | default (div (include "common.bytes" $limit | int64) 70000) | int64 }}
+{{- end }}
+
 {{- define "jaeger.storage" -}}
-{{- $hours := printf "%dh" (mul 24 .retentionDays) -}}
+{{- $root := . }}
+{{- with .Values.storage }}
+{{- $hours := printf "%dh" (mul 24 .retentionDays) }}
 {{- if eq .type "memory" -}}
-memory: {max_traces: {{ int64 .traces }}}
+memory: {max_traces: {{ include "jaeger.traces" $root }}}
 {{- else if eq .type "badger" -}}
 badger:
   ephemeral: false
@@ -9,19 +36,32 @@ badger:
   ttl: {spans: {{ $hours }}}
 {{- else if has .type (list "opensearch" "elasticsearch") -}}
 {{ .type }}:
-  server_urls: {{- toYaml .addresses | nindent 4 }}
+  server_urls: {{- include "jaeger.addresses" $root | trim | nindent 4 }}
   indices: {index_prefix: {{ .database }}}
+  # What is in an index is found by id too: the last index may be a day older than its youngest span
+  max_span_age: {{ mul 24 (add1 .retentionDays) }}h
   {{- if .existingSecret }}
   auth: {basic: {username: {{ .username | quote }}, password_file: /etc/jaeger/storage/password, reload_interval: 10s}}
   {{- end }}
-  {{- if .caSecret }}
-  tls: {ca_file: /etc/jaeger/storage-ca/ca.crt}
+  {{- if hasPrefix "https:" (first .addresses) }}
+  {{- include "jaeger.storage.tls" (merge (dict "tls" true) .) | nindent 2 }}
   {{- end }}
 {{- else if eq .type "cassandra" -}}
 cassandra:
-  schema: {keyspace: {{ .database }}, create: true, trace_ttl: {{ $hours }}, dependencies_ttl: {{ $hours }}}
+  schema:
+    keyspace: {{ .database }}
+    create: true
+    trace_ttl: {{ $hours }}
+    dependencies_ttl: {{ $hours }}
+    replication_factor: {{ .cassandra.replicationFactor }}
+    {{- with .cassandra.datacenter }}
+    datacenter: {{ . }}
+    {{- end }}
   connection:
     servers: {{- toYaml .addresses | nindent 6 }}
+    {{- with .cassandra.datacenter }}
+    local_dc: {{ . }}
+    {{- end }}
     {{- if .existingSecret }}
     auth: {basic: {username: {{ .username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
     {{- end }}
@@ -43,12 +83,16 @@ grpc:
     {{- include "jaeger.storage.tls" . | nindent 4 }}
 {{- end }}
 {{- end }}
+{{- end }}
 
 {{- define "jaeger.storage.tls" -}}
 tls:
   insecure: {{ not .tls }}
   {{- if .caSecret }}
   ca_file: /etc/jaeger/storage-ca/ca.crt
+  {{- end }}
+  {{- with .serverName }}
+  server_name_override: {{ . }}
   {{- end }}
 {{- end }}
 
@@ -58,32 +102,37 @@ tls: {cert_file: /etc/jaeger/tls/tls.crt, key_file: /etc/jaeger/tls/tls.key, rel
 {{- end }}
 {{- end }}
 
-{{/* No queue and no batch: what is acknowledged is stored, and the sender's queue keeps the rest. */}}
-{{- define "jaeger.config" -}}
+{{/* No queue and no batch of the Collector's kind: a sender's queue keeps what is not acknowledged. What is acknowledged
+     is stored by badger, cassandra, clickhouse and grpc; opensearch and elasticsearch get it from a bulk writer, which
+     holds up to 200 ms of spans in memory and sends them again when the storage was away: those are lost with the pod. */}}
+{{- define "jaeger.generated" -}}
+{{- $memory := eq .Values.storage.type "memory" }}
 extensions:
   healthcheckv2:
     use_v2: true
-    http: {endpoint: "0.0.0.0:13133", status: {enabled: true, path: /status}}
+    http: {endpoint: ":13133", status: {enabled: true, path: /status}}
   jaeger_storage:
     backends:
       traces:
-        {{- include "jaeger.storage" .Values.storage | nindent 8 }}
+        {{- include "jaeger.storage" . | nindent 8 }}
   jaeger_query:
     storage: {traces: traces}
     enable_tracing: false  # looking at traces makes none
-    http: {endpoint: "0.0.0.0:16686"}
-    grpc: {endpoint: "0.0.0.0:16685"}
+    http: {endpoint: ":16686"}
+    grpc: {endpoint: ":16685"}
 receivers:
   otlp:
     protocols:
       grpc:
-        endpoint: 0.0.0.0:4317
+        endpoint: :4317
         {{- include "jaeger.receiver" . | nindent 8 }}
       http:
-        endpoint: 0.0.0.0:4318
+        endpoint: :4318
         {{- include "jaeger.receiver" . | nindent 8 }}
+{{- if not $memory }}
 processors:
   memory_limiter: {check_interval: 1s, limit_percentage: 90, spike_limit_percentage: 20}
+{{- end }}
 exporters:
   jaeger_storage_exporter: {trace_storage: traces}
 service:
@@ -93,10 +142,16 @@ service:
     logs: {level: {{ .Values.logLevel }}, encoding: json}
     metrics:
       level: normal
-      readers: [{pull: {exporter: {prometheus: {host: 0.0.0.0, port: 8888}}}}]
+      readers: [{pull: {exporter: {prometheus: {host: "", port: 8888}}}}]
   pipelines:
     traces:
       receivers: [otlp]
+      {{- if not $memory }}
       processors: [memory_limiter]
+      {{- end }}
       exporters: [jaeger_storage_exporter]
+{{- end }}
+
+{{- define "jaeger.config" -}}
+{{- include "common.mergeConfig" (list (include "jaeger.generated" .) .Values.config) }}
 {{- end }}

@@ -8,7 +8,7 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from spanloom import problems
 from users_api.routes import probes, router
@@ -17,6 +17,8 @@ from users_api.users_db import UsersDb, UsersDbUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -35,7 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             gc.set_threshold(20_000)  # look for young garbage every few dozen requests, not every few
             yield
 
-    app = FastAPI(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
+    app: FastAPI = FastAPIOffline(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.include_router(router)
     app.include_router(probes)
     problems.install(app, {UsersDbUnavailableError: problems.Unavailable})

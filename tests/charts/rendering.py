@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Object = dict[str, Any]
 
@@ -111,15 +111,22 @@ def named(case: Case, kind: str, name: str) -> Object:
     return item
 
 
-def pod_templates(case: Case) -> Iterator[Object]:
-    """Yield metadata and spec of every pod the case makes: of workloads, CronJobs and `helm test`."""
-    for item in objects(case):
-        if item["kind"] == "Pod":
-            yield item
-        elif item["kind"] == "CronJob":
-            yield item["spec"]["jobTemplate"]["spec"]["template"]
-        elif item["kind"] in WORKLOADS:
-            yield item["spec"]["template"]
+def pod_templates(case: Case) -> list[Object]:
+    """Return metadata and spec of every pod the case makes: of workloads, CronJobs and `helm test`."""
+    return pods_of(objects(case))
+
+
+def pods_of(items: Iterable[Object]) -> list[Object]:
+    return [pod for item in items for pod in _pods(item)]
+
+
+def _pods(item: Object) -> Iterator[Object]:
+    if item["kind"] == "Pod":
+        yield item
+    elif item["kind"] == "CronJob":
+        yield item["spec"]["jobTemplate"]["spec"]["template"]
+    elif item["kind"] in WORKLOADS:
+        yield item["spec"]["template"]
 
 
 def containers(pod: Object) -> list[Object]:

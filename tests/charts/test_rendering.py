@@ -72,8 +72,12 @@ def _unknown_keys(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[tu
 
 
 def _free(path: tuple[str, ...]) -> bool:
-    """Tell whether Kubernetes, PostgreSQL, the CRD or the user names the keys there, not the chart."""
-    return bool({"requests", "limits", "parameters", "annotations", "env", "profile"} & set(path))
+    """Tell whether Kubernetes, a program, another chart (global) or the user names the keys there, not the chart."""
+    return bool(FREE & set(path))
+
+
+FREE = {"requests", "limits", "parameters", "annotations", "env", "profile", "global", "config", "spec"}
+FREE |= {"podAnnotations", "podLabels", "synchronous", "backup"}
 
 
 @pytest.mark.parametrize("chart", charts())

@@ -14,8 +14,10 @@
 {{- $size := .spec.resources.requests.storage }}
 {{- if ne (include "common.bytes" $size) (include "common.bytes" $volume.size) }}
 {{- $command := printf "kubectl -n %s delete statefulset %s --cascade=orphan" $.root.Release.Namespace $.name }}
-{{- $format := "volume.size %s: the volumes of StatefulSet %s have %s, and Kubernetes lets no StatefulSet change that. To enlarge them: set spec.resources.requests.storage of each PersistentVolumeClaim %s-%s-N (its StorageClass must allow it), then `%s`, then upgrade" }}
-{{- fail (printf $format $volume.size $.name $size .metadata.name $.name $command) }}
+{{- fail (join " " (list
+      (printf "volume.size %s: the volumes of StatefulSet %s have %s, and Kubernetes lets no StatefulSet change that." $volume.size $.name $size)
+      (printf "To enlarge them: set spec.resources.requests.storage of each PersistentVolumeClaim %s-%s-N" .metadata.name $.name)
+      (printf "(its StorageClass must allow it), then `%s`, then upgrade" $command))) }}
 {{- end }}
 {{- end }}
 {{- end }}

@@ -24,7 +24,8 @@
 {{- if ((first .).Values.global | default dict).openshift -}}
 {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
 {{- else -}}
-{runAsNonRoot: true, runAsUser: {{ $user }}, runAsGroup: {{ $user }}, fsGroup: {{ $user }}, fsGroupChangePolicy: OnRootMismatch, seccompProfile: {type: RuntimeDefault}}
+{{- $numbers := printf "runAsUser: %v, runAsGroup: %v, fsGroup: %v, fsGroupChangePolicy: OnRootMismatch" $user $user $user -}}
+{runAsNonRoot: true, {{ $numbers }}, seccompProfile: {type: RuntimeDefault}}
 {{- end }}
 {{- end }}
 
@@ -88,9 +89,9 @@ annotations: {{- tpl (toYaml .) $.root | nindent 2 }}
 {{- define "common.goMemoryLimit" -}}
 {{- $set := false }}
 {{- range .Values.extraEnv }}{{ if eq .name "GOMEMLIMIT" }}{{ $set = true }}{{ end }}{{ end }}
-{{- with (.Values.resources.limits | default dict).memory }}
-{{- if not $set }}
-- {name: GOMEMLIMIT, value: {{ include "common.bytes" . | mulf 0.8 | int64 | quote }}}
-{{- end }}
+{{- $limit := (.Values.resources.limits | default dict).memory }}
+{{- if and $limit (not $set) }}
+{{- $bytes := include "common.bytes" $limit | mulf 0.8 | int64 | toString }}
+{{- printf "- {name: GOMEMLIMIT, value: %q}" $bytes | nindent 12 }}
 {{- end }}
 {{- end }}

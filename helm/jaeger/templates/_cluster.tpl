@@ -13,7 +13,10 @@
 {{- $now := include "jaeger.cassandraTtl" . }}
 {{- if and $was (eq .Values.storage.type "cassandra") (ne $was $now) (eq (dir $was) (dir $now)) }}
 {{- $command := printf "kubectl -n %s annotate deployment %s spanloom.dev/cassandra-ttl=%s --overwrite" .Release.Namespace $name $now }}
-{{- $format := "storage.retentionDays %v: the tables of keyspace %s were made with %s days, and Jaeger does not change tables. Choose another storage.database, or ALTER TABLE … WITH default_time_to_live for each table and tell the chart: %s" }}
-{{- fail (printf $format .Values.storage.retentionDays (dir $was) (base $was) $command) }}
+{{- $days := .Values.storage.retentionDays }}
+{{- fail (join " " (list
+      (printf "storage.retentionDays %v: the tables of keyspace %s were made with %s days," $days (dir $was) (base $was))
+      "and Jaeger does not change tables. Choose another storage.database, or"
+      (printf "ALTER TABLE … WITH default_time_to_live for each table and tell the chart: %s" $command))) }}
 {{- end }}
 {{- end }}

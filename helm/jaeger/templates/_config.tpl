@@ -24,64 +24,62 @@
 {{- end }}
 
 {{- define "jaeger.storage" -}}
-{{- $root := . }}
-{{- with .Values.storage }}
-{{- $hours := printf "%dh" (mul 24 .retentionDays) }}
-{{- if eq .type "memory" -}}
-memory: {max_traces: {{ include "jaeger.traces" $root }}}
-{{- else if eq .type "badger" -}}
+{{- $storage := .Values.storage }}
+{{- $hours := printf "%dh" (mul 24 $storage.retentionDays) }}
+{{- if eq $storage.type "memory" -}}
+memory: {max_traces: {{ include "jaeger.traces" . }}}
+{{- else if eq $storage.type "badger" -}}
 badger:
   ephemeral: false
   directories: {keys: /var/lib/jaeger/keys, values: /var/lib/jaeger/values}
   ttl: {spans: {{ $hours }}}
-{{- else if has .type (list "opensearch" "elasticsearch") -}}
-{{ .type }}:
-  server_urls: {{- include "jaeger.addresses" $root | trim | nindent 4 }}
-  indices: {index_prefix: {{ .database }}}
+{{- else if has $storage.type (list "opensearch" "elasticsearch") -}}
+{{ $storage.type }}:
+  server_urls: {{- include "jaeger.addresses" . | trim | nindent 4 }}
+  indices: {index_prefix: {{ $storage.database }}}
   # What is in an index is found by id too: the last index may be a day older than its youngest span
-  max_span_age: {{ mul 24 (add1 .retentionDays) }}h
-  {{- if .existingSecret }}
-  auth: {basic: {username: {{ .username | quote }}, password_file: /etc/jaeger/storage/password, reload_interval: 10s}}
+  max_span_age: {{ mul 24 (add1 $storage.retentionDays) }}h
+  {{- if $storage.existingSecret }}
+  auth: {basic: {username: {{ $storage.username | quote }}, password_file: /etc/jaeger/storage/password, reload_interval: 10s}}
   {{- end }}
-  {{- if hasPrefix "https:" (first .addresses) }}
-  {{- include "jaeger.storage.tls" (merge (dict "tls" true) .) | nindent 2 }}
+  {{- if hasPrefix "https:" (first $storage.addresses) }}
+  {{- include "jaeger.storage.tls" (merge (dict "tls" true) $storage) | nindent 2 }}
   {{- end }}
-{{- else if eq .type "cassandra" -}}
+{{- else if eq $storage.type "cassandra" -}}
 cassandra:
   schema:
-    keyspace: {{ .database }}
+    keyspace: {{ $storage.database }}
     create: true
     trace_ttl: {{ $hours }}
     dependencies_ttl: {{ $hours }}
-    replication_factor: {{ .cassandra.replicationFactor }}
-    {{- with .cassandra.datacenter }}
+    replication_factor: {{ $storage.cassandra.replicationFactor }}
+    {{- with $storage.cassandra.datacenter }}
     datacenter: {{ . }}
     {{- end }}
   connection:
-    servers: {{- toYaml .addresses | nindent 6 }}
-    {{- with .cassandra.datacenter }}
+    servers: {{- toYaml $storage.addresses | nindent 6 }}
+    {{- with $storage.cassandra.datacenter }}
     local_dc: {{ . }}
     {{- end }}
-    {{- if .existingSecret }}
-    auth: {basic: {username: {{ .username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
+    {{- if $storage.existingSecret }}
+    auth: {basic: {username: {{ $storage.username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
     {{- end }}
-    {{- include "jaeger.storage.tls" . | nindent 4 }}
-{{- else if eq .type "clickhouse" -}}
+    {{- include "jaeger.storage.tls" $storage | nindent 4 }}
+{{- else if eq $storage.type "clickhouse" -}}
 clickhouse:
-  addresses: {{- toYaml .addresses | nindent 4 }}
-  database: {{ .database }}
+  addresses: {{- toYaml $storage.addresses | nindent 4 }}
+  database: {{ $storage.database }}
   create_schema: true
-  {{- if .existingSecret }}
-  auth: {basic: {username: {{ .username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
+  {{- if $storage.existingSecret }}
+  auth: {basic: {username: {{ $storage.username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
   {{- end }}
 {{- else -}}
 grpc:
-  endpoint: {{ first .addresses }}
-  {{- include "jaeger.storage.tls" . | nindent 2 }}
+  endpoint: {{ first $storage.addresses }}
+  {{- include "jaeger.storage.tls" $storage | nindent 2 }}
   writer:
-    endpoint: {{ first .addresses }}
-    {{- include "jaeger.storage.tls" . | nindent 4 }}
-{{- end }}
+    endpoint: {{ first $storage.addresses }}
+    {{- include "jaeger.storage.tls" $storage | nindent 4 }}
 {{- end }}
 {{- end }}
 

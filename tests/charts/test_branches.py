@@ -14,7 +14,7 @@ from charts.rendering import HELM, Case, cases, charts, need, template
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What depends on objects of a cluster: tests/e2e/test_upgrade.py
+# What depends on objects of a cluster: tests/e2e/test_charts.py
 NEEDS_CLUSTER = ("_cluster.tpl", "secret.yaml")
 # Whose cases render the library: quick charts
 PROXIES = ("jaeger", "otel-collector", "postgres", "users")

@@ -1,4 +1,4 @@
-{{/* Decisions that need objects of the cluster; `helm template` finds none. tests/e2e/test_upgrade.py holds them. */}}
+{{/* Decisions that need objects of the cluster; `helm template` finds none. tests/e2e/test_charts.py holds them. */}}
 
 {{/* Tell whether a cluster answers: a list that was asked for has `items`, also an empty one. Helm itself has to be
      allowed to list Secrets, where it keeps its releases. */}}

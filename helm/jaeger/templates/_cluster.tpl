@@ -1,4 +1,4 @@
-{{/* Decisions that need objects of the cluster; `helm template` finds none. tests/e2e/test_upgrade.py holds them. */}}
+{{/* Decisions that need objects of the cluster; `helm template` finds none. tests/e2e/test_charts.py holds them. */}}
 
 {{/* What Cassandra's tables were made with: KEYSPACE/DAYS */}}
 {{- define "jaeger.cassandraTtl" -}}

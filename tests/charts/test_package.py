@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts.rendering import HELM, containers, need, pods_of, template
+from charts.rendering import HELM, ROOT, containers, need, pods_of, template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,37 @@ def test_a_part_is_packaged_alone(chart: str, tmp_path: Path) -> None:
     """A chart of its own has its images' version from its own package."""
     objects = _objects("helm", _package("helm", tmp_path, chart))
     assert {"1.2.3"} == {image.split(":")[1] for image in _images(objects)}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Package every chart as the release workflow does."""
+    need("helm")
+    folder = tmp_path_factory.mktemp("published")
+    environment = os.environ | {"SOURCE": "https://git.example.org/spanloom"}
+    command = [ROOT / "deploy" / "package", "1.2.3", "registry.example.org/spanloom", folder]
+    subprocess.run(command, env=environment, check=True)
+    return folder
+
+
+def test_published_images_are_the_releases_own(published: Path) -> None:
+    """The project's own images come from the release's registry, in the umbrella and in a part alone."""
+    own = {f"registry.example.org/spanloom/{image}:1.2.3" for image in OWN}
+    assert own <= _images(_objects("helm", published / "spanloom-1.2.3.tgz", SECRET))
+    users = _images(_objects("helm", published / "spanloom-users-1.2.3.tgz"))
+    assert users == {image for image in own if "users" in image}
+
+
+def test_published_charts_say_where_they_come_from(published: Path) -> None:
+    """Every chart is published, with the release's version throughout and its repository as a source."""
+    names = sorted(path.name for path in published.iterdir())
+    parts = ["jaeger", "operator", "otel-collector", "postgres", "spanloom", "spanloom-users"]
+    assert [f"{name}-1.2.3.tgz" for name in parts] == names
+    for package in published.iterdir():
+        shown = subprocess.check_output([need("helm"), "show", "chart", package], text=True)
+        chart = yaml.safe_load(shown)
+        assert {"1.2.3"} == {chart["version"], *(part["version"] for part in chart["dependencies"])}
+        assert "https://git.example.org/spanloom" in chart["sources"]
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm4"])

@@ -11,6 +11,13 @@ for key in password postgres-password; do
 done
 [ ! -e "$volume/pgdata" ] || rmdir "$volume/pgdata" || fail "$volume/pgdata has files, but is no database: look at it, then remove it"
 rm -rf "$volume/pgdata.new"
+if ! getent passwd "$(id -u)" >/dev/null; then  # OpenShift's numbers have no name, and initdb wants one
+  LD_PRELOAD=$(find /usr/lib -name libnss_wrapper.so | head -n 1)
+  [ -n "$LD_PRELOAD" ] || fail "the image has no name for user $(id -u), and no libnss_wrapper.so to give it one"
+  export LD_PRELOAD NSS_WRAPPER_PASSWD=/tmp/passwd NSS_WRAPPER_GROUP=/tmp/group
+  echo "postgres:x:$(id -u):$(id -g)::/tmp:/bin/false" >/tmp/passwd
+  echo "postgres:x:$(id -g):" >/tmp/group
+fi
 initdb --pgdata="$volume/pgdata.new" --username=postgres --pwfile="$auth/postgres-password" --auth-local=trust --auth-host=reject
 pg_ctl --pgdata="$volume/pgdata.new" --wait start \
   --options="-c listen_addresses= -c unix_socket_directories=/var/run/postgresql -c log_min_error_statement=panic"

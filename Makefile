@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test reliability sbom up down e2e golden checkov bench bench-operator lint format clean
+.PHONY: help setup demo picture test reliability sbom up down e2e docs golden checkov bench bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
@@ -30,11 +30,15 @@ down:  ## Take away what `make up` made
 e2e: setup  ## Run the tests that need a cluster (the current context)
 	$(RUN) python -m pytest tests/e2e tests/faults/cluster tests/security/cluster $(ARGS)
 
+docs: setup  ## Write the charts' READMEs anew
+	$(RUN) python helm/readme.py
+
 golden: setup  ## Render every chart's cases anew
 	$(RUN) python -m pytest -q tests/charts --golden
 
 checkov: setup  ## Ask checkov about the rendered default (installs it for the moment)
-	@mkdir -p build && helm template demo helm/spanloom --skip-tests --kube-version 1.34.0 >build/default.yaml 2>/dev/null
+	@mkdir -p build && helm template demo helm/spanloom --skip-tests --kube-version 1.34.0 \
+	  --set postgres.existingSecret=database >build/default.yaml 2>/dev/null
 	$(UV) run --no-project --with checkov checkov --config-file deploy/checkov.yaml --file build/default.yaml
 
 reliability: setup  ## Cause every fault and write what was counted to docs/reliability.md

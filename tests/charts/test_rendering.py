@@ -42,7 +42,7 @@ def test_helm_4_renders_the_same_objects(case: Case) -> None:
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_lint(case: Case, helm: str) -> None:
     """`helm lint --strict` has nothing to say."""
-    command = [need(helm), "lint", "--strict", "--quiet", f"--kube-version={KUBERNETES}", f"--values={case.values}"]
+    command = [need(helm), "lint", "--strict", "--quiet", f"--kube-version={KUBERNETES}", *case.arguments]
     done = subprocess.run([*command, HELM / case.chart], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -72,8 +72,12 @@ def _unknown_keys(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[tu
 
 
 def _free(path: tuple[str, ...]) -> bool:
-    """Tell whether Kubernetes, PostgreSQL, the CRD or the user names the keys there, not the chart."""
-    return bool({"requests", "limits", "parameters", "annotations", "env", "profile"} & set(path))
+    """Tell whether Kubernetes, a program, another chart (global) or the user names the keys there, not the chart."""
+    return bool(FREE & set(path))
+
+
+FREE = {"requests", "limits", "parameters", "annotations", "env", "profile", "global", "config", "spec"}
+FREE |= {"podAnnotations", "podLabels", "synchronous", "backup"}
 
 
 @pytest.mark.parametrize("chart", charts())
@@ -119,6 +123,42 @@ REFUSED = {
     "an external database without a host": ("postgres", "mode=external,existingSecret=s", "host"),
     "an external database without a password": ("postgres", "mode=external,external.host=db", "existingSecret"),
     "a name that is not an identifier": ("postgres", "username=users; DROP", "username"),
+    "a role that PostgreSQL keeps for itself": ("postgres", "username=pg_users", "username"),
+    "a database that is there already": ("postgres", "database=postgres", "database"),
+    "a password that each rendering would make anew": ("postgres", "database=users", "existingSecret"),
+    "replicas in no data center": (
+        "jaeger",
+        "storage.type=cassandra,storage.addresses={c:9042},storage.cassandra.replicationFactor=3",
+        "datacenter",
+    ),
+    "a label that selects pods": ("jaeger", r"podLabels.app\.kubernetes\.io/name=x", "app.kubernetes.io/name"),
+    "traces for a Jaeger that is not there": (
+        "spanloom",
+        "jaeger.enabled=false,postgres.existingSecret=s",
+        "otel-collector.backends.traces.endpoint",
+    ),
+    "a test that asks it": ("spanloom", "jaeger.enabled=false,postgres.existingSecret=s", "users.test.jaeger"),
+    "telemetry that nobody configures": (
+        "spanloom",
+        "operator.enabled=false,postgres.existingSecret=s",
+        "users.telemetry.enabled=false",
+    ),
+    "a profile for a Collector that is not there": (
+        "spanloom",
+        "otel-collector.enabled=false,postgres.existingSecret=s",
+        "operator.profile.exporter.endpoint",
+    ),
+    "telemetry of the operator's own for it": (
+        "spanloom",
+        "otel-collector.enabled=false,postgres.existingSecret=s",
+        "operator.telemetry.endpoint",
+    ),
+    "a database that is not there": ("spanloom", "postgres.enabled=false", "users.database.host"),
+    "an authority that no profile names": (
+        "spanloom",
+        "users.telemetry.caSecret=ca,postgres.existingSecret=s",
+        "operator.profile.exporter.tls.ca_file",
+    ),
     "a release name too long for a pod's labels": ("jaeger", "global.x=1", "52 characters"),
 }
 

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from typing import Any
+import tomllib
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from charts.rendering import HELM, ROOT, need
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 SKAFFOLD: dict[str, Any] = yaml.safe_load((ROOT / "skaffold.yaml").read_text())
 (RELEASE,) = SKAFFOLD["deploy"]["helm"]["releases"]
-IMAGES = [artifact["image"] for artifact in SKAFFOLD["build"]["artifacts"]]
+ARTIFACTS = {artifact["image"]: artifact for artifact in SKAFFOLD["build"]["artifacts"]}
 PROFILES = {profile["name"]: profile for profile in SKAFFOLD["profiles"]}
 SECTIONS = {"apiVersion", "kind", "metadata", "build", "deploy", "portForward", "verify", "profiles"}
-BUILT = [image for image in IMAGES if image != "spanloom-local"]  # what verify runs is not installed
+BUILT = [image for image in ARTIFACTS if image != "spanloom-local"]  # what verify runs is not installed
+MEMBERS = {
+    tomllib.loads(path.read_text())["project"]["name"]: path.parent.relative_to(ROOT)
+    for path in [
+        *ROOT.glob("services/*/pyproject.toml"),
+        ROOT / "operator/pyproject.toml",
+        ROOT / "deploy/local/pyproject.toml",
+    ]
+}
+# verify uses nothing of the services that spanloom-local contains.
+NOT_USED = {"spanloom-local": {"users-api", "users-db-service"}}
 
 
 def _rendered(*arguments: str) -> list[dict[str, Any]]:
@@ -24,7 +39,8 @@ def _rendered(*arguments: str) -> list[dict[str, Any]]:
         for key, value in RELEASE["setValueTemplates"].items()
     ]
     chart = [RELEASE["name"], str(ROOT / RELEASE["chartPath"]), f"--namespace={RELEASE['namespace']}"]
-    command = [need("helm"), "template", *chart, "--kube-version=1.34.0", *pairs, *arguments]
+    secret = [] if any("production" in argument for argument in arguments) else ["--set=postgres.existingSecret=demo"]
+    command = [need("helm"), "template", *chart, "--kube-version=1.34.0", *secret, *pairs, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [item for item in yaml.safe_load_all(done.stdout) if item]
@@ -40,8 +56,56 @@ def _containers(items: list[dict[str, Any]]) -> set[str]:
     return {container["image"] for pod in pods for container in pod["containers"]}
 
 
-def _values_files(profile: dict[str, Any]) -> list[str]:
-    return [file for patch in profile["patches"] if "valuesFiles" in patch["path"] for file in patch["value"]]
+def _release(document: dict[str, Any]) -> dict[str, Any]:
+    (release,) = document["deploy"]["helm"]["releases"]
+    found: dict[str, Any] = release
+    return found
+
+
+def _with(profile: str) -> dict[str, Any]:
+    """Return skaffold.yaml with a profile's patches applied as skaffold does."""
+    patched: dict[str, Any] = _without_empty(SKAFFOLD)
+    for patch in PROFILES[profile]["patches"]:
+        _apply(patched, patch)
+        patched = _without_empty(patched)
+    return patched
+
+
+def _without_empty(value: Any) -> Any:
+    """Leave out what is empty: skaffold writes its configuration so (omitempty) before it patches it."""
+    if isinstance(value, dict):
+        return {key: _without_empty(item) for key, item in value.items() if item not in ({}, [], "", None)}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
+
+
+def _apply(document: Any, patch: dict[str, Any]) -> None:
+    """Apply one operation of RFC 6902; KeyError or IndexError for a path that is not there, as skaffold refuses it."""
+    *parents, last = patch["path"].strip("/").split("/")
+    for key in parents:
+        document = document[int(key) if isinstance(document, list) else key]
+    key = int(last) if isinstance(document, list) else last
+    if patch["op"] in ("replace", "remove"):
+        document[key]
+    if patch["op"] == "remove":
+        del document[key]
+    else:
+        document[key] = patch["value"]
+
+
+def _packages(image: str) -> set[str]:
+    """Return the workspace's packages that an image contains: its member and, in turn, what that depends on."""
+    project = tomllib.loads((ROOT / MEMBERS[image] / "pyproject.toml").read_text())["project"]
+    names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]} & MEMBERS.keys()  # type: ignore[index]
+    return {image}.union(*map(_packages, names))
+
+
+def _synced(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each Python file that is synced, and its place in the container."""
+    for rule in artifact["sync"]["manual"]:
+        for path in ROOT.glob(rule["src"]):
+            relative = str(path.relative_to(ROOT))
+            assert relative.startswith(rule["strip"])
+            yield relative, f"{rule['dest']}/{relative.removeprefix(rule['strip'])}"
 
 
 def test_sections() -> None:
@@ -51,11 +115,40 @@ def test_sections() -> None:
 
 
 def test_artifacts_are_built_from_the_one_dockerfile() -> None:
-    """Each artifact is a member that has a stage in deploy/Dockerfile."""
+    """Each artifact is built by deploy/image and is a member that has a stage in deploy/Dockerfile."""
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
-    for artifact in SKAFFOLD["build"]["artifacts"]:
-        assert {"dockerfile": "deploy/Dockerfile", "buildArgs": {"MEMBER": artifact["image"]}} == artifact["docker"]
-        assert f"FROM runtime AS {artifact['image']}\n" in dockerfile
+    for image, artifact in ARTIFACTS.items():
+        assert f"deploy/image {image}" == artifact["custom"]["buildCommand"]
+        assert f"FROM runtime AS {image}\n" in dockerfile
+
+
+@pytest.mark.parametrize("image", ARTIFACTS)
+def test_an_image_is_built_anew_for_what_it_contains(image: str) -> None:
+    """An artifact depends on the recipe, the lock file and its own packages, and on no other image's."""
+    contained = {str(MEMBERS[name]) for name in _packages(image) - NOT_USED.get(image, set())}
+    recipe = {"deploy/Dockerfile*", "deploy/image", "pyproject.toml", "uv.lock"}
+    assert contained | recipe == set(ARTIFACTS[image]["custom"]["dependencies"]["paths"])
+    assert all(list(ROOT.glob(path)) for path in ARTIFACTS[image]["custom"]["dependencies"]["paths"])
+
+
+@pytest.mark.parametrize("service", ["users-api", "users-db-service"])
+def test_the_dev_profile_syncs_python_files(service: str) -> None:
+    """Every Python file of a service's own packages gets to the folder that its container imports from and watches."""
+    profile = _with("dev")
+    (artifact,) = [one for one in profile["build"]["artifacts"] if one["image"] == service]
+    sources = [path for name in _packages(service) for path in (ROOT / MEMBERS[name] / "src").rglob("*.py")]
+    assert {str(path.relative_to(ROOT)) for path in sources} == {source for source, _ in _synced(artifact)}
+    rendered = _rendered(*(f"--values={ROOT / file}" for file in _release(profile)["valuesFiles"]))
+    (pod,) = [
+        p["spec"]["template"]["spec"]
+        for p in rendered
+        if (p["kind"], p["metadata"]["name"]) == ("Deployment", f"spanloom-{service}")
+    ]
+    (container,) = pod["containers"]
+    assert {"name": "sync", "mountPath": "/sync"} in container["volumeMounts"]
+    assert {"name": "PYTHONPATH", "value": "/sync"} in container["env"]
+    packages = {target.split("/")[2] for _, target in _synced(artifact)}
+    assert all(f"site-packages/{package} " in container["command"][-1] for package in packages)
 
 
 def test_what_is_built_is_installed() -> None:
@@ -68,9 +161,16 @@ def test_what_is_built_is_installed() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_profiles_are_accepted(profile: str) -> None:
-    """A profile's values exist and the charts accept them."""
-    (file,) = _values_files(PROFILES[profile])
+    """A profile's patches apply as skaffold applies them, its values exist, and the charts accept them."""
+    (file,) = _release(_with(profile))["valuesFiles"]
     assert _rendered(f"--values={ROOT / file}")
+
+
+def test_a_patch_of_what_is_absent_or_empty_is_refused() -> None:
+    """The test's own patching refuses what skaffold does: replacing or removing a path that is not there, or empty."""
+    for document in ({"a": {}}, {"a": {"b": []}}):
+        with pytest.raises(KeyError):
+            _apply(_without_empty(document), {"op": "replace", "path": "/a/b", "value": [1]})
 
 
 def test_forwards_lead_somewhere() -> None:
@@ -91,7 +191,7 @@ def test_verify_may_ask_jaeger() -> None:
     job = yaml.safe_load((ROOT / test["executionMode"]["kubernetesCluster"]["jobManifestPath"]).read_text())
     policies = {item["metadata"]["name"]: item["spec"] for item in _rendered() if item["kind"] == "NetworkPolicy"}
     query = [rule for rule in policies["spanloom-jaeger"]["ingress"] if "users-test" in str(rule)]
-    assert test["container"]["image"] in IMAGES
+    assert test["container"]["image"] in ARTIFACTS
     assert "users-test" == job["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"]
     assert query
     assert job["spec"]["template"]["spec"]["securityContext"]["runAsNonRoot"] is True

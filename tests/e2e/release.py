@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CHART = str(ROOT / "helm" / "spanloom")
 OPEN_METRICS = {"Accept": "application/openmetrics-text;version=1.0.0"}
+SEARCHED = 7_000  # traces: Jaeger refuses a search for more than it may hold in memory
 INSTALLED_BY_NAMESPACE = {"configmap/kube-root-ca.crt", "serviceaccount/default"}
 PASSING = {"events", "events.events.k8s.io", "pods.metrics.k8s.io", "bindings"}
 HARMLESS = ("walk.go:", "WARNING: Kubernetes configuration file")  # linked charts; this machine's own kubeconfig
@@ -130,4 +131,4 @@ def ask(jaeger: str, path: str, **query: str | int) -> Any:
 
 def traces_of(jaeger: str, service: str) -> dict[str, Trace]:
     """Return every trace in which `service` has a span, by its id."""
-    return group(from_jaeger(ask(jaeger, "traces", service=service, limit=20_000)))
+    return group(from_jaeger(ask(jaeger, "traces", service=service, limit=SEARCHED)))

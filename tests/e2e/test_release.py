@@ -115,15 +115,19 @@ def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
 @pytest.mark.parametrize("part", ["jaeger", "otel-collector", "postgres", "users", "operator"])
 def test_helm_test(release: Release, part: str) -> None:
     """Every chart's own test finds that it does its job."""
-    said = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m")
+    said = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m", "--logs")
     phases = re.findall(r"^TEST SUITE: +(\S+)$.*?^Phase: +(\w+)$", said, re.MULTILINE | re.DOTALL)
     assert "Succeeded" == dict(phases)[f"{release.name}-{part}-test"]
 
 
 def test_uninstall_leaves_nothing(release: Release) -> None:
-    """`helm uninstall` leaves no object in the namespace, and none of the cluster that bears the release's name."""
+    """`helm uninstall` leaves no object in the namespace, and none of the cluster that bears the release's name.
+
+    Helm leaves the pods of `helm test`, which are there for `helm test --logs`.
+    """
     assert release.left_behind()
     release.helm("uninstall", release.name, "--wait", "--timeout=3m")
+    release.kube("delete", "pods", f"--selector=app.kubernetes.io/instance={release.name}")
     try:
         poll_until(lambda: not release.left_behind(), "nothing is left", 120)
     except TimeoutError:

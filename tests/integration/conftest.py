@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 from support.postgres import Postgres
 from support.servers import serve
 
@@ -48,6 +50,18 @@ def users_api_url(users_db_url: str) -> Iterator[str]:
     settings = users_api.settings.Settings.from_environ({"USERS_API_USERS_DB_URL": users_db_url})
     with serve(users_api.app.create_app(settings)) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return Debian's Chromium."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine; install it (Debian: apt install chromium)")
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,26 +9,15 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.trace import SpanKind, StatusCode
-from playwright.sync_api import Browser, Locator, Page, Response, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Response, expect
 from support.otlp import proto_span, sender, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver
 
-CHROMIUM = shutil.which("chromium")
 SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a directory: keep what the tests saw, for people
 HOSTILE = '<img src=x onerror="document.title=1">&amp;</td><script>document.title=1</script>\u202egnp.exe\x1b'
 SHOWN = HOSTILE.replace("\u202e", "⟨U+202E⟩").replace("\x1b", "⟨U+001B⟩")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on this machine; install it (Debian: apt install chromium)")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -1,46 +1,85 @@
+{{/* Addresses without a "/" at the end: the index cleaner and Jaeger append paths to them */}}
+{{- define "jaeger.addresses" -}}
+{{- range .Values.storage.addresses }}
+- {{ trimAll "/" . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* HOST:PORT of each address */}}
+{{- define "jaeger.hosts" -}}
+{{- $hosts := list }}
+{{- range .Values.storage.addresses }}
+{{- $host := regexReplaceAll "^https?://|/.*$" . "" }}
+{{- $port := regexFind ":[0-9]+$" $host | default (hasPrefix "https:" . | ternary ":443" ":80") }}
+{{- $hosts = append $hosts (printf "%s%s" (trimSuffix $port $host) $port) }}
+{{- end }}
+{{- join "," $hosts }}
+{{- end }}
+
+{{/* Traces that fit half of the memory limit, of 20 spans with 12 attributes: 1.7 KiB each, garbage included. The other
+     half is for everything else, so that the oldest trace leaves before memory is short. */}}
+{{- define "jaeger.traces" -}}
+{{- $limit := (.Values.resources.limits | default dict).memory | default "512Mi" }}
+{{- .Values.storage.traces | default (div (include "common.bytes" $limit | int64) 70000) | int64 }}
+{{- end }}
+
 {{- define "jaeger.storage" -}}
-{{- $hours := printf "%dh" (mul 24 .retentionDays) -}}
-{{- if eq .type "memory" -}}
-memory: {max_traces: {{ int64 .traces }}}
-{{- else if eq .type "badger" -}}
+{{- $storage := .Values.storage }}
+{{- $hours := printf "%dh" (mul 24 $storage.retentionDays) }}
+{{- if eq $storage.type "memory" -}}
+memory: {max_traces: {{ include "jaeger.traces" . }}}
+{{- else if eq $storage.type "badger" -}}
 badger:
   ephemeral: false
   directories: {keys: /var/lib/jaeger/keys, values: /var/lib/jaeger/values}
   ttl: {spans: {{ $hours }}}
-{{- else if has .type (list "opensearch" "elasticsearch") -}}
-{{ .type }}:
-  server_urls: {{- toYaml .addresses | nindent 4 }}
-  indices: {index_prefix: {{ .database }}}
-  {{- if .existingSecret }}
-  auth: {basic: {username: {{ .username | quote }}, password_file: /etc/jaeger/storage/password, reload_interval: 10s}}
+{{- else if has $storage.type (list "opensearch" "elasticsearch") -}}
+{{ $storage.type }}:
+  server_urls: {{- include "jaeger.addresses" . | trim | nindent 4 }}
+  indices: {index_prefix: {{ $storage.database }}}
+  # What is in an index is found by id too: the last index may be a day older than its youngest span
+  max_span_age: {{ mul 24 (add1 $storage.retentionDays) }}h
+  {{- if $storage.existingSecret }}
+  auth: {basic: {username: {{ $storage.username | quote }}, password_file: /etc/jaeger/storage/password, reload_interval: 10s}}
   {{- end }}
-  {{- if .caSecret }}
-  tls: {ca_file: /etc/jaeger/storage-ca/ca.crt}
+  {{- if hasPrefix "https:" (first $storage.addresses) }}
+  {{- include "jaeger.storage.tls" (merge (dict "tls" true) $storage) | nindent 2 }}
   {{- end }}
-{{- else if eq .type "cassandra" -}}
+{{- else if eq $storage.type "cassandra" -}}
 cassandra:
-  schema: {keyspace: {{ .database }}, create: true, trace_ttl: {{ $hours }}, dependencies_ttl: {{ $hours }}}
-  connection:
-    servers: {{- toYaml .addresses | nindent 6 }}
-    {{- if .existingSecret }}
-    auth: {basic: {username: {{ .username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
+  schema:
+    keyspace: {{ $storage.database }}
+    create: true
+    trace_ttl: {{ $hours }}
+    dependencies_ttl: {{ $hours }}
+    replication_factor: {{ $storage.cassandra.replicationFactor }}
+    {{- with $storage.cassandra.datacenter }}
+    datacenter: {{ . }}
     {{- end }}
-    {{- include "jaeger.storage.tls" . | nindent 4 }}
-{{- else if eq .type "clickhouse" -}}
+  connection:
+    servers: {{- toYaml $storage.addresses | nindent 6 }}
+    {{- with $storage.cassandra.datacenter }}
+    local_dc: {{ . }}
+    {{- end }}
+    {{- if $storage.existingSecret }}
+    auth: {basic: {username: {{ $storage.username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
+    {{- end }}
+    {{- include "jaeger.storage.tls" $storage | nindent 4 }}
+{{- else if eq $storage.type "clickhouse" -}}
 clickhouse:
-  addresses: {{- toYaml .addresses | nindent 4 }}
-  database: {{ .database }}
+  addresses: {{- toYaml $storage.addresses | nindent 4 }}
+  database: {{ $storage.database }}
   create_schema: true
-  {{- if .existingSecret }}
-  auth: {basic: {username: {{ .username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
+  {{- if $storage.existingSecret }}
+  auth: {basic: {username: {{ $storage.username | quote }}, password: "${file:/etc/jaeger/storage/password}"}}
   {{- end }}
 {{- else -}}
 grpc:
-  endpoint: {{ first .addresses }}
-  {{- include "jaeger.storage.tls" . | nindent 2 }}
+  endpoint: {{ first $storage.addresses }}
+  {{- include "jaeger.storage.tls" $storage | nindent 2 }}
   writer:
-    endpoint: {{ first .addresses }}
-    {{- include "jaeger.storage.tls" . | nindent 4 }}
+    endpoint: {{ first $storage.addresses }}
+    {{- include "jaeger.storage.tls" $storage | nindent 4 }}
 {{- end }}
 {{- end }}
 
@@ -50,6 +89,9 @@ tls:
   {{- if .caSecret }}
   ca_file: /etc/jaeger/storage-ca/ca.crt
   {{- end }}
+  {{- with .serverName }}
+  server_name_override: {{ . }}
+  {{- end }}
 {{- end }}
 
 {{- define "jaeger.receiver" -}}
@@ -58,32 +100,37 @@ tls: {cert_file: /etc/jaeger/tls/tls.crt, key_file: /etc/jaeger/tls/tls.key, rel
 {{- end }}
 {{- end }}
 
-{{/* No queue and no batch: what is acknowledged is stored, and the sender's queue keeps the rest. */}}
-{{- define "jaeger.config" -}}
+{{/* No queue and no batch of the Collector's kind: a sender's queue keeps what is not acknowledged. What is acknowledged
+     is stored by badger, cassandra, clickhouse and grpc; opensearch and elasticsearch get it from a bulk writer, which
+     holds up to 200 ms of spans in memory and sends them again when the storage was away: those are lost with the pod. */}}
+{{- define "jaeger.generated" -}}
+{{- $memory := eq .Values.storage.type "memory" }}
 extensions:
   healthcheckv2:
     use_v2: true
-    http: {endpoint: "0.0.0.0:13133", status: {enabled: true, path: /status}}
+    http: {endpoint: ":13133", status: {enabled: true, path: /status}}
   jaeger_storage:
     backends:
       traces:
-        {{- include "jaeger.storage" .Values.storage | nindent 8 }}
+        {{- include "jaeger.storage" . | nindent 8 }}
   jaeger_query:
     storage: {traces: traces}
     enable_tracing: false  # looking at traces makes none
-    http: {endpoint: "0.0.0.0:16686"}
-    grpc: {endpoint: "0.0.0.0:16685"}
+    http: {endpoint: ":16686"}
+    grpc: {endpoint: ":16685"}
 receivers:
   otlp:
     protocols:
       grpc:
-        endpoint: 0.0.0.0:4317
+        endpoint: :4317
         {{- include "jaeger.receiver" . | nindent 8 }}
       http:
-        endpoint: 0.0.0.0:4318
+        endpoint: :4318
         {{- include "jaeger.receiver" . | nindent 8 }}
+{{- if not $memory }}
 processors:
   memory_limiter: {check_interval: 1s, limit_percentage: 90, spike_limit_percentage: 20}
+{{- end }}
 exporters:
   jaeger_storage_exporter: {trace_storage: traces}
 service:
@@ -93,10 +140,16 @@ service:
     logs: {level: {{ .Values.logLevel }}, encoding: json}
     metrics:
       level: normal
-      readers: [{pull: {exporter: {prometheus: {host: 0.0.0.0, port: 8888}}}}]
+      readers: [{pull: {exporter: {prometheus: {host: "", port: 8888}}}}]
   pipelines:
     traces:
       receivers: [otlp]
+      {{- if not $memory }}
       processors: [memory_limiter]
+      {{- end }}
       exporters: [jaeger_storage_exporter]
+{{- end }}
+
+{{- define "jaeger.config" -}}
+{{- include "common.mergeConfig" (list (include "jaeger.generated" .) .Values.config) }}
 {{- end }}

@@ -31,7 +31,8 @@ def send(name, trace_id):
 
 def metrics():
     """Return what every pod of the Collector exposes, in OpenMetrics (exemplars exist only there)."""
-    pods = {info[4][0] for info in socket.getaddrinfo(os.environ["PODS"], 8889, socket.AF_INET)}
+    addresses = {info[4][0] for info in socket.getaddrinfo(os.environ["PODS"], 8889)}
+    pods = [f"[{address}]" if ":" in address else address for address in addresses]
     headers = {"Accept": "application/openmetrics-text;version=1.0.0"}
     requests = [urllib.request.Request(f"http://{pod}:8889/metrics", headers=headers) for pod in pods]
     return "".join(urllib.request.urlopen(r, timeout=10).read().decode() for r in requests)  # noqa: S310

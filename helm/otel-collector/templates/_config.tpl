@@ -1,7 +1,9 @@
 {{/* The exporters of a signal: (list $ "traces") */}}
 {{- define "otel-collector.exporters" -}}
 {{- $root := first . }}{{ $signal := last . }}{{ $names := list }}
-{{- if and (ne $signal "metrics") (index $root.Values.backends $signal "endpoint") }}{{ $names = append $names (printf "otlp_grpc/%s" $signal) }}{{ end }}
+{{- if and (ne $signal "metrics") (index $root.Values.backends $signal "endpoint") }}
+{{- $names = append $names (printf "otlp_grpc/%s" $signal) }}
+{{- end }}
 {{- if $root.Values.vendor.endpoint }}{{ $names = append $names "otlp_http/vendor" }}{{ end }}
 {{- if eq $signal "metrics" }}{{ $names = append $names "prometheus" }}{{ end }}
 {{- $names | default (list (printf "debug/%s" $signal)) | join ", " }}
@@ -35,10 +37,11 @@ tls:
 {{- end }}
 {{- end }}
 
-{{- define "otel-collector.config" -}}
-{{- $redMetrics := .Values.redMetrics -}}
+{{- define "otel-collector.generated" -}}
+{{- $redMetrics := .Values.redMetrics }}
+{{- $sampling := .Values.tailSampling -}}
 extensions:
-  health_check: {endpoint: "0.0.0.0:13133"}
+  health_check: {endpoint: ":13133"}  # without an address: IPv4 and IPv6
   file_storage:
     directory: /var/lib/otelcol/queue
     create_directory: true
@@ -58,10 +61,10 @@ receivers:
   otlp:
     protocols:
       grpc:
-        endpoint: 0.0.0.0:4317
+        endpoint: :4317
         {{- include "otel-collector.receiver" . | nindent 8 }}
       http:
-        endpoint: 0.0.0.0:4318
+        endpoint: :4318
         {{- include "otel-collector.receiver" . | nindent 8 }}
 processors:
   memory_limiter: {check_interval: 1s, limit_percentage: 80, spike_limit_percentage: 20}
@@ -90,7 +93,6 @@ processors:
       {{- range .Values.redaction.values }}
       - 'replace_pattern(span.status.message, {{ toRawJson . | replace "'" "''" }}, "****")'
       {{- end }}
-  {{- $sampling := .Values.tailSampling }}
   {{- if $sampling.enabled }}
   tail_sampling:
     decision_wait: {{ $sampling.decisionWait }}
@@ -106,7 +108,7 @@ connectors:
     metrics_flush_interval: 15s
     metrics_expiration: 5m
     aggregation_cardinality_limit: {{ int64 $redMetrics.seriesLimit }}
-  {{- if .Values.tailSampling.enabled }}
+  {{- if $sampling.enabled }}
   forward/sampling: {}
   {{- end }}
 exporters:
@@ -132,7 +134,7 @@ exporters:
     {{- include "otel-collector.delivery" . | nindent 4 }}
   {{- end }}
   prometheus:
-    endpoint: 0.0.0.0:8889
+    endpoint: :8889
     enable_open_metrics: true  # exemplars exist only there
 service:
   extensions:
@@ -149,13 +151,13 @@ service:
     logs: {level: {{ .Values.logLevel }}, encoding: json}
     metrics:
       level: normal
-      readers: [{pull: {exporter: {prometheus: {host: 0.0.0.0, port: 8888}}}}]
+      readers: [{pull: {exporter: {prometheus: {host: "", port: 8888}}}}]
   pipelines:
     traces:
       receivers: [otlp]
       processors: [memory_limiter, k8s_attributes, redaction, transform/status]
-      exporters: [span_metrics, {{ .Values.tailSampling.enabled | ternary "forward/sampling" (include "otel-collector.exporters" (list . "traces")) }}]
-    {{- if .Values.tailSampling.enabled }}
+      exporters: [span_metrics, {{ $sampling.enabled | ternary "forward/sampling" (include "otel-collector.exporters" (list . "traces")) }}]
+    {{- if $sampling.enabled }}
     traces/sampled:
       receivers: [forward/sampling]
       processors: [tail_sampling]
@@ -172,4 +174,8 @@ service:
       receivers: [otlp]
       processors: [memory_limiter, k8s_attributes, redaction]
       exporters: [{{ include "otel-collector.exporters" (list . "logs") }}]
+{{- end }}
+
+{{- define "otel-collector.config" -}}
+{{- include "common.mergeConfig" (list (include "otel-collector.generated" .) .Values.config) }}
 {{- end }}

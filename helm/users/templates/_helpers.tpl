@@ -3,7 +3,8 @@
 {{- $database := .Values.database }}
 {{- $tls := printf "?sslmode=%s" $database.sslmode }}
 {{- if $database.caSecret }}{{ $tls = printf "%s&sslrootcert=/etc/database/ca/ca.crt" $tls }}{{ end -}}
-- {name: USERS_DB_DATABASE_URL, value: "postgresql://{{ $database.username }}@{{ tpl $database.host $ }}:{{ $database.port }}/{{ $database.name }}{{ $tls }}"}
+- name: USERS_DB_DATABASE_URL
+  value: "postgresql://{{ $database.username }}@{{ tpl $database.host $ }}:{{ $database.port }}/{{ $database.name }}{{ $tls }}"
 - {name: USERS_DB_DATABASE_PASSWORD_FILE, value: /etc/database/auth/password}
 {{- end }}
 
@@ -17,19 +18,30 @@
 {{/* Which profile the operator takes: of the Deployment's label spanloom.dev/inject */}}
 {{- define "users.inject" -}}
 {{- $telemetry := .Values.telemetry -}}
-{{- if not $telemetry.enabled }}false{{ else if include "users.profile" . }}{{ include "common.fullname" . }}{{ else }}true{{ end }}
+{{- if not $telemetry.enabled -}}
+false
+{{- else if include "users.profile" . -}}
+{{ include "users.profileName" . }}
+{{- else -}}
+true
+{{- end }}
 {{- end }}
 
-{{/* The spec of the release's own profile: what the values say and where the certificates are; "" when it is empty */}}
+{{/* The spec of the release's own profile; "" when it is empty. A section replaces the default profile's as a whole, so
+     the files of the certificates are named where the profile names the exporter. */}}
 {{- define "users.profile" -}}
 {{- $telemetry := .Values.telemetry }}
-{{- $env := list }}
-{{- if $telemetry.caSecret }}{{ $env = append $env (dict "name" "OTEL_EXPORTER_OTLP_CERTIFICATE" "value" "/etc/telemetry/ca/ca.crt") }}{{ end }}
-{{- if $telemetry.clientSecret }}
-{{- $env = append $env (dict "name" "OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE" "value" "/etc/telemetry/client/tls.crt") }}
-{{- $env = append $env (dict "name" "OTEL_EXPORTER_OTLP_CLIENT_KEY" "value" "/etc/telemetry/client/tls.key") }}
-{{- end }}
 {{- $spec := deepCopy $telemetry.profile }}
-{{- with concat ($spec.env | default list) $env }}{{ $_ := set $spec "env" . }}{{ end }}
+{{- $tls := dict }}
+{{- if $telemetry.caSecret }}{{ $_ := set $tls "ca_file" "/etc/telemetry/ca/ca.crt" }}{{ end }}
+{{- if $telemetry.clientSecret }}
+{{- $_ := set $tls "cert_file" "/etc/telemetry/client/tls.crt" }}
+{{- $_ := set $tls "key_file" "/etc/telemetry/client/tls.key" }}
+{{- end }}
+{{- if and $tls $spec.exporter }}{{ $_ := set $spec.exporter "tls" (merge ($spec.exporter.tls | default dict) $tls) }}{{ end }}
 {{- with $spec }}{{ tpl (toYaml .) $ }}{{ end }}
+{{- end }}
+
+{{- define "users.profileName" -}}
+{{- include "common.named" (list . (include "common.name" .)) }}
 {{- end }}

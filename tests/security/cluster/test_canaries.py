@@ -68,7 +68,7 @@ def attacked(path: str, found: Told, edge: str, internal: str) -> set[int]:
 def everything(release: Release) -> dict[str, str]:
     """Return what operators of the release see, by place."""
     with release.reach("jaeger", 16686) as jaeger:
-        traces = [_text(f"{jaeger}/api/traces?service={name}&limit=20000") for name in ask(jaeger, "services")["data"]]
+        traces = [_text(f"{jaeger}/api/traces?service={name}&limit=7000") for name in ask(jaeger, "services")["data"]]
     with release.reach("otel-collector-pods", 8888) as collector:
         own = _text(f"{collector}/metrics")
     found = {"Jaeger": "".join(traces), "metrics": release.metrics() + own}

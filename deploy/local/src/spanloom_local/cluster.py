@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 TRACE_SECONDS = 60.0
 NEXT = """\
 kubectl -n {namespace} port-forward service/{release}-users-api 8000 &
-curl localhost:8000/users
+curl --retry 9 --retry-connrefused localhost:8000/users
 kubectl -n {namespace} port-forward service/{release}-jaeger 16686 &   # http://localhost:16686
-helm test {release} -n {namespace}
+helm test {release} -n {namespace} --logs
 make down"""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from spanloom import problems
 from spanloom.web.garbage import freeze_startup
@@ -16,6 +16,8 @@ from users_api.users_db import UsersDb, UsersDbUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from fastapi import FastAPI
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -28,7 +30,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             freeze_startup()
             yield
 
-    app = FastAPI(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
+    app: FastAPI = FastAPIOffline(title="users-api", version="0.1.0", lifespan=lifespan, redirect_slashes=False)
     app.include_router(router)
     app.include_router(probes)
     problems.install(app, {UsersDbUnavailableError: problems.Unavailable})

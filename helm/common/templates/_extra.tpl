@@ -1,0 +1,42 @@
+{{/* Extension points: what values add to what the chart makes. Values may be templates. */}}
+
+{{/* The lists under a key, of the chart's values and of further scopes, indented: (list $ "extraEnv" 12 scope…) */}}
+{{- define "common.extra" -}}
+{{- $root := index . 0 }}
+{{- $key := index . 1 }}
+{{- $all := list }}
+{{- range concat (list $root.Values) (slice . 3) }}{{ $all = concat $all (index . $key | default list) }}{{ end }}
+{{- with $all }}{{ tpl (toYaml .) $root | nindent (index $ 2 | int) }}{{ end }}
+{{- end }}
+
+{{/* Objects of the user's own: maps, or strings that are templates */}}
+{{- define "common.extraObjects" -}}
+{{- range .Values.extraObjects }}
+---
+{{ tpl (kindIs "string" . | ternary . (toYaml .)) $ | trim }}
+{{- end }}
+{{- end }}
+
+{{/* A configuration with the user's merged over it (lists are replaced): (list TEXT .Values.config) */}}
+{{- define "common.mergeConfig" -}}
+{{- if last . }}{{ mergeOverwrite (fromYaml (first .)) (last .) | toYaml }}{{ else }}{{ first . }}{{ end }}
+{{- end }}
+
+{{/* The account of a part: the user's own when one is named, else one of that name: (list NAME serviceAccount) */}}
+{{- define "common.accountName" -}}
+{{- (last .).name | default (first .) }}
+{{- end }}
+
+{{/* A ServiceAccount without a token, unless the user names one: (dict "root" $ "part" PART "name" NAME "of" serviceAccount) */}}
+{{- define "common.serviceAccount" -}}
+{{- if not .of.name }}
+---
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .name }}
+  labels: {{- include "common.labels" (list .root .part) | nindent 4 }}
+  {{- include "common.annotations" (list .root .of.annotations) }}
+automountServiceAccountToken: false
+{{- end }}
+{{- end }}

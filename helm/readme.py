@@ -1,0 +1,86 @@
+"""Write each chart's README from its Chart.yaml and the comments of its values.yaml (`# -- …`, as for helm-docs)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HELM = Path(__file__).parent
+CHARTS = ("jaeger", "otel-collector", "postgres", "spanloom", "users")
+PAGE = """\
+# {name}
+
+{description}
+
+```sh
+helm install {release} helm/{folder} --namespace {release} --create-namespace
+helm test {release} --namespace {release} --logs
+```
+
+Kubernetes {kubernetes}; version {version} of the chart, {app} of the application. Keys that are not listed are refused.
+Written by `make docs` from [values.yaml](values.yaml).
+
+## Values
+
+| key | default | meaning |
+| --- | --- | --- |
+{rows}
+"""
+
+
+def page(folder: str) -> str:
+    """Return the README of a chart."""
+    chart = yaml.safe_load((HELM / folder / "Chart.yaml").read_text())
+    text = (HELM / folder / "values.yaml").read_text()
+    return PAGE.format(
+        name=chart["name"],
+        folder=folder,
+        release=folder.removeprefix("otel-"),
+        description=chart["description"].rstrip(".") + ".",
+        kubernetes=chart["kubeVersion"].removesuffix("-0"),
+        version=chart["version"],
+        app=chart["appVersion"],
+        rows="\n".join(_rows(yaml.compose(text), text.splitlines())),
+    )
+
+
+def _rows(values: Any, lines: list[str]) -> Iterator[str]:
+    for path, key, value in _leaves(values):
+        default = json.dumps(yaml.safe_load(yaml.serialize(value)), ensure_ascii=False)
+        yield f"| `{path}` | `{_cell(default)}` | {_cell(_comment(lines, key.start_mark.line))} |"
+
+
+def _leaves(node: Any, above: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield the path, the key and the value of everything that is no block of further keys."""
+    for key, value in node.value:
+        path = f"{above}{key.value}"
+        if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+            yield from _leaves(value, f"{path}.")
+        else:
+            yield path, key, value
+
+
+def _comment(lines: list[str], line: int) -> str:
+    """Return the comment that begins with `# --` and ends above the line."""
+    words: list[str] = []
+    while line and lines[line - 1].lstrip().startswith("#"):
+        line -= 1
+        words.insert(0, lines[line].lstrip("# "))
+        if words[0].startswith("-- "):
+            return " ".join(words).removeprefix("-- ")
+    return ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    for folder in CHARTS:
+        (HELM / folder / "README.md").write_text(page(folder))

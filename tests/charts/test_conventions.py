@@ -1,0 +1,43 @@
+"""What all charts have in common: definitions of their schemas, listening addresses, readable templates."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from charts.rendering import HELM, Case, cases, charts, render
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SCHEMAS = {chart: json.loads((HELM / chart / "values.schema.json").read_text()) for chart in charts()}
+OTHERS = {"operator"}  # has schema definitions, and an admission policy of long lists, of its own
+TEMPLATES = sorted(
+    path
+    for path in HELM.glob("*/templates/**/*")
+    if path.suffix in (".yaml", ".tpl", ".txt") and path.relative_to(HELM).parts[0] not in OTHERS
+)
+LINE = 160
+
+
+def test_definitions_of_one_name_are_equal() -> None:
+    """A definition that several charts' schemas have under one name is the same in each."""
+    seen: dict[str, object] = {}
+    for chart in SCHEMAS.keys() - OTHERS:
+        for name, definition in SCHEMAS[chart].get("$defs", {}).items():
+            assert seen.setdefault(name, definition) == definition, f"{chart}: {name}"
+
+
+@pytest.mark.parametrize("case", cases(), ids=str)
+def test_servers_listen_on_both_families(case: Case) -> None:
+    """Nothing that is rendered listens on an IPv4 address only."""
+    assert [] == re.findall(r".*0\.0\.0\.0.*", render(case))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(HELM)))
+def test_template_lines_fit(path: Path) -> None:
+    """No line of a template is longer than 160 characters."""
+    long = [f"{path}:{number}" for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > LINE]
+    assert [] == long

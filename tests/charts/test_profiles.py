@@ -1,0 +1,54 @@
+"""Every OtelProfile that the charts render is one that the operator accepts."""
+
+from __future__ import annotations
+
+import pytest
+from charts.rendering import Case, cases, of_kind
+
+from spanloom_operator.profile import Profile, Rules, read
+from spanloom_operator.settings import Settings
+
+WITH_PROFILES = [case for case in cases() if case.chart in ("users", "operator", "spanloom")]
+
+
+@pytest.mark.parametrize("case", WITH_PROFILES, ids=str)
+def test_the_operator_reads_every_profile(case: Case) -> None:
+    """With the settings of the operator beside it, or one that allows every endpoint, a profile has no problem."""
+    for item in of_kind(case, "OtelProfile"):
+        assert isinstance(read(item["spec"], _rules(case)), Profile)
+
+
+def test_the_table_has_profiles() -> None:
+    """Some cases render one of their own, some the operator's default, some both."""
+    names = {item["metadata"]["name"] for case in WITH_PROFILES for item in of_kind(case, "OtelProfile")}
+    assert {"default", "demo-users"} == names
+
+
+@pytest.mark.parametrize("case", [case for case in WITH_PROFILES if case.chart == "spanloom"], ids=str)
+def test_certificates_are_mounted_where_a_profile_names_them(case: Case) -> None:
+    """Each file of `exporter.tls` lies in a folder that both services mount, and each mount is named."""
+    mounts = {
+        mount["mountPath"]
+        for deployment in of_kind(case, "Deployment")
+        if deployment["metadata"]["name"].startswith("demo-users")
+        for container in deployment["spec"]["template"]["spec"]["containers"]
+        for mount in container["volumeMounts"]
+        if mount["mountPath"].startswith("/etc/telemetry")
+    }
+    files = {
+        path
+        for item in of_kind(case, "OtelProfile")
+        for path in item["spec"].get("exporter", {}).get("tls", {}).values()
+    }
+    assert mounts == {path.rpartition("/")[0] for path in files}
+
+
+def _rules(case: Case) -> Rules:
+    """Return what the rendered operator allows; without one, every endpoint."""
+    variables = [
+        {variable["name"]: variable.get("value", "spanloom") for variable in container["env"]}
+        for deployment in of_kind(case, "Deployment")
+        if deployment["metadata"]["labels"]["app.kubernetes.io/name"] == "operator"
+        for container in deployment["spec"]["template"]["spec"]["containers"]
+    ]
+    return Settings.of(variables[0]).rules if variables else Rules(endpoints=("*",))

@@ -1,0 +1,193 @@
+"""Charts alone on a real cluster: what they find there (`lookup`), keep, refuse, and survive."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.release import ROOT
+from support.kube import ready
+from support.polling import poll_until
+from support.released import new_namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.kube import Kube
+
+pytestmark = pytest.mark.timeout(400)
+
+HELM = ROOT / "helm"
+QUOTA = {
+    "apiVersion": "v1",
+    "kind": "ResourceQuota",
+    "metadata": {"name": "all"},
+    "spec": {"hard": {"requests.cpu": "1", "requests.memory": "1Gi", "limits.cpu": "2", "limits.memory": "2Gi"}},
+}
+LIMITS = "resources.limits.cpu=200m,test.resources.limits.cpu=100m"
+
+
+@pytest.fixture
+def kube() -> Iterator[Kube]:
+    """Make a namespace that enforces Pod Security `restricted`."""
+    with new_namespace("charts") as mine:
+        yield mine
+
+
+def helm(kube: Kube, verb: str, chart: str, *values: str, wait: bool = True, succeeds: bool = True) -> str:
+    """Install or upgrade a chart as the release named like it; return what Helm said."""
+    waiting = ["--wait", "--timeout=3m"] if wait else []
+    settings = [f"--set={value}" for value in values]
+    return kube.run("helm", verb, chart, str(HELM / chart), *waiting, *settings, succeeds=succeeds)
+
+
+def passes(kube: Kube, chart: str) -> str:
+    """Run `helm test --logs`, as a person does, and return what it printed."""
+    return kube.run("helm", "test", chart, "--logs", "--timeout=3m")
+
+
+def secret(kube: Kube, name: str) -> dict[str, str]:
+    return {key: base64.b64decode(value).decode() for key, value in kube.get(f"secret/{name}")["data"].items()}
+
+
+def test_passwords_are_kept(kube: Kube) -> None:
+    """Generated passwords stay through an upgrade, an uninstallation and a reinstallation, and so do the data."""
+    helm(kube, "install", "postgres")
+    made = secret(kube, "postgres-postgres")
+    helm(kube, "upgrade", "postgres", "parameters.work_mem=8MB")
+    assert made == secret(kube, "postgres-postgres")
+    kube.run("helm", "uninstall", "postgres", "--wait")
+    helm(kube, "install", "postgres")
+    assert made == secret(kube, "postgres-postgres")
+    assert "BEGIN" in passes(kube, "postgres")
+
+
+def test_reserved_words_are_names(kube: Kube) -> None:
+    """A role and a database may have names that are words of SQL, and no log has their password."""
+    helm(kube, "install", "postgres", "username=user", "database=order")
+    assert " user " in passes(kube, "postgres")
+    logs = kube("logs", "statefulset/postgres-postgres", "--all-containers")
+    assert [] == [key for key, value in secret(kube, "postgres-postgres").items() if value in logs]
+
+
+def _is_ready(kube: Kube, pod: str) -> bool:
+    found = kube("get", "pod", pod, "--ignore-not-found", "--output=json")
+    return bool(found) and ready(json.loads(found))
+
+
+def test_a_failed_start_shows_no_password(kube: Kube) -> None:
+    """When the database cannot be made, the log says why and not the password."""
+    password = "canary-password"
+    kube("create", "secret", "generic", "given", f"--from-literal=password={password}")
+    helm(kube, "install", "postgres", "existingSecret=given", wait=False)
+    poll_until(lambda: "the Secret's key postgres-password is empty" in _log(kube, "init"), "init says so", 120)
+    assert password not in _log(kube, "init")
+
+
+def _log(kube: Kube, container: str) -> str:
+    try:
+        return kube("logs", "postgres-postgres-0", f"--container={container}")
+    except AssertionError:  # not there yet
+        return ""
+
+
+def test_an_interrupted_start_leaves_no_half_made_database(kube: Kube) -> None:
+    """A pod that is force-deleted while it makes its database is followed by one that makes it whole."""
+    helm(kube, "install", "postgres", "volume.whenDeleted=Delete", wait=False)
+    for _ in range(3):  # killed in the first second or a little later, when the database may be complete
+        poll_until(lambda: "creating" in _log(kube, "init") or _log(kube, "postgres"), "the database is made", 120)
+        kube("delete", "pod", "postgres-postgres-0", "--force", "--grace-period=0")
+    poll_until(lambda: _is_ready(kube, "postgres-postgres-0"), "PostgreSQL is ready", 180)
+    assert "CREATE TABLE" in passes(kube, "postgres")
+
+
+@pytest.mark.parametrize(
+    ("chart", "value"), [("postgres", "volume.size=6Gi"), ("otel-collector", "queue.volume.size=2Gi")]
+)
+def test_another_size_of_a_volume_is_refused(kube: Kube, chart: str, value: str) -> None:
+    """The chart says that and how a volume is enlarged, instead of the API server's word on StatefulSets."""
+    helm(kube, "install", chart, wait=False)
+    said = helm(kube, "upgrade", chart, value, wait=False, succeeds=False)
+    assert f"delete statefulset {chart}-{chart} --cascade=orphan" in said
+
+
+@pytest.mark.parametrize(("when_deleted", "kept"), [("Retain", True), ("Delete", False)])
+def test_another_storage_keeps_the_traces(kube: Kube, when_deleted: str, kept: bool) -> None:
+    """From badger to memory, the volume stays unless told otherwise."""
+    helm(kube, "install", "jaeger", "storage.type=badger", f"storage.volume.whenDeleted={when_deleted}", wait=False)
+    helm(kube, "upgrade", "jaeger", "storage.type=memory", f"storage.volume.whenDeleted={when_deleted}", wait=False)
+    claims = kube.get("persistentvolumeclaims")["items"]
+    assert kept == any("deletionTimestamp" not in claim["metadata"] for claim in claims)
+
+
+def test_another_retention_in_cassandra_is_refused(kube: Kube) -> None:
+    """Tables have their retention from when they were made; another keyspace may have another."""
+    storage = ["storage.type=cassandra", "storage.addresses={cassandra:9042}"]
+    helm(kube, "install", "jaeger", *storage, wait=False)
+    said = helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", wait=False, succeeds=False)
+    assert "the tables of keyspace jaeger were made with 2 days" in said
+    helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", "storage.database=other", wait=False)
+
+
+@pytest.mark.parametrize("chart", ["postgres", "jaeger", "otel-collector"])
+def test_rendered_and_applied_twice(kube: Kube, chart: str) -> None:
+    """`helm template | kubectl apply`, as Argo CD does, changes nothing the second time."""
+    command = ["template", chart, str(HELM / chart), "--skip-tests", "--kube-version=1.34.0"]
+    kube("create", "secret", "generic", "given", "--from-literal=password=a", "--from-literal=postgres-password=b")
+    given = ["--set=existingSecret=given"] if chart == "postgres" else []
+    states = []
+    for _ in range(2):
+        kube("apply", "-f", "-", stdin=kube.run("helm", *command, *given))
+        states.append(_specifications(kube))
+    assert states[0] == states[1]
+    if chart == "otel-collector":
+        kube("delete", "clusterrole,clusterrolebinding", f"{kube.namespace}-{chart}-{chart}")
+
+
+def _specifications(kube: Kube) -> dict[str, object]:
+    """Return each object's generation, which counts changes of its specification, and data."""
+    kinds = "statefulsets,deployments,networkpolicies,services,serviceaccounts,configmaps,secrets,poddisruptionbudgets"
+    items = kube.get(kinds)["items"]
+    return {
+        f"{item['kind']}/{item['metadata']['name']}": (item["metadata"].get("generation"), item.get("data"))
+        for item in items
+    }
+
+
+@pytest.mark.parametrize("chart", ["jaeger", "postgres"])
+def test_a_quota_is_kept_to(kube: Kube, chart: str) -> None:
+    """Under a quota that asks every pod for limits, the chart is installed and its test runs."""
+    kube.apply(QUOTA)
+    helm(kube, "install", chart, LIMITS)
+    assert "POD LOGS" in passes(kube, chart)
+
+
+def test_the_secrets_of_production(kube: Kube, tmp_path: Path) -> None:
+    """Certificates are for the names that are dialled, others get no private key, nothing is made twice."""
+    with new_namespace("workload") as shop:
+        first, second = (_production_secrets(kube, shop) for _ in range(2))
+        assert "still missing" in first
+        assert f"kept  {kube.namespace}/" in second
+        ca = tmp_path / "ca.crt"
+        ca.write_text(secret(shop, "telemetry-ca")["ca.crt"])
+        for part in ("collector", "jaeger"):
+            host = {"collector": "otel-collector"}.get(part, part)
+            certificate = tmp_path / f"{part}.crt"
+            certificate.write_text(secret(kube, f"{part}-tls")["tls.crt"])
+            for name in (f"demo-{host}", f"demo-{host}.{kube.namespace}", f"demo-{host}.{kube.namespace}.svc"):
+                subprocess.run(["openssl", "verify", "-CAfile", ca, "-verify_hostname", name, certificate], check=True)
+        token = secret(kube, "otlp-tokens")["token"]
+        assert {"headers": f"authorization=Bearer%20{token}"} == secret(shop, "otlp-tokens")
+        names = {item["metadata"]["name"] for item in shop.get("secrets")["items"]}
+        assert {"telemetry-ca", "otlp-tokens"} == names
+
+
+def _production_secrets(kube: Kube, shop: Kube) -> str:
+    settings = {"NAMESPACE": kube.namespace, "RELEASE": "demo", "WORKLOADS": shop.namespace}
+    command = [ROOT / "deploy" / "production-secrets"]
+    return subprocess.run(command, env=os.environ | settings, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,65 @@
+"""`make up`, then every command of the lessons in deploy/demos, as they are printed."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from e2e.release import ROOT
+from support.kube import Kube
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.timeout(600)
+
+LESSONS = sorted((ROOT / "deploy" / "demos").glob("*/README.md"))
+# What a person sees, in this order
+SEEN = {
+    "collector-away": ["0 traces", "roll out complete", "1 traces"],
+    "fewer-spans": ["insert_user", "GET /users\nGET\nGET /users\nSELECT users\n", "env updated"],
+    "follow-a-request": [
+        "Grace Hopper",
+        '"message": "POST /users"',
+        "POST /users\ncreate_user\nPOST\nPOST /users\ninsert_user\nINSERT users\n",
+        "trace_id=",
+    ],
+    "label-a-deployment": ["Injected", "OTEL_SERVICE_NAME=shop", "deleted"],
+}
+
+
+@pytest.fixture(scope="module")
+def spanloom() -> Iterator[Kube]:
+    """Install with deploy/up what the lessons start from; what was there before stays."""
+    kube = Kube("spanloom")
+    before = kube("get", "namespace", "spanloom", "--ignore-not-found")
+    done = subprocess.run([ROOT / "deploy" / "up"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "INSERT users" in done.stdout
+    yield kube
+    if not before:
+        kube.run("helm", "uninstall", "spanloom", "--wait", "--timeout=3m")
+        kube("delete", "namespace", "spanloom", "--wait=false")
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.parent.name)
+def test_every_line_works_when_typed(lesson: Path, spanloom: Kube) -> None:
+    """The commands of a lesson, one after the other in one shell, succeed and show what the lesson says."""
+    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", lesson.read_text(), re.MULTILINE | re.DOTALL))
+    script = f"set -meo pipefail\ntrap exit TERM\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"
+    status, output = _typed(script)
+    assert status == 0, output
+    rest = output
+    for text in SEEN[lesson.parent.name]:
+        assert text in rest, output
+        rest = rest.partition(text)[2]
+
+
+def _typed(script: str) -> tuple[int, str]:
+    """Run a script in bash; return its exit status and output. Nothing that it started outlives it."""
+    command = ["timeout", "--kill-after=5", "200", "bash", "-c", script]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return done.returncode, done.stdout

@@ -1,0 +1,53 @@
+"""Where the images' commands listen."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import sys
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from support.polling import poll_until
+from support.processes import free_port, listens, start
+
+DOCKERFILE = Path(__file__).parents[2] / "deploy" / "Dockerfile"
+SETTINGS = {
+    "users-api": {"USERS_API_USERS_DB_URL": "http://127.0.0.1:1"},
+    "users-db-service": {"USERS_DB_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+}
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+@pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
+def test_a_service_answers_on_both_families(service: str, address: str) -> None:
+    """The command of the image listens on IPv4 and on IPv6, so that pods of either kind are reached."""
+    if address == "[::1]" and not _has_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    (command,) = re.findall(rf"^FROM runtime AS {service}\n.*\nCMD (.*)$", DOCKERFILE.read_text(), re.MULTILINE)
+    program, *arguments = json.loads(command)
+    port = str(free_port())
+    arguments = [port if argument == "8000" else argument for argument in arguments]
+    environment = {
+        "PATH": str(Path(sys.executable).parent),
+        "OTEL_SDK_DISABLED": "true",
+        "OTEL_PYTHON_DISTRO": "spanloom",
+    }
+    process = start(program, *arguments, **environment, **SETTINGS[service])
+    try:
+        poll_until(lambda: listens(int(port)) or process.poll() is not None, f"{service} listens", 30)
+        with urlopen(f"http://{address}:{port}/healthz") as answer:
+            assert 200 == answer.status
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def _has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True

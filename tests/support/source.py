@@ -1,0 +1,55 @@
+"""The project's Python source, parsed."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "spanloom": ROOT / "services/telemetry/src/spanloom",
+    "users_api": ROOT / "services/users-api/src/users_api",
+    "users_db": ROOT / "services/users-db-service/src/users_db",
+    "spanloom_local": ROOT / "deploy/local/src/spanloom_local",
+    "spanloom_operator": ROOT / "operator/src/spanloom_operator",
+}
+"""Import name and folder of each package."""
+
+
+@cache
+def python_files() -> tuple[Path, ...]:
+    """Return every Python file of the repository that Git knows or would add."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    return tuple(path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file())
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return a file's syntax tree."""
+    return ast.parse(path.read_text(), str(path))
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Return the files of a package by the name of their module, relative to the package."""
+    folder = PACKAGES[package]
+    return {
+        str(path.relative_to(folder).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
+        for path in python_files()
+        if path.is_relative_to(folder)
+    }
+
+
+def imports(path: Path) -> set[str]:
+    """Return the full names of the modules and names that a file imports, those for type checkers included."""
+    found: set[str] = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found

@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test reliability sbom up down e2e docs golden checkov bench bench-operator lint format clean
+.PHONY: help setup demo picture test test-matrix lock reliability sbom up down e2e docs golden checkov bench bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
 
@@ -21,6 +21,13 @@ picture: setup  ## Make the README's picture anew
 test: setup  ## Run every test that needs no cluster
 	$(RUN) python -m pytest $(ARGS)
 
+test-matrix: setup  ## Run the distribution with every version of docs/compatibility.md, and a fault in every hook
+	$(RUN) python -m pytest tests/compatibility --whole $(ARGS)
+
+lock: setup  ## Lock the newest versions: the project's, and those of the environments of tests/compatibility
+	$(UV) lock --upgrade
+	PYTHONPATH=tests $(RUN) python -m compatibility.lock
+
 up: setup  ## Install the whole stack into the current cluster, or a new kind cluster
 	deploy/up
 
@@ -30,8 +37,8 @@ down:  ## Take away what `make up` made
 e2e: setup  ## Run the tests that need a cluster (the current context)
 	$(RUN) python -m pytest tests/e2e tests/faults/cluster tests/security/cluster $(ARGS)
 
-docs: setup  ## Write the charts' READMEs anew
-	$(RUN) python helm/readme.py
+docs: setup  ## Write the generated pages: configuration, compatibility, the READMEs of charts
+	PYTHONPATH=tests $(RUN) python docs/generator
 
 golden: setup  ## Render every chart's cases anew
 	$(RUN) python -m pytest -q tests/charts --golden

@@ -83,5 +83,13 @@ NEWEST = (
 )  # fmt: skip
 """What the applications use, in the newest versions, beside the instrumentations of OpenTelemetry's contrib."""
 
+PLATFORMS = (
+    ("CPython", "3.11 to 3.15", "`make test` on each in the workflow `test`"),
+    ("Linux", "amd64", "the images are built for amd64; the packages are pure Python and not bound to it"),
+    ("Kubernetes", "1.30 and later", "`make e2e` on 1.34"),
+    ("Helm", "3.8 and later, 4", "`tests/charts` renders every chart with both"),
+)
+"""Platform, versions, and how they are tried."""
+
 ENVIRONMENTS = {"newest": NEWEST, **{version.environment: version.needs for version in VERSIONS}}
 """Requirements of each environment by its name."""

@@ -161,9 +161,14 @@ def _python() -> Iterator[Variable]:
                    checks.boolean, "false")  # fmt: skip
 
 
-VARIABLES: tuple[Variable, ...] = tuple(
-    variable
-    for group in (_distribution, _general, exporters, _sampling_and_batches, _limits, _python)
-    for variable in group()
-)
-"""All variables, in the order of the reference."""
+GROUPS: dict[str, tuple[Variable, ...]] = {
+    "Distribution": tuple(_distribution()),
+    "Resource, context and conventions": tuple(_general()),
+    "Exporters": tuple(exporters()),
+    "Sampling, batches and metrics": tuple(_sampling_and_batches()),
+    "Limits": tuple(_limits()),
+    "Python": tuple(_python()),
+}
+"""All variables by the heading of the reference (docs/configuration.md)."""
+
+VARIABLES = tuple(variable for group in GROUPS.values() for variable in group)

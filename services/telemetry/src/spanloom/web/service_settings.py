@@ -21,7 +21,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 class ServiceSettings(BaseModel):
     """A field for each variable that begins with `prefix`; values of the fields in `secret` are never shown."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     prefix: ClassVar[str]
     secret: ClassVar[frozenset[str]] = frozenset()

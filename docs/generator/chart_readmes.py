@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from markdown import table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HELM = Path(__file__).parent
+HELM = Path(__file__).parents[2] / "helm"
 CHARTS = ("jaeger", "otel-collector", "postgres", "spanloom", "users")
 PAGE = """\
 # {name}
@@ -28,10 +29,14 @@ Written by `make docs` from [values.yaml](values.yaml).
 
 ## Values
 
-| key | default | meaning |
-| --- | --- | --- |
 {rows}
 """
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yield the file and the text of each README."""
+    for folder in CHARTS:
+        yield HELM / folder / "README.md", page(folder)
 
 
 def page(folder: str) -> str:
@@ -46,14 +51,14 @@ def page(folder: str) -> str:
         kubernetes=chart["kubeVersion"].removesuffix("-0"),
         version=chart["version"],
         app=chart["appVersion"],
-        rows="\n".join(_rows(yaml.compose(text), text.splitlines())),
+        rows=table(("key", "default", "meaning"), _rows(yaml.compose(text), text.splitlines())),
     )
 
 
-def _rows(values: Any, lines: list[str]) -> Iterator[str]:
+def _rows(values: Any, lines: list[str]) -> Iterator[tuple[str, ...]]:
     for path, key, value in _leaves(values):
         default = json.dumps(yaml.safe_load(yaml.serialize(value)), ensure_ascii=False)
-        yield f"| `{path}` | `{_cell(default)}` | {_cell(_comment(lines, key.start_mark.line))} |"
+        yield f"`{path}`", f"`{default}`", _comment(lines, key.start_mark.line)
 
 
 def _leaves(node: Any, above: str = "") -> Iterator[tuple[str, Any, Any]]:
@@ -75,12 +80,3 @@ def _comment(lines: list[str], line: int) -> str:
         if words[0].startswith("-- "):
             return " ".join(words).removeprefix("-- ")
     return ""
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
-
-
-if __name__ == "__main__":
-    for folder in CHARTS:
-        (HELM / folder / "README.md").write_text(page(folder))

@@ -12,6 +12,8 @@ API = ("opentelemetry.context", "opentelemetry.trace", "opentelemetry.baggage", 
        "opentelemetry.propagators", "opentelemetry.metrics", "opentelemetry._logs")  # fmt: skip
 ROOMS = {
     "settings": ("spanloom.settings",),
+    "core": ("spanloom.core",),
+    "api": ("spanloom.core", "spanloom.api", *API, "opentelemetry.instrumentation.utils"),
     "tracing": ("spanloom.settings", "spanloom.tracing", *API),
     "instrumentation": (
         "spanloom.settings", "spanloom.tracing", "spanloom.instrumentation", *API, "opentelemetry.instrumentation",

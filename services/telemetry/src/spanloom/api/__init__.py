@@ -1,0 +1,1 @@
+"""OpenTelemetry's API, served by the core through public names only."""

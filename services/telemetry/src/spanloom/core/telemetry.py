@@ -1,0 +1,131 @@
+"""Everything of one process put together: tracers, histograms, log records, and what sends them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spanloom.core import encode_metrics, encode_spans, logs
+from spanloom.core.attributes import Limits
+from spanloom.core.exporter import Exporter
+from spanloom.core.histogram import Histogram
+from spanloom.core.outbox import Outbox
+from spanloom.core.queue import Queue
+from spanloom.core.resource import encode_resource
+from spanloom.core.sampling import Sampler
+from spanloom.core.sender import Destination, Sender
+from spanloom.core.sources import BatchSource, MetricSource
+from spanloom.core.tracer import Scope, Tracer
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable, Mapping, Sequence
+
+    from spanloom.core.outbox import Source
+
+
+class Batches(NamedTuple):
+    """Numbers of a queue: items that wait, items of one request, and seconds between two requests."""
+
+    queue: int
+    size: int
+    delay: float
+
+
+class Options(NamedTuple):
+    """What the settings ask for. A destination of None: this signal is not exported here. Times are in seconds."""
+
+    resource: Callable[[], Mapping[str, Any]]
+    user_agent: str
+    sampler: Sampler = Sampler(1 << 64, follows_parent=True)
+    limits: Limits = Limits()
+    spans: Batches = Batches(8192, 512, 5.0)
+    logs: Batches = Batches(2048, 512, 1.0)
+    metric_interval: float = 60.0
+    is_delta: bool = False
+    has_exemplars: bool = True
+    locates_logs: bool = False
+    traces_to: Destination | None = None
+    metrics_to: Destination | None = None
+    logs_to: Destination | None = None
+    timeout: Mapping[str, float] = {}
+
+
+class Telemetry:
+    """Makes tracers and histograms, takes log records, and exports all of it."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.exporter = Exporter()
+        wake = self.exporter.start, self.exporter.wake
+        self._spans = Queue(options.spans.queue, options.spans.size, *wake)
+        self._logs = Queue(options.logs.queue, options.logs.size, *wake)
+        self._histograms: list[tuple[Scope, Histogram]] = []
+        self._renew()
+        self.exporter.add(list(self._outboxes()))
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._renew)
+
+    def _renew(self) -> None:
+        """Describe this process, which has an instance id of its own."""
+        self._resource = encode_resource(self._options.resource())
+        for _, histogram in self._histograms:
+            histogram.clear()
+
+    def _outboxes(self) -> list[Outbox]:
+        options = self._options
+        spans = BatchSource(self._spans, options.spans.delay, self._encode_spans, "spans")
+        records = BatchSource(self._logs, options.logs.delay, self._encode_logs, "log records")
+        metrics = MetricSource(options.metric_interval, self._encode_metrics, self._version)
+        signals: list[tuple[str, Destination | None, Source]] = [
+            ("traces", options.traces_to, spans),
+            ("logs", options.logs_to, records),
+            ("metrics", options.metrics_to, metrics),
+        ]
+        return [
+            Outbox(source, Sender(to, options.user_agent), to.url, options.timeout.get(signal, 10.0))
+            for signal, to, source in signals
+            if to is not None
+        ]
+
+    def _encode_spans(self, spans: Sequence[Any]) -> bytes:
+        return encode_spans.encode_request(self._resource, spans)
+
+    def _encode_logs(self, records: Sequence[Any]) -> bytes:
+        return logs.encode_request(self._resource, records)
+
+    def _encode_metrics(self) -> bytes:
+        return encode_metrics.encode_request(self._resource, self._histograms)
+
+    def _version(self) -> int:
+        for _, histogram in self._histograms:
+            histogram.aggregate()
+        return sum(histogram.version for _, histogram in self._histograms)
+
+    def tracer(self, scope: Scope) -> Tracer:
+        """Return a tracer of a scope."""
+        return Tracer(scope, self._options.sampler, self._options.limits, self._spans.put)
+
+    def histogram(
+        self, scope: Scope, name: str, unit: str, description: str, bounds: Sequence[float], keys: tuple[str, ...]
+    ) -> Histogram:
+        """Return a new histogram, which is exported from now on."""
+        options = self._options
+        histogram = Histogram(
+            name, unit, description, bounds, keys, is_delta=options.is_delta, has_exemplars=options.has_exemplars
+        )
+        self._histograms.append((scope, histogram))
+        return histogram
+
+    def emit_log(self, record: logging.LogRecord) -> None:
+        """Export a log record."""
+        options = self._options
+        self._logs.put(logs.to_log_record(record, locates=options.locates_logs, length=options.limits.length))
+
+    def flush(self, seconds: float) -> bool:
+        """Send everything that waits; False when that was not possible in time."""
+        return self.exporter.flush(seconds)
+
+    def stop(self) -> None:
+        """End the thread of the export."""
+        self.exporter.stop()

@@ -74,8 +74,8 @@ def _group(title: str, variables: tuple[Variable, ...]) -> str:
 
 
 def _row(variable: Variable) -> tuple[str, str, str]:
-    mark = "**" if variable.is_ours else ""
-    return f"`{variable.name}`", f"{mark}`{variable.default}`{mark}" if variable.default else "", variable.about
+    mark = "**" if variable.overrides_sdk else ""
+    return f"`{variable.name}`", f"{mark}`{variable.default}`{mark}" if variable.default else "", variable.description
 
 
 def _service(settings: type[ServiceSettings]) -> str:

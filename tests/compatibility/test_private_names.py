@@ -22,7 +22,7 @@ def test_without_any_private_name_telemetry_takes_the_public_path(bare, receiver
     assert [3] * (len(names) + 2) == [status for status, _ in outcomes], outcomes
     tried = len(SPAN_NAMES) + len(METRIC_NAMES)
     expected = [0, *[1] * tried, *[0] * (len(RETRY_NAMES) + 1)]
-    assert expected == [said.count("is not as expected") for _, said in outcomes]
+    assert expected == [said.count("does not support the fast path") for _, said in outcomes]
     assert not any("Traceback" in said for _, said in outcomes)
     trees = [f"INTERNAL outer\n  INTERNAL manual {number}\n    INTERNAL inner" for number in range(len(outcomes))]
     assert sorted(trees) == arrived.shapes()

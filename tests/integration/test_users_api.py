@@ -179,7 +179,7 @@ async def test_the_deadline_is_that_of_all_attempts(
     with downstream(AWAY, HANG) as neighbour, users_api_before(http, neighbour.url, 0.5) as users_api:
         assert_unavailable(await users_api("GET", ABSENT))
         assert len(neighbour.asked) == 2
-    assert "users-db-service is not available: no answer in time" in caplog.text
+    assert "users-db-service is not available: no response before the deadline" in caplog.text
 
 
 async def test_a_neighbour_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:
@@ -249,7 +249,7 @@ async def test_an_unforeseen_exception_is_not_told(http: aiohttp.ClientSession) 
     with serve(within_a_trace(app)) as url:
         told = await Client(http, url)("GET", "/")
     assert_problem(500, told)
-    assert (TRACE_ID, "The service failed to answer this request.") == (told.json["trace_id"], told.json["detail"])
+    assert (TRACE_ID, "The request failed because of an internal error.") == (told.json["trace_id"], told.json["detail"])
     assert "secret" not in told.text
 
 

@@ -200,9 +200,9 @@ async def test_a_missing_migration_is_no_secret_told(
         assert_unavailable(await users_db("GET", "/readyz"))
         answer = await users_db("GET", "/users")
     assert_problem(500, answer)
-    assert answer.json["detail"] == "The service failed to answer this request."
+    assert answer.json["detail"] == "The request failed because of an internal error."
     assert "relation" not in caplog.text
-    assert "database failure: UndefinedTable" in caplog.text
+    assert "database error: UndefinedTable" in caplog.text
 
 
 def test_the_migration_makes_what_the_models_say(postgres: Postgres) -> None:
@@ -235,7 +235,7 @@ def test_a_migration_waits_for_a_database_that_is_starting(postgres: Postgres) -
             ["users-db-migrate"],
             {"USERS_DB_DATABASE_URL": "postgresql://h@127.0.0.1:1/d", "USERS_DB_MIGRATE_TIMEOUT_SECONDS": "0.1"},
             1,
-            "users-db-migrate: the database does not answer: ",
+            "users-db-migrate: the database is not reachable: ",
         ),
         (
             ["users-db-migrate"],

@@ -54,4 +54,4 @@ def assert_unavailable(answer: Answer) -> None:
     """Assert that `answer` says: not now, come back in a second, and no more."""
     assert_problem(503, answer)
     assert answer.headers["Retry-After"] == "1"
-    assert answer.json["detail"] == "Not available now; try again later."
+    assert answer.json["detail"] == "The service is temporarily unavailable; try again later."

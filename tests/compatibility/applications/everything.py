@@ -176,7 +176,7 @@ def reset_guards() -> None:
     """Give every hook its failures back, so that the next fault meets it as the first one did."""
     for guard in gc.get_objects():
         if isinstance(guard, Guard):
-            guard.failures, guard.is_off = 0, False
+            guard.failures, guard.is_disabled = 0, False
 
 
 class Echo(BaseHTTPRequestHandler):

@@ -15,7 +15,7 @@ from opentelemetry import trace
 from opentelemetry.instrumentation import auto_instrumentation
 
 # What OpenTelemetry calls: it reports what these raise by itself, and goes on.
-CALLED_BY_OTEL = {"in_a_line", "_configure", "load_instrumentor", "configure", "_is_news", "_collect"}
+CALLED_BY_OTEL = {"run_or_report", "_configure", "load_instrumentor", "configure", "_is_relevant", "_collect"}
 
 
 class Recorder:

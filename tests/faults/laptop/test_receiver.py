@@ -180,7 +180,7 @@ def test_without_a_receiver_the_end_comes_all_the_same(tell: Tell) -> None:
     tell({200: 2}, 4, 0, "the last line says so")
     assert [200] == answers
     assert "spanloom: OTLP endpoint http://127.0.0.1:9 is not reachable; waiting up to 3 s before exit\n" in app.output
-    assert "spanloom: telemetry could not be sent within 3 s; what was queued is lost\n" in app.output
+    assert "spanloom: telemetry could not be sent within 3 s; the queued telemetry is dropped\n" in app.output
     assert "Traceback" not in app.output
 
 

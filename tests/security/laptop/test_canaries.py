@@ -73,5 +73,5 @@ def test_what_may_be_told_is_found(told: Told) -> None:
     """The search would find a canary: names of routes and of database errors are in telemetry and output."""
     assert {"telemetry", "users-api", "users-db-service"} == set(told.where("/users/{user_id}"))
     for name in ("UniqueViolation", "CheckViolation", "RaiseException"):
-        assert {"telemetry", "users-db-service"} == set(told.where(f"database failure: {name}"))
+        assert {"telemetry", "users-db-service"} == set(told.where(f"database error: {name}"))
     assert ["telemetry"] == told.where("23505")

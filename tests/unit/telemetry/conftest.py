@@ -10,7 +10,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.polling import poll_until
 
-from spanloom.sdk.redacting import RedactingProcessor, patch_span_errors
+from spanloom.sdk.span_redaction import RedactingProcessor, patch_span_errors
 from spanloom.sdk.tree_exporter import from_sdk
 from spanloom.settings.levels import LevelFilter, set_active_filter
 from spanloom.traces.model import Span

@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from users_db.paging import PATTERN, Place, decode, encode
+from users_db.paging import PATTERN, Position, decode, encode
 
-places = st.builds(Place, st.datetimes(timezones=st.just(UTC)), st.uuids())
+positions = st.builds(Position, st.datetimes(timezones=st.just(UTC)), st.uuids())
 
 
-@given(places)
-def test_a_cursor_leads_back_to_its_place(place: Place) -> None:
+@given(positions)
+def test_a_cursor_leads_back_to_its_place(position: Position) -> None:
     """Whatever place a cursor stands for is what it is read as, to the microsecond."""
-    assert place == decode(encode(place))
+    assert position == decode(encode(position))
 
 
 @given(st.from_regex(PATTERN, fullmatch=True))
 def test_any_text_of_the_form_is_a_place(text: str) -> None:
     """A text from outside that looks like a cursor leads somewhere in the calendar; nothing fails."""
-    place = decode(text)
-    assert place == decode(encode(place))
+    position = decode(text)
+    assert position == decode(encode(position))
 
 
 @pytest.mark.parametrize(("text", "year"), [("f" + "_" * 31, 9999), ("g" + "A" * 31, 1)])
@@ -35,5 +35,5 @@ def test_a_time_out_of_the_calendar_is_its_nearest_end(text: str, year: int) -> 
 
 def test_a_cursor_is_opaque_and_fits_a_url() -> None:
     """A cursor is 32 characters that need no escaping in a query."""
-    cursor = encode(Place(datetime(2026, 11, 2, tzinfo=UTC), UUID(int=1)))
+    cursor = encode(Position(datetime(2026, 11, 2, tzinfo=UTC), UUID(int=1)))
     assert (len(cursor), cursor.replace("-", "").replace("_", "").isalnum()) == (32, True)

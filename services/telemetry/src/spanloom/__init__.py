@@ -1,7 +1,7 @@
 """Spanloom: a distribution of OpenTelemetry for Python services.
 
 Run a service under `opentelemetry-instrument` with `OTEL_PYTHON_DISTRO=spanloom`; decorate functions with
-`@instrument`. Application code needs nothing else of the SDK.
+`@instrument`. No other telemetry code is needed in the application.
 """
 
 from spanloom.tracing.instrument import instrument

@@ -1,4 +1,4 @@
-"""The public name of the bounded HTTP protocol: `UVICORN_HTTP=spanloom.bounded:BoundedHttp`."""
+"""Public import path of the HTTP protocol with size and time limits: `UVICORN_HTTP=spanloom.bounded:BoundedHttp`."""
 
 from spanloom.web.limited_http import LimitedHttpProtocol as BoundedHttp
 

@@ -1,4 +1,4 @@
-"""The public name of errors as `application/problem+json`; see spanloom.web.problems."""
+"""Public import path of the problem responses (RFC 9457); see spanloom.web.problems."""
 
 from spanloom.web.problems import (
     Failed,

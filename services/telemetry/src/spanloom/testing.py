@@ -1,4 +1,4 @@
-"""Traces in tests: read them from OTLP or Jaeger, and compare the whole tree.
+"""Read traces from OTLP or Jaeger in tests, and compare them with an expected tree.
 
 trace = group(from_otlp(body))[trace_id]
 assert_shape(trace, '''
@@ -40,22 +40,24 @@ def from_otlp(body: bytes) -> list[Span]:
     ]
 
 
-def from_jaeger(answer: Mapping[str, Any]) -> list[Span]:
-    """Return the spans of Jaeger's `GET /api/traces/ID` answer, its `data` list included."""
+def from_jaeger(response: Mapping[str, Any]) -> list[Span]:
+    """Return the spans of a response of Jaeger's `GET /api/traces/ID`, given with its `data` list."""
     return [
-        _jaeger_span(span, trace["processes"][span["processID"]]) for trace in answer["data"] for span in trace["spans"]
+        _jaeger_span(span, trace["processes"][span["processID"]])
+        for trace in response["data"]
+        for span in trace["spans"]
     ]
 
 
 def assert_shape(trace: Trace, expected: str) -> None:
     """Assert that `trace` has one root, no orphans and exactly the `expected` tree.
 
-    `expected` holds a line a span, `service KIND name`, indented by two spaces a level (see `Trace.shape`).
-    AssertionError shows both trees side by side, with a mark where they differ.
+    `expected` has one line per span, `service KIND name`, indented by two spaces per level (see `Trace.shape`).
+    AssertionError shows both trees side by side and marks the lines that differ.
     """
-    actual, wanted = trace.shape(), dedent(expected).strip()
-    if actual != wanted or trace.orphans:
-        raise AssertionError(f"trace {trace.trace_id} is not as expected\n{_side_by_side(wanted, actual)}")
+    actual, expected = trace.shape(), dedent(expected).strip()
+    if actual != expected or trace.orphans:
+        raise AssertionError(f"trace {trace.trace_id} is not as expected\n{_side_by_side(expected, actual)}")
 
 
 def _side_by_side(expected: str, actual: str) -> str:

@@ -1,1 +1,1 @@
-"""users-api: the public edge, users over REST."""
+"""users-api: the public REST API for users."""

@@ -1,4 +1,4 @@
-"""The application: `uvicorn --factory users_api.app:create_app`."""
+"""The FastAPI application: `uvicorn --factory users_api.app:create_app`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from fastapi_offline import FastAPIOffline
 
 from spanloom import problems
-from spanloom.web.garbage import freeze_startup
-from spanloom.web.service_settings import or_exit
+from spanloom.web.garbage_collection import freeze_startup
+from spanloom.web.service_settings import read_or_exit
 from users_api.routes import probes, router
 from users_api.settings import Settings
 from users_api.users_db import UsersDb, UsersDbUnavailableError
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application of `settings`, by default those of the environment."""
-    chosen = settings or or_exit("users-api", Settings.from_environ)
+    """Return the application with `settings`; default: settings from the environment."""
+    active_settings = settings or read_or_exit("users-api", Settings.from_environ)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with UsersDb.open(chosen) as app.state.users_db:
+        async with UsersDb.open(active_settings) as app.state.users_db:
             freeze_startup()
             yield
 

@@ -1,4 +1,4 @@
-"""Users as asked for and answered at the edge, and as users-db-service answers them."""
+"""Request and response models of users-api, and of users-db-service as its client sees them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, WithJsonSchema
 
-# As parts of character classes: Unicode's categories Cc, Zl and Zp, and its white space, which is trimmed.
+# Character classes without brackets: Unicode categories Cc, Zl and Zp; white space, which is trimmed.
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 EXAMPLE: dict[str, JsonValue] = {
@@ -19,11 +19,11 @@ EXAMPLE: dict[str, JsonValue] = {
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=rf"^[^{CONTROL}]*$"),
-    # The same rule for OpenAPI, which knows no trimming.
+    # The same rule for OpenAPI, which has no trimming.
     WithJsonSchema(
         {
             "type": "string",
-            "description": "1 to 200 characters, not counting the space around them; none is a control character.",
+            "description": "1 to 200 characters without surrounding white space; no control characters.",
             "pattern": rf"^[{SPACE}]*[^{CONTROL}{SPACE}]([^{CONTROL}]{{0,198}}[^{CONTROL}{SPACE}])?[{SPACE}]*$",
         }
     ),
@@ -31,7 +31,7 @@ Name = Annotated[
 
 
 class NewUser(BaseModel):
-    """What a user is made of."""
+    """Request body for creating a user."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Ada Lovelace"}]})
 
@@ -49,7 +49,7 @@ class User(BaseModel):
 
 
 class UserPage(BaseModel):
-    """A page of users by age, oldest first; `next` is the `after` of the next page, null on the last."""
+    """A page of users, oldest first; `next` is the `after` of the next page, null on the last page."""
 
     items: list[User]
     next: str | None

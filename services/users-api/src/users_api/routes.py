@@ -1,4 +1,4 @@
-"""The resources of users-api."""
+"""Routes of users-api."""
 
 from typing import Annotated
 from uuid import UUID
@@ -26,27 +26,27 @@ UsersDb = Annotated[users_db.UsersDb, Depends(_users_db)]
 
 
 class Page(BaseModel):
-    """Which part of the list."""
+    """Query parameters of a page."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="How many users at most.")
-    after: str | None = Field(default=None, pattern=CURSOR, description="The `next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Maximum number of users.")
+    after: str | None = Field(default=None, pattern=CURSOR, description="`next` of the previous page.")
 
 
 @router.post(
     "", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 408, 413, 415, 422, 503)
 )
-async def post_user(client: UsersDb, new: NewUser, response: Response) -> User:
-    """Make a user."""
-    user = await users_db.create_user(client, new.name)
+async def post_user(client: UsersDb, new_user: NewUser, response: Response) -> User:
+    """Create a user."""
+    user = await users_db.create_user(client, new_user.name)
     response.headers["Location"] = f"/users/{user.id}"
     return user
 
 
 @router.get("", dependencies=[Depends(each_parameter_once)], responses=responses(422, 503))
 async def get_users(client: UsersDb, page: Annotated[Page, Query()]) -> UserPage:
-    """List users, oldest first, a page at a time."""
+    """List users, oldest first, in pages."""
     return await users_db.list_users(client, page.limit, page.after)
 
 
@@ -55,7 +55,7 @@ async def get_user(client: UsersDb, user_id: UUID) -> User:
     """Read a user."""
     user = await users_db.read_user(client, user_id)
     if user is None:
-        raise NotFound("There is no such user.")
+        raise NotFound("The user does not exist.")
     return user
 
 
@@ -63,16 +63,19 @@ async def get_user(client: UsersDb, user_id: UUID) -> User:
 async def delete_user(client: UsersDb, user_id: UUID) -> None:
     """Delete a user."""
     if not await users_db.delete_user(client, user_id):
-        raise NotFound("There is no such user.")
+        raise NotFound("The user does not exist.")
 
 
 @probes.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Tell that the process answers; depends on nothing."""
+    """Liveness probe: the process responds; no dependency is checked."""
     return {"status": "ok"}
 
 
 @probes.get("/readyz")
 async def readyz() -> dict[str, str]:
-    """Tell that the process takes requests; users-db-service being down is no reason to take the edge away."""
+    """Readiness probe: the process accepts requests.
+
+    users-db-service is not checked: requests get a 503 response while it is down.
+    """
     return {"status": "ok"}

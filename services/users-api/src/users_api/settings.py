@@ -1,4 +1,4 @@
-"""Settings of users-api, from USERS_API_* variables."""
+"""Settings of users-api from USERS_API_* variables."""
 
 from typing import Annotated, ClassVar
 
@@ -8,16 +8,16 @@ from spanloom.web.service_settings import Seconds, ServiceSettings
 
 
 class Settings(ServiceSettings):
-    """One field for each USERS_API_* variable; times are in seconds."""
+    """One field per USERS_API_* variable; durations are in seconds."""
 
     prefix: ClassVar[str] = "USERS_API_"
-    secret: ClassVar[frozenset[str]] = frozenset({"users_db_url"})  # it may hold a password
+    secret: ClassVar[frozenset[str]] = frozenset({"users_db_url"})  # may contain a password
 
     users_db_url: AnyHttpUrl
-    """Address of users-db-service."""
+    """URL of users-db-service."""
     connect_timeout_seconds: Seconds = 1.0
-    """Time to connect to users-db-service."""
+    """Timeout of a connection to users-db-service."""
     deadline_seconds: Seconds = 3.0
-    """Time for the response of users-db-service, all attempts included."""
+    """Deadline for the response of users-db-service, all attempts included."""
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    """Attempts of an idempotent request."""
+    """Maximum number of attempts of an idempotent request."""

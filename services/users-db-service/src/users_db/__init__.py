@@ -1,1 +1,1 @@
-"""users-db-service: users in PostgreSQL behind a small REST service."""
+"""users-db-service: an internal REST API for users in PostgreSQL."""

@@ -1,4 +1,4 @@
-"""The application: `uvicorn --factory users_db.app:create_app`."""
+"""The FastAPI application: `uvicorn --factory users_db.app:create_app`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from fastapi_offline import FastAPIOffline
 
 from spanloom import problems
-from spanloom.web.garbage import freeze_startup
-from spanloom.web.service_settings import or_exit
+from spanloom.web.garbage_collection import freeze_startup
+from spanloom.web.service_settings import read_or_exit
 from users_db.db import Database, DatabaseRefusedError, DatabaseUnavailableError
 from users_db.routes import probes, router
 from users_db.settings import Settings
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return the application of `settings`, by default those of the environment."""
-    database = or_exit("users-db-service", lambda environ: Database.open(settings or Settings.from_environ(environ)))
+    """Return the application with `settings`; default: settings from the environment."""
+    database = read_or_exit(
+        "users-db-service", lambda environ: Database.open(settings or Settings.from_environ(environ))
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

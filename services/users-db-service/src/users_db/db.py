@@ -1,4 +1,4 @@
-"""Users in PostgreSQL: one SQL statement an operation, each within a deadline."""
+"""Users in PostgreSQL: one SQL statement per operation, each with a deadline."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from uuid import UUID
 
-    from users_db.paging import Place
+    from users_db.paging import Position
     from users_db.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# How long a statement past its deadline may take to be cancelled before its connection is dropped.
+# Time to cancel a statement after its deadline; then its connection is dropped.
 CANCEL_SECONDS = 0.25
 
 
 class DatabaseUnavailableError(Exception):
-    """The database does not answer now; trying again later makes sense."""
+    """The database does not respond; retrying later may succeed."""
 
 
 class DatabaseRefusedError(Exception):
-    """The database refused a statement, for instance because a migration is missing."""
+    """The database refused a statement, for example because a migration is missing."""
 
 
 class Database:
-    """A pool of connections and the bound on every use of it."""
+    """A connection pool and the deadline of every use of it."""
 
     def __init__(self, engine: AsyncEngine, deadline_seconds: float) -> None:
-        self.engine, self.deadline = engine, deadline_seconds
+        self.engine, self.deadline_seconds = engine, deadline_seconds
 
     @classmethod
     def open(cls, settings: Settings) -> Database:
-        """Return the database of `settings`; connections are made as they are needed."""
+        """Return the database of `settings`; connections are opened on demand."""
         engine = create_async_engine(
             settings.url(),
-            isolation_level="AUTOCOMMIT",  # one statement an operation: no BEGIN and COMMIT around it
+            isolation_level="AUTOCOMMIT",  # one statement per operation needs no BEGIN and COMMIT
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_timeout=settings.pool_timeout_seconds,
@@ -64,15 +64,15 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncSession]:
-        """Lend a session until the deadline; raise one of the two errors above, without the database's text.
+        """Open a session until the deadline; raise one of the errors above, without the database's message.
 
-        The inner time-out asks the server to cancel the statement; a server that does not even answer that
-        loses its connection at the outer one (psycopg gives up at the second cancellation).
+        The inner timeout asks the server to cancel the statement; a server that does not respond to the cancellation
+        loses its connection at the outer timeout (psycopg gives up at the second cancellation).
         """
         try:
             async with (
-                asyncio.timeout(self.deadline + CANCEL_SECONDS),
-                asyncio.timeout(self.deadline),
+                asyncio.timeout(self.deadline_seconds + CANCEL_SECONDS),
+                asyncio.timeout(self.deadline_seconds),
                 AsyncSession(self.engine, expire_on_commit=False) as session,
             ):
                 yield session
@@ -85,16 +85,16 @@ class Database:
 
 
 def _translate(error: TimeoutError | SQLAlchemyError) -> Exception:
-    """Return the error to tell; what the database said may hold personal data and goes no further."""
+    """Return the error for callers, without the database's message, which may contain personal data."""
     kind = type(error.orig if isinstance(error, DBAPIError) else error).__name__
-    temporary = isinstance(error, TimeoutError | PoolTimeoutError | OperationalError | InterfaceError)
-    log.warning("database %s: %s", "unavailable" if temporary else "failure", kind)
-    return DatabaseUnavailableError(kind) if temporary else DatabaseRefusedError(kind)
+    is_temporary = isinstance(error, TimeoutError | PoolTimeoutError | OperationalError | InterfaceError)
+    log.warning("database %s: %s", "unavailable" if is_temporary else "error", kind)
+    return DatabaseUnavailableError(kind) if is_temporary else DatabaseRefusedError(kind)
 
 
 @instrument(skip_all=True)
 async def insert_user(database: Database, name: str) -> User:
-    """Store a new user and return it."""
+    """Insert a user and return it."""
     async with database.session() as session:
         user = User(name=name)
         session.add(user)
@@ -104,14 +104,14 @@ async def insert_user(database: Database, name: str) -> User:
 
 @instrument(skip=("database",))
 async def select_user(database: Database, user_id: UUID) -> User | None:
-    """Return the user, or None."""
+    """Return the user, or None if there is none."""
     async with database.session() as session:
         return await session.get(User, user_id)
 
 
 @instrument(skip=("database", "after"))
-async def select_users(database: Database, limit: int, after: Place | None) -> list[User]:
-    """Return up to `limit` users in the order (created_at, id) that come after a place."""
+async def select_users(database: Database, limit: int, after: Position | None) -> list[User]:
+    """Return up to `limit` users after a position, ordered by (created_at, id)."""
     query = select(User).order_by(col(User.created_at), col(User.id)).limit(limit)
     if after is not None:
         query = query.where(tuple_(col(User.created_at), col(User.id)) > after)
@@ -121,13 +121,13 @@ async def select_users(database: Database, limit: int, after: Place | None) -> l
 
 @instrument(skip=("database",))
 async def remove_user(database: Database, user_id: UUID) -> bool:
-    """Delete the user and tell whether there was one."""
+    """Delete the user and return whether it existed."""
     async with database.session() as session:
-        removed = await session.exec(delete(User).where(col(User.id) == user_id))
-        return removed.rowcount == 1
+        result = await session.exec(delete(User).where(col(User.id) == user_id))
+        return result.rowcount == 1
 
 
 async def check(database: Database) -> None:
-    """Raise DatabaseUnavailableError or DatabaseRefusedError unless the users' table can be read."""
+    """Raise DatabaseUnavailableError or DatabaseRefusedError unless the table of users is readable."""
     async with database.session() as session:
         await session.exec(select(User.id).limit(0))

@@ -1,7 +1,7 @@
-"""`users-db-migrate`: bring the database's schema up to date; safe to run twice at once.
+"""`users-db-migrate`: upgrade the database schema; safe to run concurrently.
 
-Waits up to USERS_DB_MIGRATE_TIMEOUT_SECONDS for a database that is still starting, and as long for another
-migration. Exit status: 0 done, 1 not done, 78 wrong settings; the last line of standard error says why.
+Waits up to USERS_DB_MIGRATE_TIMEOUT_SECONDS for a database that is starting, and as long for another migration. Exit
+status: 0 success, 1 failure, 78 invalid settings; the last line on standard error contains the reason.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ RETRY_SECONDS = 0.2
 
 
 class MigrationError(Exception):
-    """Why the schema is not up to date, in one line."""
+    """The migration failed; the message is one line."""
 
 
 def main() -> None:
-    """Migrate the database of the environment's settings and exit."""
+    """Migrate the database in the environment's settings and exit."""
     try:
         migrate(Settings.from_environ(os.environ))
     except SettingsError as error:
-        _leave(EX_CONFIG, str(error))
+        _exit(EX_CONFIG, str(error))
     except MigrationError as error:
-        _leave(1, str(error))
-    _say("the schema is up to date")
+        _exit(1, str(error))
+    _print("the schema is up to date")
 
 
 def migrate(settings: Settings) -> None:
-    """Apply every pending migration; MigrationError says why not."""
-    bound = settings.migrate_timeout_seconds
+    """Apply every pending migration."""
+    timeout_seconds = settings.migrate_timeout_seconds
     engine = create_engine(
         settings.url(), poolclass=NullPool, connect_args={"connect_timeout": settings.connect_timeout_seconds}
     )
     try:
-        with _connect(engine, time.monotonic() + bound) as connection:
-            connection.execute(text(f"SET lock_timeout = {int(bound * 1000)}"))
+        with _connect(engine, time.monotonic() + timeout_seconds) as connection:
+            connection.execute(text(f"SET lock_timeout = {int(timeout_seconds * 1000)}"))
             connection.commit()
             command.upgrade(_config(connection), "head")
             connection.commit()
@@ -55,18 +55,18 @@ def migrate(settings: Settings) -> None:
         raise MigrationError(f"the migration failed: {_reason(error)}") from None
 
 
-def _connect(engine: Engine, end: float) -> Connection:
-    """Return a connection, made before `end` (monotonic seconds)."""
-    waited = False
+def _connect(engine: Engine, deadline: float) -> Connection:
+    """Return a connection, opened before `deadline` (monotonic seconds)."""
+    has_waited = False
     while True:
         try:
             return engine.connect()
         except OperationalError as error:
-            if time.monotonic() >= end:
-                raise MigrationError(f"the database does not answer: {_reason(error)}") from None
-            if not waited:
-                _say("waiting for the database")
-            waited = True
+            if time.monotonic() >= deadline:
+                raise MigrationError(f"the database is not reachable: {_reason(error)}") from None
+            if not has_waited:
+                _print("waiting for the database")
+            has_waited = True
             time.sleep(RETRY_SECONDS)
 
 
@@ -78,14 +78,14 @@ def _config(connection: Connection) -> Config:
 
 
 def _reason(error: SQLAlchemyError) -> str:
-    """Return the last line of what the database said; nothing personal is in a connection or a migration."""
+    """Return the last line of the database's message; errors of connections and migrations contain no personal data."""
     return str(getattr(error, "orig", error)).strip().split("\n")[-1].strip()
 
 
-def _say(line: str) -> None:
-    print(f"users-db-migrate: {line}", file=sys.stderr, flush=True)
+def _print(message: str) -> None:
+    print(f"users-db-migrate: {message}", file=sys.stderr, flush=True)
 
 
-def _leave(status: int, reason: str) -> None:
-    _say(reason)
+def _exit(status: int, reason: str) -> None:
+    _print(reason)
     raise SystemExit(status)

@@ -1,4 +1,4 @@
-"""Users as they are stored, asked for and answered."""
+"""Models of users: database table, request and response."""
 
 from datetime import datetime
 from typing import Annotated
@@ -9,7 +9,7 @@ from sqlalchemy import Column, DateTime, Index, Text, func
 from sqlmodel import Field, SQLModel
 
 MAX_PAGE = 100
-# As parts of character classes: Unicode's categories Cc, Zl and Zp, and its white space, which is trimmed.
+# Character classes without brackets: Unicode categories Cc, Zl and Zp; white space, which is trimmed.
 CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029"
 SPACE = r"\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 EXAMPLE: dict[str, JsonValue] = {
@@ -22,11 +22,11 @@ EXAMPLE: dict[str, JsonValue] = {
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=rf"^[^{CONTROL}]*$"),
-    # The same rule for OpenAPI, which knows no trimming.
+    # The same rule for OpenAPI, which has no trimming.
     WithJsonSchema(
         {
             "type": "string",
-            "description": "1 to 200 characters, not counting the space around them; none is a control character.",
+            "description": "1 to 200 characters without surrounding white space; no control characters.",
             "pattern": rf"^[{SPACE}]*[^{CONTROL}{SPACE}]([^{CONTROL}]{{0,198}}[^{CONTROL}{SPACE}])?[{SPACE}]*$",
         }
     ),
@@ -34,7 +34,7 @@ Name = Annotated[
 
 
 class NewUser(BaseModel):
-    """What a user is made of."""
+    """Request body for creating a user."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "Ada Lovelace"}]})
 
@@ -42,7 +42,7 @@ class NewUser(BaseModel):
 
 
 class User(SQLModel, table=True):
-    """A row of `users`: the key is made here, the time by the database."""
+    """A row of `users`: the id is generated here, the time by the database."""
 
     __tablename__ = "users"
     __table_args__ = (Index("users_created_at_id", "created_at", "id"),)
@@ -55,7 +55,7 @@ class User(SQLModel, table=True):
 
 
 class UserOut(BaseModel):
-    """A user as answered."""
+    """A user in a response."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [EXAMPLE]})
 
@@ -65,7 +65,7 @@ class UserOut(BaseModel):
 
 
 class UserPage(BaseModel):
-    """A page of users by age, oldest first; `next` is the `after` of the next page, null on the last."""
+    """A page of users, oldest first; `next` is the `after` of the next page, null on the last page."""
 
     items: list[UserOut]
     next: str | None

@@ -1,4 +1,4 @@
-"""Keyset paging: the place after which a page starts, as an opaque text."""
+"""Keyset pagination: the position after which a page starts, as an opaque cursor."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from uuid import UUID
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-FIRST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
-LAST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
-PLACE = Struct(">q16s")  # 24 bytes: exactly 32 characters of base64, so no padding
+MIN_MICROSECONDS = (datetime.min.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+MAX_MICROSECONDS = (datetime.max.replace(tzinfo=UTC) - EPOCH) // MICROSECOND
+LAYOUT = Struct(">q16s")  # 24 bytes are exactly 32 characters of base64, without padding
 PATTERN = "^[A-Za-z0-9_-]{32}$"
 
 
-class Place(NamedTuple):
-    """Where a user stands in the order of the list."""
+class Position(NamedTuple):
+    """Sort key of a user in the list."""
 
     created_at: datetime
     id: UUID
 
 
-def encode(place: Place) -> str:
-    """Return the 32 characters that stand for `place`."""
-    return urlsafe_b64encode(PLACE.pack((place.created_at - EPOCH) // MICROSECOND, place.id.bytes)).decode()
+def encode(position: Position) -> str:
+    """Return the cursor of `position`, 32 characters."""
+    return urlsafe_b64encode(LAYOUT.pack((position.created_at - EPOCH) // MICROSECOND, position.id.bytes)).decode()
 
 
-def decode(text: str) -> Place:
-    """Return the place that `text`, which matches PATTERN, stands for.
+def decode(text: str) -> Position:
+    """Return the position of the cursor `text`, which matches PATTERN.
 
-    `encode` made it; anything else of that form stands for some place as well, at the ends of the calendar if need be.
+    Any text of this form is a position; timestamps outside of the calendar are clamped.
     """
-    microseconds, key = PLACE.unpack(urlsafe_b64decode(text))
-    return Place(EPOCH + min(max(microseconds, FIRST), LAST) * MICROSECOND, UUID(bytes=key))
+    microseconds, key = LAYOUT.unpack(urlsafe_b64decode(text))
+    return Position(EPOCH + min(max(microseconds, MIN_MICROSECONDS), MAX_MICROSECONDS) * MICROSECOND, UUID(bytes=key))

@@ -1,4 +1,4 @@
-"""The resources of users-db-service."""
+"""Routes of users-db-service."""
 
 from typing import Annotated
 from uuid import UUID
@@ -23,33 +23,33 @@ Database = Annotated[db.Database, Depends(_database)]
 
 
 class Page(BaseModel):
-    """Which part of the list."""
+    """Query parameters of a page."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="How many users at most.")
-    after: str | None = Field(default=None, pattern=paging.PATTERN, description="The `next` of the page before.")
+    limit: int = Field(default=50, ge=1, le=MAX_PAGE, description="Maximum number of users.")
+    after: str | None = Field(default=None, pattern=paging.PATTERN, description="`next` of the previous page.")
 
-    def place(self) -> paging.Place | None:
-        """Return where the page starts, None for the first one."""
+    def position(self) -> paging.Position | None:
+        """Return the position after which the page starts; None for the first page."""
         return None if self.after is None else paging.decode(self.after)
 
 
 @router.post(
     "", status_code=201, dependencies=[Depends(require_json)], responses=responses(400, 408, 413, 415, 422, 503)
 )
-async def post_user(database: Database, new: NewUser, response: Response) -> UserOut:
-    """Make a user."""
-    user = await db.insert_user(database, new.name)
+async def post_user(database: Database, new_user: NewUser, response: Response) -> UserOut:
+    """Create a user."""
+    user = await db.insert_user(database, new_user.name)
     response.headers["Location"] = f"/users/{user.id}"
     return UserOut.model_validate(user)
 
 
 @router.get("", dependencies=[Depends(each_parameter_once)], responses=responses(422, 503))
 async def get_users(database: Database, page: Annotated[Page, Query()]) -> UserPage:
-    """List users, oldest first, a page at a time."""
-    # One more than asked for tells whether there is a next page.
-    users = await db.select_users(database, page.limit + 1, page.place())
+    """List users, oldest first, in pages."""
+    # One more than requested shows whether there is a next page.
+    users = await db.select_users(database, page.limit + 1, page.position())
     return _page(users, page.limit)
 
 
@@ -58,7 +58,7 @@ async def get_user(database: Database, user_id: UUID) -> UserOut:
     """Read a user."""
     user = await db.select_user(database, user_id)
     if user is None:
-        raise NotFound("There is no such user.")
+        raise NotFound("The user does not exist.")
     return UserOut.model_validate(user)
 
 
@@ -66,18 +66,18 @@ async def get_user(database: Database, user_id: UUID) -> UserOut:
 async def delete_user(database: Database, user_id: UUID) -> None:
     """Delete a user."""
     if not await db.remove_user(database, user_id):
-        raise NotFound("There is no such user.")
+        raise NotFound("The user does not exist.")
 
 
 @probes.get("/healthz")
 async def healthz() -> dict[str, str]:
-    """Tell that the process answers; depends on nothing."""
+    """Liveness probe: the process responds; no dependency is checked."""
     return {"status": "ok"}
 
 
 @probes.get("/readyz", responses=responses(503))
 async def readyz(database: Database) -> dict[str, str]:
-    """Tell that the database answers and has the table of users."""
+    """Readiness probe: the database responds and has the table of users."""
     try:
         await db.check(database)
     except (db.DatabaseUnavailableError, db.DatabaseRefusedError):
@@ -89,4 +89,4 @@ def _page(users: list[User], limit: int) -> UserPage:
     items = [UserOut.model_validate(user) for user in users[:limit]]
     if len(users) <= limit:
         return UserPage(items=items, next=None)
-    return UserPage(items=items, next=paging.encode(paging.Place(items[-1].created_at, items[-1].id)))
+    return UserPage(items=items, next=paging.encode(paging.Position(items[-1].created_at, items[-1].id)))

@@ -180,7 +180,7 @@ def test_records_reach_filters_and_handlers_unchanged(format_: str) -> None:
     seen: list[logging.LogRecord] = []
     handler = logging.Handler()
     handler.emit = seen.append  # type: ignore[method-assign]
-    with instrumented(emit_log=log_emitter(locates=False), SPANLOOM_LOG_FORMAT=format_):
+    with instrumented(emit_log=log_emitter(has_code_attributes=False), SPANLOOM_LOG_FORMAT=format_):
         logging.getLogger().addHandler(handler)
         try:
             raise ERROR

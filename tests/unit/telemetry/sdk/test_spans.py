@@ -41,7 +41,7 @@ from spanloom import instrument
 from spanloom.sdk import encode
 from spanloom.sdk import span as lean
 from spanloom.sdk.exporter import LeanProcessor
-from spanloom.sdk.redacting import RedactingProcessor, patch_span_errors
+from spanloom.sdk.span_redaction import RedactingProcessor, patch_span_errors
 from spanloom.sdk.span import LeanSpan
 from spanloom.sdk.tracer import LeanTracerProvider
 from spanloom.tracing import guard
@@ -331,7 +331,7 @@ def test_a_span_that_cannot_be_encoded_costs_no_other(reports: Callable[[], str]
     bad.end()
     good.end()
     assert ["good"] == [span["name"] for span in decoded(kept.request(kept.items))]
-    assert reports().startswith("spanloom: the span b'bad' was left out of the telemetry: ")
+    assert reports().startswith("spanloom: dropped the span b'bad': ")
     kept.request(kept.items)
     assert "" == reports()
 
@@ -346,7 +346,7 @@ def test_attributes_that_cannot_be_built_cost_no_others(reports: Callable[[], st
     span.end()
     [sent] = decoded(kept.request(kept.items))
     assert ["a", "b"] == [one["key"] for one in sent["attributes"]]
-    assert reports().startswith("spanloom: a group of attributes of the span 'work' was left out of the telemetry: ")
+    assert reports().startswith("spanloom: dropped a group of attributes of the span 'work': ")
 
 
 @pytest.mark.parametrize("record", [True, False])
@@ -389,7 +389,7 @@ def test_what_otlp_cannot_carry_is_left_out_alone(reports: Callable[[], str]) ->
     provider.get_tracer("t").start_span("work", attributes={"bad": 2**70, "good": 1}).end()
     [span] = decoded(kept.request(kept.items))
     assert ["good"] == [attribute["key"] for attribute in span["attributes"]]
-    assert reports().startswith("spanloom: the attribute 'bad' was left out of the telemetry: ")
+    assert reports().startswith("spanloom: dropped the attribute 'bad': ")
 
 
 def test_half_a_character_is_told_by_its_number() -> None:
@@ -431,5 +431,5 @@ def test_keys_and_values_without_end_are_not_kept_without_end() -> None:
 @pytest.fixture(autouse=True)
 def _no_key_outlives_a_test() -> None:
     """Forget what was encoded, so that each test meets new keys."""
-    for remembered in (encode._names, encode._texts, encode._numbers, encode._kept):
+    for remembered in (encode._names, encode._texts, encode._numbers, encode._cached_per_key):
         remembered.clear()

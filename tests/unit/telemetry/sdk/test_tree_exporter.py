@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
-from spanloom.sdk.tree_exporter import MOST_UNFINISHED, TreeExporter
+from spanloom.sdk.tree_exporter import MAX_UNFINISHED_TRACES, TreeExporter
 
 
 def printing() -> tuple[io.StringIO, TracerProvider]:
@@ -43,9 +43,9 @@ def test_what_never_finds_its_root_is_bounded_and_printed_at_the_end() -> None:
     """Children whose root never ends are neither kept without end nor lost."""
     out, provider = printing()
     tracer = provider.get_tracer("t")
-    for _ in range(MOST_UNFINISHED + 1):
+    for _ in range(MAX_UNFINISHED_TRACES + 1):
         root = tracer.start_span("root")
         tracer.start_span("child", context=set_span_in_context(root)).end()
     assert 1 == out.getvalue().count("child")
     provider.shutdown()
-    assert MOST_UNFINISHED + 1 == out.getvalue().count("child")
+    assert MAX_UNFINISHED_TRACES + 1 == out.getvalue().count("child")

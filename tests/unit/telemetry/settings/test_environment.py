@@ -6,7 +6,7 @@ import pytest
 
 from spanloom.settings import Settings, SettingsError
 from spanloom.settings.declarations import VARIABLES
-from spanloom.settings.environment import apply_defaults, canonical
+from spanloom.settings.environment import apply_defaults, canonical_values
 from spanloom.settings.levels import LEVELS
 
 
@@ -17,10 +17,10 @@ def test_defaults_are_accepted() -> None:
     settings = Settings.from_environ(environ)
     assert (LEVELS["info"], False, 5.0, "", False) == (
         settings.level_filter.default,
-        settings.trust.trust_all,
-        settings.flush_timeout,
+        settings.trust.trusts_all,
+        settings.flush_timeout_seconds,
         settings.log_format,
-        settings.exports_logs,
+        settings.has_log_export,
     )
 
 
@@ -50,15 +50,15 @@ WRONG = [
     ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "moon", "one or several of"),
     ("OTEL_PROPAGATORS", "b4", "tracecontext"),
     ("OTEL_TRACES_SAMPLER", "sometimes", "parentbased_always_on"),
-    ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "a whole number, 1 or more"),
+    ("OTEL_BSP_MAX_QUEUE_SIZE", "-1", "an integer, 1 or more"),
     ("OTEL_BSP_MAX_QUEUE_SIZE", "256", "512 or more, which is OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
     ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "9000", "8192 or less, which is OTEL_BSP_MAX_QUEUE_SIZE"),
     ("OTEL_BLRP_MAX_QUEUE_SIZE", "9", "512 or more"),
-    ("OTEL_BSP_SCHEDULE_DELAY", "5s", "a whole number of milliseconds"),
+    ("OTEL_BSP_SCHEDULE_DELAY", "5s", "an integer (milliseconds)"),
     ("OTEL_METRIC_EXPORT_INTERVAL", "often", "milliseconds"),
     ("OTEL_METRICS_EXEMPLAR_FILTER", "sometimes", "one of always_on, always_off, trace_based"),
-    ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc", "a whole number, 0 or more, or unset"),
-    ("OTEL_ATTRIBUTE_COUNT_LIMIT", "-1", "a whole number, 0 or more, or unset"),
+    ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc", "an integer, 0 or more, or unset"),
+    ("OTEL_ATTRIBUTE_COUNT_LIMIT", "-1", "an integer, 0 or more, or unset"),
     ("OTEL_PYTHON_ID_GENERATOR", "nope", "one of random"),
     ("OTEL_PYTHON_EXCLUDED_URLS", "healthz,(", "a regular expression"),
     ("OTEL_PYTHON_LOG_CORRELATION", "yes", "one of true, false"),
@@ -109,7 +109,7 @@ def test_an_empty_variable_is_unset(variable) -> None:
     if variable.name.endswith("EXCLUDED_URLS"):  # an empty list excludes nothing
         assert "" == empty.pop(variable.name)
     assert absent == empty
-    assert canonical({}) == canonical(empty)
+    assert canonical_values({}) == canonical_values(empty)
 
 
 MODULES = ("opentelemetry.environment_variables", "opentelemetry.sdk.environment_variables",

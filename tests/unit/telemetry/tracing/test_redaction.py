@@ -12,7 +12,7 @@ from psycopg.errors import UniqueViolation
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from spanloom.tracing.redaction import redact_urls, redaction, safe_path, without_query
+from spanloom.tracing.redaction import redact_path, redact_urls, redaction_for, strip_query
 
 SECRET = "ann@example.org"
 CANARY = "CANARY42"
@@ -73,7 +73,7 @@ QUOTING: dict[str, Callable[[], BaseException]] = {
 def test_database_errors_keep_type_and_code_but_not_text(error: Callable[[], BaseException]) -> None:
     """The stack trace names class and SQLSTATE, and quotes no data, however many lines the text has."""
     found = error()
-    shown = redaction([found]).error(found)
+    shown = redaction_for([found]).redact_error(found)
     assert SECRET not in shown.message + shown.stacktrace
     assert "IntegrityError: REDACTED (SQLSTATE 23505)" in shown.stacktrace
 
@@ -86,7 +86,7 @@ def test_validation_errors_do_not_repeat_their_input() -> None:
     """Pydantic quotes what it was given; names of fields in the frames of the stack stay readable."""
     with pytest.raises(ValidationError) as caught:
         Account(age=CANARY)  # type: ignore[arg-type]
-    shown = redaction([caught.value]).error(caught.value)
+    shown = redaction_for([caught.value]).redact_error(caught.value)
     assert CANARY not in shown.message
     assert "Account(age=CANARY)" in shown.stacktrace
     assert [] == [line for line in shown.stacktrace.splitlines() if "input_value" in line]
@@ -95,7 +95,7 @@ def test_validation_errors_do_not_repeat_their_input() -> None:
 def test_other_errors_stay_as_they_are() -> None:
     """An error that quotes nothing is recorded word for word."""
     error = wrapped(ValueError("plain: is it? yes, 1 of 2; see https://example.org/docs"))
-    shown = redaction([error]).error(error)
+    shown = redaction_for([error]).redact_error(error)
     assert ("".join(traceback.format_exception(error)), str(error)) == (shown.stacktrace, shown.message)
 
 
@@ -129,7 +129,7 @@ def test_values_of_the_request_are_redacted_in_messages(request_: dict[str, obje
     """An error about a parameter quotes what the caller sent; numbers and frames stay."""
     with pytest.raises(ValueError, match=CANARY) as caught:
         int(CANARY)
-    shown = redaction([caught.value], request_).error(caught.value)
+    shown = redaction_for([caught.value], request_).redact_error(caught.value)
     assert "invalid literal for int() with base 10: 'REDACTED'" == shown.message
     assert "int(CANARY)" in shown.stacktrace
 
@@ -184,16 +184,16 @@ def test_urls_of_other_instrumentations_lose_their_query(finished) -> None:
 )
 def test_paths_keep_what_the_route_says(path: str, route: str | None, expected: str) -> None:
     """Segments of the route, numbers and UUIDs stay; whatever else a caller wrote does not."""
-    assert expected == safe_path(path, route)
+    assert expected == redact_path(path, route)
 
 
 @given(st.text())
 def test_no_url_keeps_a_query(url: str) -> None:
     """Whatever the text, nothing behind a question mark survives, and nothing is raised."""
-    assert "?" not in without_query(url)
+    assert "?" not in strip_query(url)
 
 
 @given(st.text(), st.text())
 def test_any_text_can_be_redacted(text: str, quoted: str) -> None:
     """No text and no error fails the request it belongs to."""
-    assert isinstance(redaction([UniqueViolation(quoted)], {"query_string": quoted.encode()}).text(text), str)
+    assert isinstance(redaction_for([UniqueViolation(quoted)], {"query_string": quoted.encode()}).redact_text(text), str)

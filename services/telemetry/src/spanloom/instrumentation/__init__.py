@@ -1,1 +1,4 @@
-"""The hooks, one file per library. Each uses OpenTelemetry's API only, and fails without consequences (see guard)."""
+"""Instrumentations, one file per library.
+
+They use OpenTelemetry's API only; their failures do not affect the application (see tracing.guard).
+"""

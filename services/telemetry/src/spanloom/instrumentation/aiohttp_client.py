@@ -1,4 +1,4 @@
-"""One CLIENT span for every request of an aiohttp session, which carries its context.
+"""One CLIENT span for every request of an aiohttp session, with its context in the request's headers.
 
 Attributes: OpenTelemetry semantic conventions, "HTTP client span". The URL is recorded without its query.
 """
@@ -28,12 +28,12 @@ _tracer = trace.get_tracer("spanloom.client")
 
 
 class ClientInstrumentor(LazyInstrumentor):
-    """Hooks aiohttp's client once it is imported."""
+    """Instruments aiohttp's client when it is imported."""
 
     name = "aiohttp-client"
 
     def hook(self, _: Options) -> None:
-        """Wrap the method through which every request of a session goes."""
+        """Wrap the method that sends every request of a session."""
         self.on_import("aiohttp.client", self._wrap)
 
     def _wrap(self, module: Any) -> None:
@@ -42,7 +42,7 @@ class ClientInstrumentor(LazyInstrumentor):
 
 
 class ClientHook:
-    """What is done before a request; made when aiohttp is imported, and with it the packages it is built on."""
+    """Starts the spans of requests; created when aiohttp is imported, together with its dependencies."""
 
     def __init__(self) -> None:
         from multidict import CIMultiDict  # noqa: PLC0415
@@ -52,7 +52,7 @@ class ClientHook:
         self._url_class: Any = URL
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ClientCall | None:
-        """Start the span of a request `(session, method, url, …)`, and write its context into the headers."""
+        """Start the span of a request `(session, method, url, …)` and inject its context into the headers."""
         context = get_current()
         if is_http_suppressed(context):
             return None
@@ -72,7 +72,7 @@ class ClientHook:
         return ClientCall(span, context)
 
     def _url(self, session: Any, address: Any) -> Any:
-        """Return the URL, joined with the session's base URL where it has one; None where aiohttp will refuse it."""
+        """Return the absolute URL, joined with the session's base URL; None if aiohttp will refuse it."""
         base = getattr(session, "_base_url", None)
         try:
             url = self._url_class(address)
@@ -82,13 +82,13 @@ class ClientHook:
 
 
 class ClientCall:
-    """A request while it is sent and answered."""
+    """One running request."""
 
     def __init__(self, span: trace.Span, parent: Context) -> None:
         self.span, self.context = span, with_span(span, parent)
 
-    def returned(self, response: Any) -> None:
-        """End the span with the response's status."""
+    def on_return(self, response: Any) -> None:
+        """End the span with the status code of the response."""
         try:
             defer_attributes(self.span, _status_attributes, response.status)
             if response.status >= 400:
@@ -97,8 +97,8 @@ class ClientCall:
         finally:
             self.span.end()
 
-    def failed(self, error: BaseException) -> None:
-        """End the span with the request's exception."""
+    def on_error(self, error: BaseException) -> None:
+        """End the span with the exception."""
         try:
             record_error(self.span, error)
         finally:
@@ -115,7 +115,7 @@ def _status_attributes(status: int) -> tuple[dict[str, int]]:
 
 
 def _url_attributes(url: Any) -> tuple[dict[str, str]]:
-    """Return `url` without query, fragment and user; few have one, and removing costs more than looking."""
+    """Return the URL without query, fragment and credentials; tested first, as few URLs contain them."""
     if url.raw_query_string or url.raw_fragment or url.raw_user or url.raw_password:
         url = url.with_query(None).with_fragment(None).with_user(None)
     return ({"url.full": str(url)},)

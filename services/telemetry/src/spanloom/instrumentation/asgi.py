@@ -1,7 +1,7 @@
-"""Requests and WebSocket connections of ASGI applications: FastAPI, Starlette, and any other that uvicorn runs.
+"""HTTP requests and WebSocket connections of ASGI applications: FastAPI, Starlette, and others under uvicorn.
 
-The hook is outside every middleware, so it sees all of them, decides about the caller's context before anybody reads
-it, and switches FastAPI's own telemetry off for the request.
+The hook is outside of all middleware: it covers them all, applies the trust policy before any code reads the caller's
+context, and disables FastAPI's own telemetry for the request.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from spanloom.instrumentation.asgi_call import AsgiCall, ExcludedCall, WebSocket
 from spanloom.instrumentation.base import LazyInstrumentor
 from spanloom.instrumentation.server_call import server_durations
 from spanloom.tracing.context import attach
-from spanloom.tracing.guard import leave
+from spanloom.tracing.guard import finish_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,62 +28,62 @@ if TYPE_CHECKING:
     App = Callable[..., Awaitable[None]]
 
 APPLICATIONS = {"fastapi.applications": "FastAPI", "starlette.applications": "Starlette"}
-FASTAPI_TELEMETRY = "fastapi.telemetry"  # in the scope: FastAPI's own telemetry leaves this request alone
+FASTAPI_TELEMETRY = "fastapi.telemetry"  # scope key: FastAPI's own telemetry skips this request
 LIFESPAN_ENDS = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
 class AsgiInstrumentor(LazyInstrumentor):
-    """Hooks FastAPI, Starlette and uvicorn once they are imported."""
+    """Instruments FastAPI, Starlette and uvicorn when they are imported."""
 
     name = "asgi"
 
     def hook(self, options: Options) -> None:
-        """Wrap the applications, their routes, and for applications of other frameworks uvicorn."""
+        """Wrap applications and routes, and uvicorn for applications of other frameworks."""
         hook = AsgiHook(options, self.guard)
         for module, name in APPLICATIONS.items():
             self.on_import(module, partial(self._hook_application, name, hook))
         self.on_import("starlette.routing", partial(routes.wrap_starlette, self))
         self.on_import("fastapi.routing", partial(routes.wrap_fastapi, self))
-        self.on_import("uvicorn.config", lambda found: self.wrap(found.Config, "load", hook.around_load))
+        self.on_import("uvicorn.config", lambda module: self.wrap(module.Config, "load", hook.around_load))
 
     def _hook_application(self, name: str, hook: AsgiHook, module: Any) -> None:
         self.wrap(getattr(module, name), "__call__", hook.around)
 
 
 class AsgiHook:
-    """What is wrapped around an ASGI application."""
+    """The wrapper around an ASGI application."""
 
     def __init__(self, options: Options, guard: Guard) -> None:
         self.settings, self.flush, self.guard = options.settings, options.flush, guard
         self.durations = server_durations(options.histogram)
 
     def around(self, app: App) -> App:
-        """Return the `__call__` of a class of applications with the hook around it."""
+        """Return the wrapped `__call__` of an application class."""
 
-        @wraps(app)  # a plain coroutine function: uvicorn takes anything else for an ASGI 2 application
+        @wraps(app)  # a coroutine function: uvicorn treats other callables as ASGI 2 applications
         async def call(self_: Any, scope: Scope, receive: Any, send: Send) -> None:
             current = token = None
-            if not self.guard.is_off and routes.CALL not in scope:
+            if not self.guard.is_disabled and routes.CALL not in scope:
                 try:
                     current = self.begin(scope)
                     token = current and attach(current.context)
                 except Exception as error:
-                    self.guard.failed(error)
+                    self.guard.record_failure(error)
                     current = None
             if current is None:
-                await app(self_, scope, receive, self._flushing(scope, send))
+                await app(self_, scope, receive, self._with_final_flush(scope, send))
                 return
             try:
-                await app(self_, scope, receive, self._observed(current, send))
+                await app(self_, scope, receive, self._with_response_hook(current, send))
             except BaseException as error:
-                leave(self.guard, token, current.failed, error)
+                finish_call(self.guard, token, current.on_error, error)
                 raise
-            leave(self.guard, token, current.returned, None)
+            finish_call(self.guard, token, current.on_return, None)
 
         return call
 
     def begin(self, scope: Scope) -> AsgiCall | ExcludedCall | None:
-        """Return what to do about one ASGI scope; None when it is no request."""
+        """Return the call of an ASGI scope; None if it is neither a request nor a WebSocket connection."""
         kind = scope["type"]
         if kind not in ("http", "websocket"):
             return None
@@ -95,20 +95,20 @@ class AsgiHook:
         scope[routes.CALL] = call
         return call
 
-    def _observed(self, call: AsgiCall | ExcludedCall, send: Send) -> Send:
-        def observed(message: Message) -> Awaitable[None]:
+    def _with_response_hook(self, call: AsgiCall | ExcludedCall, send: Send) -> Send:
+        def send_with_hook(message: Message) -> Awaitable[None]:
             try:
-                call.sends(message)
+                call.on_message(message)
             except Exception as error:
-                self.guard.failed(error)
+                self.guard.record_failure(error)
             return send(message)
 
-        return observed
+        return send_with_hook
 
-    def _flushing(self, scope: Scope, send: Send) -> Send:
+    def _with_final_flush(self, scope: Scope, send: Send) -> Send:
         """Return `send` with a flush before the message that ends an application's lifespan.
 
-        It is the last moment at which the event loop still runs and every request is answered.
+        At this point the event loop still runs and all requests have been responded to.
         """
         if scope["type"] != "lifespan" or routes.CALL in scope:
             return send
@@ -122,24 +122,24 @@ class AsgiHook:
         return send_after_flush
 
     def around_load(self, load: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return uvicorn's `Config.load`, which then also hooks an application of another framework."""
+        """Return uvicorn's `Config.load`, extended to hook applications of other frameworks."""
 
         @wraps(load)
-        def loaded(config: Any) -> None:
+        def load_and_hook(config: Any) -> None:
             load(config)
             self.guard.run(self._hook_loaded, config)
 
-        return loaded
+        return load_and_hook
 
     def _hook_loaded(self, config: Any) -> None:
-        # Inside uvicorn's own middleware, which sets the caller's address from X-Forwarded-For.
+        # Inside uvicorn's middleware, which sets the client address from X-Forwarded-For.
         if type(config.loaded_app).__name__ == "ProxyHeadersMiddleware":
             config.loaded_app.app = self._around_any(config.loaded_app.app)
         else:
             config.loaded_app = self._around_any(config.loaded_app)
 
     def _around_any(self, app: Any) -> App:
-        """Return an application with the hook around it; those whose class is hooked as they are."""
+        """Return the wrapped application, or the application itself if its class is already wrapped."""
         if any(APPLICATIONS.get(base.__module__) == base.__name__ for base in type(app).__mro__):
             return app  # type: ignore[no-any-return]
         call = self.around(lambda _, scope, receive, send: app(scope, receive, send))

@@ -1,4 +1,4 @@
-"""One ASGI request or WebSocket connection."""
+"""Calls of ASGI applications: HTTP requests and WebSocket connections."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NORMAL_CLOSE = frozenset({1000, 1001, 1005})  # RFC 6455, section 7.4.1: done, g
 
 
 class AsgiCall(ServerCall):
-    """An HTTP request."""
+    """One HTTP request."""
 
     def __init__(self, settings: Settings, durations: DurationHistogram, scope: Scope) -> None:
         self.headers = dict(scope["headers"])
@@ -33,21 +33,21 @@ class AsgiCall(ServerCall):
         parent = parent_context(settings, self.client, extract, scope["headers"], self.headers)
         super().__init__(settings, durations, scope, scope.get("method", "GET"), parent)
 
-    def sends(self, message: Message) -> None:
-        """Take note of a message to the caller."""
+    def on_message(self, message: Message) -> None:
+        """Handle a message of the response."""
         kind = message["type"]
         if kind == "http.response.start":
             self.status = message["status"]
         elif kind == "http.response.body" and not message.get("more_body"):
-            self.responded()  # before it is sent: the caller may have it before we are called again
+            self.on_response_end()  # before it is sent: the caller may receive it before the next call
 
     def scheme(self) -> str | None:
-        """Return the scheme of the URL."""
+        """Return the URL scheme."""
         scheme: str | None = self.request.get("scheme")
         return scheme
 
-    def described(self) -> tuple[Any, ...]:
-        """Return path, HTTP version, host, agent, server and client."""
+    def request_details(self) -> tuple[Any, ...]:
+        """Return path, HTTP version, host, user agent, server and client."""
         scope, headers = self.request, self.headers
         server = scope.get("server")
         return (
@@ -58,41 +58,41 @@ class AsgiCall(ServerCall):
 
 
 class WebSocketCall(AsgiCall):
-    """A WebSocket connection, from its handshake to its end; a session's length is no request's duration."""
+    """One WebSocket connection, from handshake to close; excluded from the duration histogram."""
 
     is_measured = False
 
-    def sends(self, message: Message) -> None:
-        """Take note of how the handshake was answered."""
+    def on_message(self, message: Message) -> None:
+        """Handle a message of the handshake."""
         kind = message["type"]
         if kind == "websocket.accept":
             self.status = SWITCHING_PROTOCOLS
         elif kind == "websocket.http.response.start":
             self.status = message["status"]
         elif kind == "websocket.close" and self.status is None:
-            self.status = FORBIDDEN  # what the server answers then (ASGI specification)
+            self.status = FORBIDDEN  # the status code that the server sends (ASGI specification)
 
-    def failed(self, error: BaseException) -> None:
-        """Finish a connection; a peer that closes it has not made it fail."""
+    def on_error(self, error: BaseException) -> None:
+        """Finish the connection; a normal close by the peer is not an error."""
         if type(error).__name__ == "WebSocketDisconnect" and getattr(error, "code", None) in NORMAL_CLOSE:
-            self.returned(None)
+            self.on_return(None)
         else:
-            super().failed(error)
+            super().on_error(error)
 
 
 class ExcludedCall:
-    """A request that makes no telemetry, nor does anything it causes."""
+    """A request without telemetry; instrumentation is suppressed below it."""
 
     route: str | None = None
-    mounted = ""
+    mount_path = ""
 
     def __init__(self) -> None:
         self.context: Context = suppressed(get_current())
 
-    def sends(self, message: Message) -> None:
+    def on_message(self, message: Message) -> None:
         """Ignore a message."""
 
-    def returned(self, _: object) -> None:
-        """Ignore the end."""
+    def on_return(self, _: object) -> None:
+        """Ignore the result."""
 
-    failed = returned
+    on_error = on_return

@@ -1,4 +1,4 @@
-"""What the instrumentations of this distribution have in common."""
+"""Base class and options of the instrumentations."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """What the hooks are given by the distribution: the settings, and the parts that depend on the SDK.
+    """Settings and SDK-dependent parts of the instrumentations.
 
-    `flush` sends what is queued, `emit_log` exports a log record; `histogram` is the class of histograms of durations.
+    `flush` exports what is queued, `emit_log` exports a log record; `histogram` is the class of duration histograms.
     """
 
     settings: Settings = field(default_factory=lambda: Settings.from_environ({}))
@@ -33,42 +33,42 @@ class Options:
 
 
 class LazyInstrumentor(BaseInstrumentor):  # type: ignore[misc] # its base is not typed
-    """An instrumentation that waits until its library is imported, so it depends on none.
+    """An instrumentation that hooks its library on import, without depending on it.
 
-    Subclasses implement `hook`, which calls `on_import` and `wrap`; `uninstrument` undoes all of it.
+    Subclasses implement `hook`, which calls `on_import` and `wrap`; `uninstrument` reverts both.
     """
 
     name: str
     guard: Guard
 
     def hook(self, options: Options) -> None:
-        """Register what is to be hooked."""
+        """Register the hooks."""
         raise NotImplementedError
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """Return nothing: a process without the library has nothing to hook."""
+        """Return no dependencies: the library is optional."""
         return ()
 
     def _instrument(self, *, options: Options | None = None, **_: Any) -> None:
         self.guard = Guard(self.name)
-        self._wrapped: list[tuple[Any, str, Any, Any]] = []
+        self._patches: list[tuple[Any, str, Any, Any]] = []
         self.hook(options or Options())
 
     def on_import(self, module: str, function: Callable[[Any], None]) -> None:
-        """Call `function` with `module` when it is imported, or now if it is already; what it raises is caught."""
+        """Call `function` with `module` on import, or immediately if it is imported; exceptions are caught."""
         when_imported(module)(partial(self.guard.run, function))
 
     def wrap(self, owner: Any, attribute: str, make: Callable[[Any], Any]) -> None:
-        """Replace an attribute of a class or module by `make(original)`; one that is missing is left alone."""
+        """Replace an attribute of a class or module by `make(original)`; ignore a missing attribute."""
         original = owner.__dict__.get(attribute)
         if original is not None:
             wrapper = make(original)
             setattr(owner, attribute, wrapper)
-            self._wrapped.append((owner, attribute, wrapper, original))
+            self._patches.append((owner, attribute, wrapper, original))
 
     def _uninstrument(self, **_: Any) -> None:
-        self.guard.is_off = True  # for wrappers that somebody else has wrapped in the meantime
-        while self._wrapped:
-            owner, attribute, wrapper, original = self._wrapped.pop()
+        self.guard.is_disabled = True  # for wrappers that other code has wrapped in the meantime
+        while self._patches:
+            owner, attribute, wrapper, original = self._patches.pop()
             if owner.__dict__.get(attribute) is wrapper:
                 setattr(owner, attribute, original)

@@ -1,7 +1,8 @@
-"""`SPANLOOM_LOG_FORMAT=json`: records as JSON lines on standard error, for loggers without a handler of their own.
+"""`SPANLOOM_LOG_FORMAT=json`: JSON lines on standard error for log records without another handler.
 
-The handler is logging's handler of last resort, which is used for records that find no other one. So whatever the
-application configures, with basicConfig, dictConfig or handlers of its own, wins, and no record is written twice.
+The JSON handler replaces logging's handler of last resort, which is used only for records without any other handler.
+The application's configuration (basicConfig, dictConfig, own handlers) therefore takes precedence, and no record is
+written twice.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from spanloom.settings.levels import LEVELS
 from spanloom.tracing.errors import current_request
-from spanloom.tracing.redaction import redaction
+from spanloom.tracing.redaction import redaction_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ UVICORN_LOGGERS = ("uvicorn", "uvicorn.access", "uvicorn.error", "uvicorn.asgi")
 
 
 class JsonLogs:
-    """The handler of last resort, and the levels of SPANLOOM_FILTER."""
+    """The JSON handler of last resort, and logger levels from SPANLOOM_FILTER."""
 
     def __init__(self, settings: Settings, guard: Guard) -> None:
         self._filter, self._guard = settings.level_filter, guard
@@ -39,8 +40,8 @@ class JsonLogs:
         self._handler.setFormatter(RedactingJsonFormatter())
 
     def install(self) -> None:
-        """Install the handler; levels that were set before stay."""
-        self._before = logging.lastResort
+        """Install the handler; keep levels that are already set."""
+        self._previous_handler = logging.lastResort
         logging.lastResort = self._handler
         logging.addLevelName(LEVELS["trace"], "TRACE")
         if logging.getLogger().level == logging.WARNING:  # Python's default
@@ -49,39 +50,47 @@ class JsonLogs:
             logging.getLogger(target).setLevel(level)
 
     def remove(self) -> None:
-        """Remove the handler."""
-        logging.lastResort = self._before
+        """Restore the previous handler."""
+        logging.lastResort = self._previous_handler
 
-    def around(self, configure: Callable[[Any], None]) -> Callable[[Any], None]:
-        """Return uvicorn's `Config.configure_logging`, after which its loggers have no handlers of their own.
+    def around_configure(self, configure: Callable[[Any], None]) -> Callable[[Any], None]:
+        """Return uvicorn's `Config.configure_logging`, extended to remove its default handlers.
 
-        A logging configuration that the application chose or edited stays as it is.
+        A logging configuration that the application chose or edited is not changed.
         """
         default = copy.deepcopy(sys.modules["uvicorn.config"].LOGGING_CONFIG)
 
         @wraps(configure)
-        def configured(config: Any) -> None:
+        def configure_without_handlers(config: Any) -> None:
             is_default = config.log_config == default
             configure(config)
             if is_default and not logging.getLogger().handlers:
-                self._guard.run(_release_uvicorn)
+                self._guard.run(_propagate_uvicorn_records)
 
-        return configured
+        return configure_without_handlers
 
 
-def _release_uvicorn() -> None:
-    """Let uvicorn's records reach the root; its access log, which prints query strings, is spanloom.access instead."""
+def _propagate_uvicorn_records() -> None:
+    """Propagate uvicorn's records to the root logger.
+
+    Its access log, which contains query strings, is replaced by spanloom.access.
+    """
     for name in UVICORN_LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
         logger.setLevel(logging.NOTSET)
     logging.getLogger("uvicorn.access").addFilter(lambda _: False)
-    logging.getLogger("uvicorn.error").addFilter(lambda record: '"WebSocket %s"' not in str(record.msg))  # its path
+    logging.getLogger("uvicorn.error").addFilter(
+        lambda record: '"WebSocket %s"' not in str(record.msg)
+    )  # contains the path
 
 
 class RedactingJsonFormatter(JsonFormatter):
-    """One record as one line of JSON: time (RFC 3339, UTC), level, logger, message, trace, and the record's extras."""
+    """Formats a record as one line of JSON.
+
+    Fields: time (RFC 3339, UTC), level, logger, message, trace and span id, and the record's extra fields.
+    """
 
     def __init__(self) -> None:
         super().__init__(
@@ -92,15 +101,15 @@ class RedactingJsonFormatter(JsonFormatter):
         )  # fmt: skip
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line; a copy of the record is formatted, as formatting keeps a traceback's text in it."""
+        """Return the line; formats a copy of the record, as formatting stores the traceback in it."""
         return super().format(copy.copy(record))
 
-    def formatException(self, exc_info: Any) -> str:  # noqa: N802 the name of the standard library
-        """Return a traceback without texts that quote data."""
-        return redaction([exc_info[1]], current_request()).error(exc_info[1]).stacktrace.rstrip("\n")
+    def formatException(self, exc_info: Any) -> str:  # noqa: N802 name of the base class
+        """Return the redacted traceback."""
+        return redaction_for([exc_info[1]], current_request()).redact_error(exc_info[1]).stacktrace.rstrip("\n")
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
-        """Put the time first and the current trace and span last."""
+        """Add the time as the first field, and the current trace and span id as the last ones."""
         log_data["timestamp"] = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
         super().add_fields(log_data, record, message_dict)
         log_data["message"] = redacted_message(record)
@@ -114,9 +123,9 @@ class RedactingJsonFormatter(JsonFormatter):
 
 
 def redacted_message(record: logging.LogRecord) -> str:
-    """Return a record's message without texts of its exceptions that quote data, and without query strings."""
+    """Return a record's message with data of exceptions and query strings redacted."""
     arguments = record.args if isinstance(record.args, tuple) else ()
     errors = [argument for argument in arguments if isinstance(argument, BaseException)]
     if record.exc_info and record.exc_info[1] is not None:
         errors.append(record.exc_info[1])
-    return redaction(errors, current_request()).text(record.getMessage())
+    return redaction_for(errors, current_request()).redact_text(record.getMessage())

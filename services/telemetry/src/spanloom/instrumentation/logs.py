@@ -1,8 +1,8 @@
-"""Log records with the ids of trace and span, as OTLP or as JSON; the application configures logging as ever.
+"""Log records with trace and span ids, as OTLP or JSON; the application still configures logging.
 
-The hook is `Logger.callHandlers`, through which every record passes that its logger lets pass: it needs no handler of
-ours at the root logger (`logging.basicConfig` does nothing once there is one), survives every dictConfig, and changes
-neither records nor levels.
+The hook is `Logger.callHandlers`, which every enabled record passes: it needs no handler on the root logger
+(`logging.basicConfig` has no effect once there is one), is unaffected by dictConfig, and changes neither records nor
+levels.
 """
 
 from __future__ import annotations
@@ -22,75 +22,76 @@ if TYPE_CHECKING:
 
     from spanloom.instrumentation.base import Options
 
-FIELD = (
-    "otelTraceID"  # with otelSpanID, otelTraceSampled and otelServiceName: the names of opentelemetry-instrumentation
-)
-# Loggers that quote what a caller sent in malformed baggage and tracestate.
-QUOTING = ("opentelemetry.baggage", "opentelemetry.baggage.propagation", "opentelemetry.trace.span")
+# Field names of opentelemetry-instrumentation-logging, with otelSpanID, otelTraceSampled and otelServiceName.
+TRACE_ID_FIELD = "otelTraceID"
+# Loggers whose messages contain malformed baggage and tracestate of a caller.
+REDACTED_LOGGERS = ("opentelemetry.baggage", "opentelemetry.baggage.propagation", "opentelemetry.trace.span")
 
 
 class LogsInstrumentor(LazyInstrumentor):
-    """Hooks the standard library's logging."""
+    """Instruments the standard library's logging."""
 
     name = "logging"
 
     def hook(self, options: Options) -> None:
-        """Wrap what the settings ask for."""
+        """Wrap the functions that the settings need."""
         settings = options.settings
-        self.emit_log, self.correlates = options.emit_log, settings.correlates_logs
+        self.emit_log, self.has_correlation = options.emit_log, settings.has_log_correlation
         self.wrap(logging.Logger, "callHandlers", self._around_handlers)
         self.wrap(logging.Formatter, "__init__", self._around_formatter)
-        for name in QUOTING:
-            logging.getLogger(name).addFilter(_without_arguments)
+        for name in REDACTED_LOGGERS:
+            logging.getLogger(name).addFilter(_remove_arguments)
         self.json = JsonLogs(settings, self.guard) if settings.log_format == "json" else None
         if self.json is not None:
             self.json.install()
             self.on_import("uvicorn.config", partial(self._wrap_uvicorn, self.json))
 
     def _wrap_uvicorn(self, json: JsonLogs, module: Any) -> None:
-        self.wrap(module.Config, "configure_logging", json.around)
+        self.wrap(module.Config, "configure_logging", json.around_configure)
 
     def _uninstrument(self, **options: Any) -> None:
         super()._uninstrument(**options)
-        for name in QUOTING:
-            logging.getLogger(name).removeFilter(_without_arguments)
+        for name in REDACTED_LOGGERS:
+            logging.getLogger(name).removeFilter(_remove_arguments)
         if self.json is not None:
             self.json.remove()
 
     def _around_handlers(self, call_handlers: Callable[..., None]) -> Callable[..., None]:
         @wraps(call_handlers)
-        def handled(logger: logging.Logger, record: logging.LogRecord) -> None:
-            if self.correlates or self.emit_log is not None:
-                self.guard.run(self._take, record)
+        def call_handlers_with_context(logger: logging.Logger, record: logging.LogRecord) -> None:
+            if self.has_correlation or self.emit_log is not None:
+                self.guard.run(self._process, record)
             call_handlers(logger, record)
 
-        return handled
+        return call_handlers_with_context
 
-    def _take(self, record: logging.LogRecord) -> None:
+    def _process(self, record: logging.LogRecord) -> None:
         context = get_current()
-        if self.correlates:
+        if self.has_correlation:
             correlate(record)
-        if self.emit_log is not None and not is_suppressed(context):  # not the exporter's own records, without end
+        if self.emit_log is not None and not is_suppressed(
+            context
+        ):  # skip the exporter's own records, which would recur
             self.emit_log(record)
 
     def _around_formatter(self, init: Callable[..., None]) -> Callable[..., None]:
-        """Notice a format that names our fields: without them, each of its records would be an error."""
+        """Detect formats that contain the trace fields: without them each record would fail."""
 
         @wraps(init)
-        def noticed(formatter: logging.Formatter, *args: Any, **kwargs: Any) -> None:
+        def init_and_detect(formatter: logging.Formatter, *args: Any, **kwargs: Any) -> None:
             init(formatter, *args, **kwargs)
-            self.guard.run(self._notice, formatter)
+            self.guard.run(self._detect_fields, formatter)
 
-        return noticed
+        return init_and_detect
 
-    def _notice(self, formatter: logging.Formatter) -> None:
+    def _detect_fields(self, formatter: logging.Formatter) -> None:
         if "otel" in str(getattr(formatter, "_fmt", "")):
-            self.correlates = True
+            self.has_correlation = True
 
 
 def correlate(record: logging.LogRecord) -> None:
-    """Set the fields of trace and span on a record that has none yet."""
-    if hasattr(record, FIELD):
+    """Set the trace fields on a record without them."""
+    if hasattr(record, TRACE_ID_FIELD):
         return
     context = trace.get_current_span().get_span_context()
     is_valid = context.is_valid
@@ -106,6 +107,6 @@ def service_name() -> str:
     return str(resource.attributes.get("service.name", "")) if resource is not None else ""
 
 
-def _without_arguments(record: logging.LogRecord) -> bool:
-    record.args = None  # the message stays, with its places empty
+def _remove_arguments(record: logging.LogRecord) -> bool:
+    record.args = None  # keeps the message with its placeholders
     return True

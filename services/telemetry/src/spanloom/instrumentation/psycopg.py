@@ -1,7 +1,7 @@
-"""One CLIENT span for every SQL statement that psycopg 3 executes within a trace, by itself or through its pool.
+"""One CLIENT span for every SQL statement that psycopg 3 executes within a trace, directly or through its pool.
 
-Under SQLAlchemy, statements have their span already. Transactions (BEGIN, COMMIT) are not statements of the
-application, and what a pool does when it hands out or takes back a connection makes no span.
+Under SQLAlchemy, statements already have a span. Transactions (BEGIN, COMMIT) are not statements of the application;
+checkout and return of a pooled connection get no span.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from spanloom.instrumentation.base import LazyInstrumentor
-from spanloom.instrumentation.statements import silence, start_statement, statement_attributes, traced_context
+from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
 from spanloom.tracing.guard import around, around_coroutine
 from spanloom.tracing.shared_attributes import AttributeSet
 
@@ -31,7 +31,7 @@ POOLS = ("ConnectionPool", "NullConnectionPool", "AsyncConnectionPool", "AsyncNu
 
 
 class PsycopgInstrumentor(LazyInstrumentor):
-    """Hooks psycopg and psycopg_pool once they are imported."""
+    """Instruments psycopg and psycopg_pool when they are imported."""
 
     name = "psycopg"
 
@@ -48,13 +48,13 @@ class PsycopgInstrumentor(LazyInstrumentor):
 
     def _hook_pools(self, module: Any) -> None:
         for name in POOLS:
-            quiet = silence(self.guard, is_coroutine=name.startswith("Async"))
+            suppress = suppress_spans(self.guard, is_coroutine=name.startswith("Async"))
             for method in ("getconn", "putconn"):
-                self.wrap(getattr(module, name), method, quiet)
+                self.wrap(getattr(module, name), method, suppress)
 
 
 def begin(is_many: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StatementCall | None:
-    """Start the span of `cursor.execute(query, …)`; None outside a trace."""
+    """Start the span of `cursor.execute(query, …)`; None outside of a trace."""
     context = traced_context()
     if context is None:
         return None
@@ -77,10 +77,10 @@ _connections: WeakKeyDictionary[Any, dict[str, str | int]] = WeakKeyDictionary()
 
 
 def _attributes(connection: Any, statement: str) -> AttributeSet:
-    known = _connections.get(connection)
-    if known is None:
-        known = _connections[connection] = _connection_attributes(connection.info)
-    return _statement_on(tuple(known.items()), statement)
+    attributes = _connections.get(connection)
+    if attributes is None:
+        attributes = _connections[connection] = _connection_attributes(connection.info)
+    return _statement_on(tuple(attributes.items()), statement)
 
 
 @lru_cache(maxsize=1024)
@@ -89,10 +89,10 @@ def _statement_on(connection: tuple[tuple[str, str | int], ...], statement: str)
 
 
 def _connection_attributes(info: Any) -> dict[str, str | int]:
-    found = {
+    attributes = {
         "db.system.name": "postgresql",
         "db.namespace": info.dbname,
         "server.address": info.host,
         "server.port": info.port,
     }
-    return {key: value for key, value in found.items() if value}
+    return {key: value for key, value in attributes.items() if value}

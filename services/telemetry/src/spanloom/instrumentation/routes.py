@@ -1,7 +1,7 @@
-"""The template of the route that was matched, `/users/{user_id}`, with the templates of all mounts and prefixes.
+"""Template of the matched route, `/users/{user_id}`, with the templates of mounts and prefixes.
 
-Starlette's and FastAPI's routes are asked as they begin to handle a request: by then it is certain which one was
-matched, a middleware that copies the scope is no obstacle, and what a caller wrote into the path is not in it.
+The template is read when a route of Starlette or FastAPI starts to handle a request: the match is then final,
+middleware that copies the scope has no effect, and the template contains no data of the caller.
 """
 
 from __future__ import annotations
@@ -15,47 +15,50 @@ if TYPE_CHECKING:
     from spanloom.instrumentation.base import LazyInstrumentor
     from spanloom.tracing.guard import Guard
 
-CALL = "spanloom"  # in the scope or environment: the call that this request belongs to
+CALL = "spanloom"  # scope and environment key of the request's call
 
 
 def wrap_starlette(instrumentor: LazyInstrumentor, module: Any) -> None:
-    """Wrap the routes of Starlette, from which FastAPI's are derived."""
-    for name, note in (("Route", note_route), ("WebSocketRoute", note_route), ("Mount", note_mount)):
-        instrumentor.wrap(getattr(module, name), "handle", _asking(note, instrumentor.guard))
+    """Wrap the routes of Starlette, the base classes of FastAPI's."""
+    for name, record in (("Route", record_route), ("WebSocketRoute", record_route), ("Mount", record_mount)):
+        instrumentor.wrap(getattr(module, name), "handle", _around_handle(record, instrumentor.guard))
 
 
 def wrap_fastapi(instrumentor: LazyInstrumentor, module: Any) -> None:
-    """Wrap FastAPI's own `handle`, where a route has one (0.137 and later)."""
+    """Wrap FastAPI's own `handle` (0.137 and later)."""
     for name in ("APIRoute", "APIWebSocketRoute"):
-        instrumentor.wrap(getattr(module, name), "handle", _asking(note_route, instrumentor.guard))
+        instrumentor.wrap(getattr(module, name), "handle", _around_handle(record_route, instrumentor.guard))
 
 
-def _asking(note: Callable[[Any, Any, Any], None], guard: Guard) -> Callable[[Any], Any]:
+def _around_handle(record: Callable[[Any, Any, Any], None], guard: Guard) -> Callable[[Any], Any]:
     def around(handle: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
         @wraps(handle)
-        def asked(route: Any, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
+        def handle_and_record(route: Any, scope: Any, receive: Any, send: Any) -> Awaitable[None]:
             try:
                 call = scope.get(CALL)
                 if call is not None:
-                    note(call, route, scope)
+                    record(call, route, scope)
             except Exception as error:
-                guard.failed(error)
+                guard.record_failure(error)
             return handle(route, scope, receive, send)
 
-        return asked
+        return handle_and_record
 
     return around
 
 
-def note_route(call: Any, route: Any, scope: Any) -> None:
-    """Note the template of a route; in FastAPI since 0.137 that of a router's route is in the scope, with prefixes."""
+def record_route(call: Any, route: Any, scope: Any) -> None:
+    """Record the template of a route.
+
+    In FastAPI 0.137 and later, the template of a router's route, prefixes included, is in the scope.
+    """
     effective = scope.get("fastapi", {}).get("effective_route_context")
     if effective is not None and effective.original_route is route:
         route = getattr(effective, "starlette_route", None) or effective
     call.route = getattr(route, "path_format", None) or route.path
 
 
-def note_mount(call: Any, mount: Any, scope: Any) -> None:
-    """Note the template of a mount, above whatever is matched inside it."""
-    call.mounted += mount.path
+def record_mount(call: Any, mount: Any, scope: Any) -> None:
+    """Record the template of a mount, which precedes the template of the route inside."""
+    call.mount_path += mount.path
     call.route = None

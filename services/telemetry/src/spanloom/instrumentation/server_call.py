@@ -1,4 +1,4 @@
-"""One request to a server: its SERVER span, its measurement and its access log line.
+"""One request to a server: SERVER span, duration measurement and access log record.
 
 Attributes and metric: OpenTelemetry semantic conventions, "HTTP server" spans and `http.server.request.duration`.
 """
@@ -14,10 +14,10 @@ from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from spanloom.instrumentation.http import known_method, method_attributes, span_name
+from spanloom.instrumentation.http import method_attributes, span_name, standard_method
 from spanloom.tracing.context import REQUEST_KEY, SPAN_KEY, with_values
 from spanloom.tracing.errors import record_error
-from spanloom.tracing.redaction import safe_path
+from spanloom.tracing.redaction import redact_path
 from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from spanloom.settings import Settings
     from spanloom.tracing.duration_histogram import DurationHistogram
 
-MAX_HEADER_LENGTH = 256  # bytes of what a caller chooses freely: Host and User-Agent
-# Seconds, as the conventions advise for http.server.request.duration.
+MAX_HEADER_LENGTH = 256  # bytes; Host and User-Agent are the caller's choice
+# Seconds, as recommended by the conventions for http.server.request.duration.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 DIMENSIONS = ("http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type")
 
@@ -36,10 +36,10 @@ _access = logging.getLogger("spanloom.access")
 
 
 class ServerCall:
-    """A request while it is handled; subclasses know the interface it came by (ASGI, WSGI).
+    """One running request; subclasses implement an interface (ASGI, WSGI).
 
-    `request` is what the interface calls the scope or environment. `route` is the template of the matched route, as
-    far as it is known; `status` the response's status code, None before there is one.
+    `request` is the ASGI scope or WSGI environment. `route` is the template of the matched route, None without a match;
+    `status` is the status code of the response, None before it is sent.
     """
 
     is_measured = True
@@ -54,73 +54,75 @@ class ServerCall:
     ) -> None:
         self.settings, self.durations, self.request, self.method = settings, durations, request, method
         self.route: str | None = None
-        self.mounted = ""
+        self.mount_path = ""
         self.status: int | None = None
-        self.responded_ns: int | None = None
-        self.seconds: float | None = None
-        self.started = perf_counter()
+        self.response_end_ns: int | None = None
+        self.duration_seconds: float | None = None
+        self.start_seconds = perf_counter()
         self.span = _tracer.start_span(span_name(method), parent, SpanKind.SERVER)
         self.context = with_values(parent, {SPAN_KEY: self.span, REQUEST_KEY: request})
 
-    def responded(self) -> None:
-        """Take note that the response is whole: span and duration end here, background tasks may still run."""
-        self.responded_ns, self.seconds = time_ns(), perf_counter() - self.started
+    def on_response_end(self) -> None:
+        """Record the end of the response, and with it of span and duration; background tasks may continue."""
+        self.response_end_ns, self.duration_seconds = time_ns(), perf_counter() - self.start_seconds
 
     def scheme(self) -> str | None:
-        """Return the scheme of the URL."""
+        """Return the URL scheme."""
         raise NotImplementedError
 
-    def described(self) -> tuple[Any, ...]:
+    def request_details(self) -> tuple[Any, ...]:
         """Return the arguments of `request_attributes` from `path` on."""
         raise NotImplementedError
 
-    def returned(self, _: object) -> None:
-        """Finish a request that was answered."""
+    def on_return(self, _: object) -> None:
+        """Finish the call of an application that returned."""
         self._finish(str(self.status) if self.status is None or self.status >= 500 else None, None)
 
-    def failed(self, error: BaseException) -> None:
-        """Finish a request whose application raised."""
+    def on_error(self, error: BaseException) -> None:
+        """Finish the call of an application that raised."""
         self._finish(type(error).__qualname__, error)
 
     def _finish(self, error_type: str | None, error: BaseException | None) -> None:
         """Complete span, histogram and access log."""
         try:
-            route = self.mounted + self.route if self.route is not None else self.mounted or None
-            seconds = perf_counter() - self.started if self.seconds is None else self.seconds
+            route = self.mount_path + self.route if self.route is not None else self.mount_path or None
+            duration_seconds = (
+                perf_counter() - self.start_seconds if self.duration_seconds is None else self.duration_seconds
+            )
             if self.span.is_recording():
                 self.span.update_name(span_name(self.method, route))
-                self._describe(route, error_type, error)
-            self._measure(seconds, route, error_type)
+                self._set_attributes(route, error_type, error)
+            self._measure(duration_seconds, route, error_type)
         finally:
-            self.span.end(self.responded_ns)
+            self.span.end(self.response_end_ns)
 
-    def _describe(self, route: str | None, error_type: str | None, error: BaseException | None) -> None:
+    def _set_attributes(self, route: str | None, error_type: str | None, error: BaseException | None) -> None:
         scheme, status = self.scheme(), self.status
-        defer_attributes(self.span, request_attributes, self.method, scheme, route, status, *self.described())
+        defer_attributes(self.span, request_attributes, self.method, scheme, route, status, *self.request_details())
         if error is not None:
             record_error(self.span, error)
         elif error_type:
             self.span.set_attribute("error.type", error_type)
             self.span.set_status(Status(StatusCode.ERROR))
 
-    def _measure(self, seconds: float, route: str | None, error_type: str | None) -> None:
+    def _measure(self, duration_seconds: float, route: str | None, error_type: str | None) -> None:
         if not self.is_measured:
             return
-        method = known_method(self.method)
-        self.durations.record(seconds, (method, self.scheme(), route, self.status, error_type), self.context)
+        method = standard_method(self.method)
+        self.durations.record(duration_seconds, (method, self.scheme(), route, self.status, error_type), self.context)
         if self.settings.log_format and _access.isEnabledFor(logging.INFO):
-            extra = {"status": self.status, "duration_ms": round(seconds * 1000, 3)}
+            extra = {"status": self.status, "duration_ms": round(duration_seconds * 1000, 3)}
             _access.info("%s %s", method, route or "(no route)", extra=extra)
 
 
 def server_durations(histogram: type[DurationHistogram]) -> DurationHistogram:
-    """Return the histogram of requests (OpenTelemetry semantic conventions, `http.server.request.duration`)."""
+    """Return the histogram of request durations (semantic conventions, `http.server.request.duration`)."""
     name, description = "http.server.request.duration", "Duration of HTTP server requests."
     return histogram(metrics.get_meter("spanloom.server"), name, description, BUCKETS, DIMENSIONS)
 
 
 def parent_context(settings: Settings, host: str | None, extract: Any, *args: Any) -> Context:
-    """Return `extract(*args)` if context from `host` is accepted, otherwise an empty one: a new trace begins."""
+    """Return `extract(*args)` if context from `host` is trusted, otherwise an empty context."""
     return extract(*args) if settings.trust.trusts(host) else Context()
 
 
@@ -129,29 +131,29 @@ def request_attributes(
     path: str, version: str | None, host: bytes, agent: bytes,
     server: tuple[str, int | None] | None, client: str | None,
 ) -> tuple[AttributeSet, Mapping[str, str | int]]:  # fmt: skip
-    """Return what the conventions ask of a server span; neither the query nor any header but Host and User-Agent."""
+    """Return the attributes of a server span; no query, and no headers but Host and User-Agent."""
     address, port = _authority(host[:MAX_HEADER_LENGTH].decode("latin-1")) or server or (None, None)
-    found: dict[str, str | int | None] = {
+    attributes: dict[str, str | int | None] = {
         **method_attributes(method),
-        "url.path": safe_path(path, route),
+        "url.path": redact_path(path, route),
         "server.address": address,
         "server.port": port,
         "client.address": client,
         "user_agent.original": agent[:MAX_HEADER_LENGTH].decode("latin-1"),
     }
-    return _shared(scheme, route, status, version), {key: value for key, value in found.items() if value}
+    return _shared(scheme, route, status, version), {key: value for key, value in attributes.items() if value}
 
 
 @lru_cache(maxsize=1024)
 def _shared(scheme: str | None, route: str | None, status: int | None, version: str | None) -> AttributeSet:
-    """Return what the caller does not choose freely; the rest could fill any cache."""
-    found = {
+    """Return the attributes that callers cannot choose freely; others could exceed any cache."""
+    attributes = {
         "url.scheme": scheme,
         "http.route": route,
         "http.response.status_code": status,
         "network.protocol.version": version,
     }
-    return AttributeSet({key: value for key, value in found.items() if value})
+    return AttributeSet({key: value for key, value in attributes.items() if value})
 
 
 def _authority(host: str) -> tuple[str, int | None] | None:

@@ -1,6 +1,6 @@
-"""SQL statements as CLIENT spans, whichever library executes them.
+"""SQL statements as CLIENT spans, common to all database libraries.
 
-Attributes: OpenTelemetry semantic conventions, "Database client spans"; never the parameters, never the text of errors.
+Attributes: OpenTelemetry semantic conventions, "Database client spans", without parameters and error messages.
 """
 
 from __future__ import annotations
@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from spanloom.tracing.context import SPAN_KEY, SUPPRESS_KEY, get_current, is_silent, parent_of, suppressed, with_values
+from spanloom.tracing.context import (
+    SPAN_KEY,
+    SUPPRESS_KEY,
+    get_current,
+    is_untraced,
+    parent_of,
+    suppressed,
+    with_values,
+)
 from spanloom.tracing.errors import type_name
 from spanloom.tracing.guard import around, around_coroutine
 from spanloom.tracing.redaction import sqlstate
@@ -36,17 +44,17 @@ _tracer = trace.get_tracer("spanloom.database")
 
 
 class StatementCall:
-    """A statement while it is executed; driver instrumentations below it are suppressed: it has its span already."""
+    """One running statement; driver instrumentations below it are suppressed."""
 
     def __init__(self, span: trace.Span, parent: Context) -> None:
         self.span, self.context = span, with_values(parent, {SPAN_KEY: span, SUPPRESS_KEY: True})
 
-    def returned(self, _: object) -> None:
+    def on_return(self, _: object) -> None:
         """End the span."""
         self.span.end()
 
-    def failed(self, error: BaseException) -> None:
-        """End the span with type and code of the error."""
+    def on_error(self, error: BaseException) -> None:
+        """End the span with the type and code of the error."""
         try:
             state = sqlstate(error)
             if state:
@@ -58,40 +66,40 @@ class StatementCall:
 
 
 class SuppressedCall:
-    """Something that a pool or a driver does by itself, and that makes no span."""
+    """An internal operation of a pool or driver, without spans."""
 
     def __init__(self) -> None:
         self.context = suppressed(get_current())
 
-    def returned(self, _: object) -> None:
-        """Ignore the end."""
+    def on_return(self, _: object) -> None:
+        """Ignore the result."""
 
-    failed = returned
+    on_error = on_return
 
 
 def traced_context() -> Context | None:
-    """Return the current context if a statement gets a span in it: there is a trace, and nobody else traces it."""
+    """Return the current context if a statement gets a span in it: within a trace, not suppressed."""
     context = get_current()
-    return None if is_silent(context) or parent_of(context) is None else context
+    return None if is_untraced(context) or parent_of(context) is None else context
 
 
 def start_statement(attributes: AttributeSet, context: Context) -> StatementCall:
-    """Start the span of a statement with these attributes."""
+    """Start the span of a statement."""
     span = _tracer.start_span(attributes["db.query.summary"], context, SpanKind.CLIENT, attributes)
     return StatementCall(span, context)
 
 
-def silence(guard: Guard, *, is_coroutine: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return what makes a function one that suppresses the spans of all it does."""
-    return partial(around_coroutine if is_coroutine else around, begin=_suppress, guard=guard)
+def suppress_spans(guard: Guard, *, is_coroutine: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that suppresses all spans below a function."""
+    return partial(around_coroutine if is_coroutine else around, begin=_begin_suppressed, guard=guard)
 
 
-def _suppress(_args: object, _kwargs: object) -> SuppressedCall:
+def _begin_suppressed(_args: object, _kwargs: object) -> SuppressedCall:
     return SuppressedCall()
 
 
 def statement_attributes(statement: str) -> dict[str, str | int]:
-    """Return the attributes of a statement's text, literals masked."""
+    """Return the attributes of a statement; literals are replaced by `?`."""
     operation, collection = operation_of(statement)
     attributes: dict[str, str | int] = {
         "db.query.text": LITERALS.sub("?", statement)[:MAX_STATEMENT_LENGTH],

@@ -1,8 +1,8 @@
-"""Work submitted to a thread pool stays in the trace of whoever submitted it.
+"""Context propagation to thread pools: submitted work stays in the trace of its caller.
 
-Only OpenTelemetry's context is carried into the worker thread; the application's own context variables (a decimal
-context, a task's state) are those of the thread, as without us. A `threading.Thread` gets nothing: it may live as long
-as the process, and what it does later is not caused by the request that happened to start it.
+Only OpenTelemetry's context is propagated; the application's context variables (decimal context, task state) are the
+worker thread's, as without the distribution. A `threading.Thread` does not inherit the context: it may run as long as
+the process, and its later work is not caused by the request that started it.
 """
 
 from __future__ import annotations
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 
 class ThreadsInstrumentor(LazyInstrumentor):
-    """Carries the context into thread pools."""
+    """Propagates the context to thread pools."""
 
     name = "threading"
 
     def hook(self, _: Options) -> None:
-        """Wrap ThreadPoolExecutor; `map` and `loop.run_in_executor` call its `submit`, too."""
+        """Wrap ThreadPoolExecutor; `map` and `loop.run_in_executor` also use `submit`."""
         self.on_import(
-            "concurrent.futures.thread", lambda found: self.wrap(found.ThreadPoolExecutor, "submit", self._around)
+            "concurrent.futures.thread", lambda module: self.wrap(module.ThreadPoolExecutor, "submit", self._around)
         )
 
     def _around(self, submit: Callable[..., Future[Any]]) -> Callable[..., Future[Any]]:
         @wraps(submit)
-        def submitted(pool: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        def submit_with_context(pool: Any, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
             context = self.guard.run(get_current)
             if not context:
                 return submit(pool, function, *args, **kwargs)
-            return submit(pool, run_with, context, function, *args, **kwargs)
+            return submit(pool, run_with_context, context, function, *args, **kwargs)
 
-        return submitted
+        return submit_with_context
 
 
-def run_with(context: Context, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-    """Call a function with a context of OpenTelemetry."""
+def run_with_context(context: Context, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    """Call `function` in a context of OpenTelemetry."""
     token = attach(context)
     try:
         return function(*args, **kwargs)

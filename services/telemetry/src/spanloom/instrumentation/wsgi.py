@@ -1,4 +1,4 @@
-"""Requests of WSGI applications: Flask and Django; and Django's routes, also under ASGI."""
+"""HTTP requests of WSGI applications (Flask, Django), and Django's routes, also under ASGI."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spanloom.instrumentation.base import LazyInstrumentor
 from spanloom.instrumentation.routes import CALL
 from spanloom.instrumentation.server_call import ServerCall, parent_context, server_durations
 from spanloom.tracing.context import REQUEST_KEY, attach, get_current, suppressed
-from spanloom.tracing.guard import leave
+from spanloom.tracing.guard import finish_call
 from spanloom.tracing.propagation import W3C_HEADERS, extract
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ DJANGO_ASGI = ("django.core.handlers.asgi", "ASGIHandler")
 
 
 class WsgiInstrumentor(LazyInstrumentor):
-    """Hooks Flask and Django once they are imported."""
+    """Instruments Flask and Django when they are imported."""
 
     name = "wsgi"
 
@@ -50,62 +50,62 @@ class WsgiInstrumentor(LazyInstrumentor):
     def _wrap_resolver(self, module: Any) -> None:
         def around(resolve: Callable[..., Any]) -> Callable[..., Any]:
             @wraps(resolve)
-            def resolved(handler: Any, request: Any) -> Any:
+            def resolve_and_record(handler: Any, request: Any) -> Any:
                 match = resolve(handler, request)
-                self.guard.run(_note_django_route, request, match)
+                self.guard.run(_record_django_route, request, match)
                 return match
 
-            return resolved
+            return resolve_and_record
 
         self.wrap(module.BaseHandler, "resolve_request", around)
 
 
-def _note_django_route(request: Any, match: Any) -> None:
+def _record_django_route(request: Any, match: Any) -> None:
     call = (getattr(request, "scope", None) or request.META).get(CALL) or _outer_call()
     if call is not None and match.route is not None:
         call.route = "/" + match.route.lstrip("^/")
 
 
 def _outer_call() -> Any:
-    """Return the call of the server that runs this application, such as uvicorn; None when there is none."""
+    """Return the call of the server that runs the application, such as uvicorn's; None if there is none."""
     request = get_current().get(REQUEST_KEY)
     return request.get(CALL) if isinstance(request, dict) else None
 
 
 class WsgiHook:
-    """What is wrapped around a WSGI application."""
+    """The wrapper around a WSGI application."""
 
     def __init__(self, options: Options, guard: Guard) -> None:
         self.settings, self.durations, self.guard = options.settings, server_durations(options.histogram), guard
 
     def around(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        """Return the `__call__` of a class of applications with the hook around it."""
+        """Return the wrapped `__call__` of an application class."""
 
         @wraps(app)
         def wrapper(self_: Any, environ: Environ, start_response: Start) -> Iterable[bytes]:
             call = token = None
-            if not self.guard.is_off:
+            if not self.guard.is_disabled:
                 try:
                     call = self.begin(environ)
                     token = call and attach(call.context)
                 except Exception as error:
-                    self.guard.failed(error)
+                    self.guard.record_failure(error)
                     call = None
             if call is None:
                 return app(self_, environ, start_response)
             try:
-                body = app(self_, environ, self._observed(call, start_response))
+                body = app(self_, environ, self._with_status_hook(call, start_response))
             except BaseException as error:
-                leave(self.guard, token, call.failed, error)
+                finish_call(self.guard, token, call.on_error, error)
                 raise
-            streams = self.guard.run(_is_stream, body, environ)
-            leave(self.guard, token, _ignore if streams else call.returned, None)
-            return (self.guard.run(_Body, body, call, self.guard) or body) if streams else body
+            is_stream = self.guard.run(_is_stream, body, environ)
+            finish_call(self.guard, token, _ignore if is_stream else call.on_return, None)
+            return (self.guard.run(_Body, body, call, self.guard) or body) if is_stream else body
 
         return wrapper
 
     def begin(self, environ: Environ) -> WsgiCall | ExcludedWsgiCall | None:
-        """Return what to do about a request; None when the server that runs the application has its call already."""
+        """Return the call of a request; None if the server that runs the application already created one."""
         if CALL in environ or _outer_call() is not None:
             return None
         if self.settings.excluded_paths.search(environ.get("PATH_INFO") or "/"):
@@ -115,39 +115,39 @@ class WsgiHook:
         environ[CALL] = call
         return call
 
-    def _observed(self, call: WsgiCall | ExcludedWsgiCall, start_response: Start) -> Start:
-        def observed(status: str, *args: Any, **kwargs: Any) -> Any:
-            self.guard.run(call.responds, status)
+    def _with_status_hook(self, call: WsgiCall | ExcludedWsgiCall, start_response: Start) -> Start:
+        def start_with_hook(status: str, *args: Any, **kwargs: Any) -> Any:
+            self.guard.run(call.on_status, status)
             return start_response(status, *args, **kwargs)
 
-        return observed
+        return start_with_hook
 
 
 class WsgiCall(ServerCall):
-    """A request by its WSGI environment (PEP 3333)."""
+    """One request (PEP 3333)."""
 
     def __init__(self, settings: Settings, durations: DurationHistogram, environ: Environ) -> None:
         self.client = environ.get("REMOTE_ADDR") or None
         parent = parent_context(settings, self.client, _extract, environ)
         super().__init__(settings, durations, environ, environ["REQUEST_METHOD"], parent)
 
-    def responds(self, status: str) -> None:
-        """Take note of the status line, `404 Not Found`, and of the rule that Flask has matched by now."""
+    def on_status(self, status: str) -> None:
+        """Record the status line, `404 Not Found`, and the rule that Flask matched."""
         self.status = int(status.split(" ", 1)[0])
         rule = getattr(self.request.get("werkzeug.request"), "url_rule", None)
         if rule is not None:
             self.route = rule.rule
 
-    def returned(self, _: object) -> None:
-        """Finish a request."""
-        super().returned(None)
+    def on_return(self, _: object) -> None:
+        """Finish the call."""
+        super().on_return(None)
 
     def scheme(self) -> str | None:
-        """Return the scheme of the URL."""
+        """Return the URL scheme."""
         return self.request.get("wsgi.url_scheme")
 
-    def described(self) -> tuple[Any, ...]:
-        """Return path, HTTP version, host, agent, server and client."""
+    def request_details(self) -> tuple[Any, ...]:
+        """Return path, HTTP version, host, user agent, server and client."""
         environ = self.request
         port = str(environ.get("SERVER_PORT") or "")
         return (
@@ -161,24 +161,24 @@ class WsgiCall(ServerCall):
 
 
 class ExcludedWsgiCall:
-    """A request that makes no telemetry, nor does anything it causes."""
+    """A request without telemetry; instrumentation is suppressed below it."""
 
     route: str | None = None
 
     def __init__(self) -> None:
         self.context: Context = suppressed(get_current())
 
-    def responds(self, _: str) -> None:
+    def on_status(self, _: str) -> None:
         """Ignore the status."""
 
-    def returned(self, _: object) -> None:
-        """Ignore the end."""
+    def on_return(self, _: object) -> None:
+        """Ignore the result."""
 
-    failed = returned
+    on_error = on_return
 
 
 class _Body(Iterator[bytes]):
-    """A response body: its span ends with it, and is current while the application produces it."""
+    """A response body; its span ends with it, and is current while the application produces it."""
 
     def __init__(self, body: Any, call: Any, guard: Guard) -> None:
         self._body, self._call, self._guard, self._items = body, call, guard, iter(body)
@@ -190,17 +190,17 @@ class _Body(Iterator[bytes]):
             item: bytes = next(self._items)
         except BaseException as error:
             is_end = isinstance(error, StopIteration)
-            leave(self._guard, token, _ignore if is_end else self._end(self._call.failed), error)
+            finish_call(self._guard, token, _ignore if is_end else self._end(self._call.on_error), error)
             raise
-        leave(self._guard, token, _ignore, None)
+        finish_call(self._guard, token, _ignore, None)
         return item
 
     def close(self) -> None:
-        """Close the application's body, then end the span: servers call this at the end in any case."""
+        """Close the application's body, then end the span; servers call `close` in any case."""
         try:
             self._body.close()
         finally:
-            self._guard.run(self._end(self._call.returned), None)
+            self._guard.run(self._end(self._call.on_return), None)
 
     def _end(self, finish: Callable[[Any], None]) -> Callable[[Any], None]:
         was_open, self._is_open = self._is_open, False
@@ -208,15 +208,18 @@ class _Body(Iterator[bytes]):
 
 
 def _is_stream(body: Any, environ: Environ) -> bool:
-    """Return whether a body is produced later; a server recognizes its own file wrapper, so that stays as it is."""
+    """Return whether a body is produced later.
+
+    A server's own file wrapper is not replaced, as servers recognize it.
+    """
     file_wrapper = environ.get("wsgi.file_wrapper")
     is_file = isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
     return hasattr(body, "close") and not is_file
 
 
 def _extract(environ: Environ) -> Context:
-    found = {name: environ.get(f"HTTP_{name.upper()}") for name in W3C_HEADERS}
-    headers = [(name.encode(), str(value).encode("latin-1")) for name, value in found.items() if value]
+    values = {name: environ.get(f"HTTP_{name.upper()}") for name in W3C_HEADERS}
+    headers = [(name.encode(), str(value).encode("latin-1")) for name, value in values.items() if value]
     return extract(headers, dict(headers))
 
 

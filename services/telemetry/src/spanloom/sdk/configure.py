@@ -1,4 +1,4 @@
-"""Providers, processors and exporters from OTEL_* variables, by the SDK's public classes."""
+"""Providers, processors and exporters from OTEL_* variables, built with the SDK's public classes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
-from spanloom.sdk import redacting
+from spanloom.sdk import span_redaction
 from spanloom.sdk.otlp_retry import patch_otlp_retry
 from spanloom.sdk.self_check import fast_path
 from spanloom.sdk.tree_exporter import TreeExporter
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
-WITH_RATIO = ("traceidratio", "parentbased_traceidratio")
+RATIO_SAMPLERS = ("traceidratio", "parentbased_traceidratio")
 
 
-def configure_providers(auto_instrumentation_version: str | None, *, exports_logs: bool) -> None:
-    """Set the global providers; the settings have been checked, so every name that they use exists."""
-    redacting.patch_span_errors()
+def configure_providers(auto_instrumentation_version: str | None, *, has_log_export: bool) -> None:
+    """Set the global providers; the settings are validated, so every entry point exists."""
+    span_redaction.patch_span_errors()
     patch_otlp_retry()
     resource = Resource.create(
         {
@@ -44,7 +44,7 @@ def configure_providers(auto_instrumentation_version: str | None, *, exports_log
     if readers := [_reader(exporter) for exporter in _exporters("metrics")]:
         options = _configurator("meter")
         metrics.set_meter_provider(MeterProvider(readers, resource, shutdown_on_exit=False, **options))
-    if exports_logs:
+    if has_log_export:
         _configure_logs(resource)
 
 
@@ -55,24 +55,24 @@ def _tracer_provider(resource: Resource) -> TracerProvider:
         sampler=_sampler(),
         resource=resource,
         id_generator=_load("opentelemetry_id_generator", os.environ.get("OTEL_PYTHON_ID_GENERATOR", "random"))(),
-        shutdown_on_exit=False,  # Shutdown flushes, within its timeout
+        shutdown_on_exit=False,  # the final flush is the Shutdown's, within its timeout
         **_configurator("tracer"),
     )
-    provider.add_span_processor(redacting.RedactingProcessor())
+    provider.add_span_processor(span_redaction.RedactingProcessor())
     for exporter in exporters:
         provider.add_span_processor(_span_processor(exporter, is_lean=lean is not None))
     return provider
 
 
 def _span_processor(exporter: SpanExporter, *, is_lean: bool) -> SpanProcessor:
-    """Return a batching processor; for what a person watches, one that shows spans at once."""
+    """Return a batch processor; for console exporters, one that exports each span at once."""
     if isinstance(exporter, ConsoleSpanExporter | TreeExporter):
         return SimpleSpanProcessor(exporter)
     if is_lean and type(exporter) is OTLPSpanExporter:
-        from spanloom.sdk.exporter import LeanProcessor  # noqa: PLC0415 only with an SDK that it works with
+        from spanloom.sdk.exporter import LeanProcessor  # noqa: PLC0415 only if the SDK passed the self-check
 
         return LeanProcessor(exporter)
-    return BatchSpanProcessor(redacting.redacting_exporter(exporter))
+    return BatchSpanProcessor(span_redaction.redacting_exporter(exporter))
 
 
 def _reader(exporter: Any) -> MetricReader:
@@ -80,7 +80,7 @@ def _reader(exporter: Any) -> MetricReader:
 
 
 def _configure_logs(resource: Resource) -> None:
-    from opentelemetry._logs import set_logger_provider  # noqa: PLC0415 only where logs are exported
+    from opentelemetry._logs import set_logger_provider  # noqa: PLC0415 only if logs are exported
     from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415
     from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
 
@@ -106,11 +106,11 @@ def _sampler() -> Any:
     if name is None:
         return None
     argument = os.environ.get("OTEL_TRACES_SAMPLER_ARG")
-    return _load("opentelemetry_traces_sampler", name)(float(argument or 1) if name in WITH_RATIO else argument)
+    return _load("opentelemetry_traces_sampler", name)(float(argument or 1) if name in RATIO_SAMPLERS else argument)
 
 
 def _configurator(kind: str) -> dict[str, Any]:
-    """Return the SDK's configurator of tracers, meters or loggers, where a variable names one (in development)."""
+    """Return the SDK's configurator of tracers, meters or loggers that a variable names (in development)."""
     name = os.environ.get(f"OTEL_PYTHON_{kind.upper()}_CONFIGURATOR")
     return {f"_{kind}_configurator": _load(f"_opentelemetry_{kind}_configurator", name)} if name else {}
 

@@ -1,7 +1,7 @@
-"""The distribution: what `opentelemetry-instrument` loads for `OTEL_PYTHON_DISTRO=spanloom`.
+"""The distribution that `opentelemetry-instrument` loads for `OTEL_PYTHON_DISTRO=spanloom`.
 
-Settings are checked before the SDK is imported. One that is not understood ends the process before the application
-starts, with one line that says what was expected.
+Settings are validated before the SDK is imported. An invalid one ends the process before the application starts, with
+one line that contains the variable and the expected form.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from spanloom.instrumentation.base import Options
 
-# Instrumentations of OpenTelemetry's contrib whose work our own hooks do: once, and without noise.
+# Instrumentations of OpenTelemetry's contrib that are not loaded: the distribution's own replace them.
 REPLACED = frozenset(
     {"aiohttp-client", "asgi", "asyncpg", "django", "fastapi", "flask", "logging", "psycopg", "sqlalchemy", "starlette",
      "threading", "wsgi"}
 )  # fmt: skip
-# opentelemetry-distro, if it is installed, brings a configurator; that it is not the chosen one is no news.
+# Logged for the configurator of opentelemetry-distro, which is not selected.
 OTHER_CONFIGURATOR = "Configuration of configurator not loaded"
 EX_CONFIG = 78  # sysexits.h
 
@@ -38,50 +38,50 @@ _load_logger = logging.getLogger("opentelemetry.instrumentation.auto_instrumenta
 
 
 class SpanloomDistro(BaseDistro):  # type: ignore[misc] # the base class is not typed
-    """Checks the settings, sets the defaults, and decides which instrumentations are loaded."""
+    """Validates the settings, sets the defaults, and selects the instrumentations to load."""
 
-    settings: Settings | None = None  # None: they could not be read, and nothing is loaded
+    settings: Settings | None = None  # None if they could not be read; no instrumentation is loaded then
 
     def _configure(self, **_: Any) -> None:
         try:
-            in_a_line("telemetry", self._read_settings)
+            run_or_report("telemetry", self._read_settings)
         except SettingsError as error:
-            refuse(error)
+            exit_with_error(error)
 
     def _read_settings(self) -> None:
         settings = Settings.from_environ(os.environ)
         apply_defaults(os.environ)
         set_active_filter(settings.level_filter)
-        _load_logger.addFilter(_is_news)
+        _load_logger.addFilter(_is_relevant)
         if not settings.is_disabled:
             self.settings = settings
 
     @cached_property
     def options(self) -> Options:
-        """What our instrumentations are given."""
+        """Options of the distribution's instrumentations."""
         from spanloom.sdk.runtime import instrumentation_options  # noqa: PLC0415 imports the SDK
 
         return instrumentation_options(self.settings or Settings.from_environ({}))
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
-        """Load one instrumentation: ours with the settings, others unless ours do their work."""
+        """Load the distribution's instrumentations with the settings; skip those that they replace."""
         if self.settings is None:
             return
         if entry_point.value.startswith("spanloom."):
-            in_a_line(f"instrumentation {entry_point.name}", self._load_own, entry_point, kwargs)
+            run_or_report(f"instrumentation {entry_point.name}", self._load_with_options, entry_point, kwargs)
         elif entry_point.name not in REPLACED:
             super().load_instrumentor(entry_point, **kwargs)
 
-    def _load_own(self, entry_point: EntryPoint, kwargs: Mapping[str, Any]) -> None:
+    def _load_with_options(self, entry_point: EntryPoint, kwargs: Mapping[str, Any]) -> None:
         entry_point.load()().instrument(options=self.options, **kwargs)
 
 
 class SpanloomConfigurator:
-    """Sets the SDK up as its variables say."""
+    """Configures the SDK from its environment variables."""
 
     def configure(self, *, auto_instrumentation_version: str | None = None, **_: Any) -> None:
         """Set the global providers; none with OTEL_SDK_DISABLED."""
-        in_a_line("telemetry", _configure_providers, auto_instrumentation_version)
+        run_or_report("telemetry", _configure_providers, auto_instrumentation_version)
 
 
 def _configure_providers(auto_instrumentation_version: str | None) -> None:
@@ -89,24 +89,29 @@ def _configure_providers(auto_instrumentation_version: str | None) -> None:
     if not settings.is_disabled:
         from spanloom.sdk.configure import configure_providers  # noqa: PLC0415 imports the SDK
 
-        configure_providers(auto_instrumentation_version, exports_logs=settings.exports_logs)
+        configure_providers(auto_instrumentation_version, has_log_export=settings.has_log_export)
 
 
-def in_a_line(what: str, function: Callable[..., None], *args: Any) -> None:
-    """Call a function; what it raises, but for SettingsError, becomes one line: the application runs without it."""
+def run_or_report(component: str, function: Callable[..., None], *args: Any) -> None:
+    """Call `function`; report an exception other than SettingsError in one line and continue without telemetry."""
     try:
         function(*args)
     except SettingsError:
         raise
     except Exception as error:
-        report(f"{what} could not be configured ({type(error).__name__}: {error}); the application runs without it")
+        report(
+            f"{component} could not be configured ({type(error).__name__}: {error}); the application runs without it"
+        )
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_relevant(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith(OTHER_CONFIGURATOR)
 
 
-def refuse(error: SettingsError) -> None:
-    """End the process with one line; sitecustomize, which runs this, would turn SystemExit into a traceback."""
+def exit_with_error(error: SettingsError) -> None:
+    """End the process with one line on standard error.
+
+    sitecustomize, which runs this code, would print a traceback for SystemExit.
+    """
     print(f"spanloom: {error}", file=sys.stderr, flush=True)
     os._exit(EX_CONFIG)

@@ -1,9 +1,9 @@
-"""A histogram that looks its aggregations up once for each set of attributes.
+"""Histogram that looks up the aggregations of each attribute set once.
 
-For each measurement the SDK cleans the attributes, hashes them and walks through readers and views to the aggregations
-they lead to. The sets are few (a method, a route, a status), so the aggregations are cached here, and only what depends
-on the measurement is done: exemplar filter and aggregation, both the SDK's own. Where the SDK makes new aggregations at
-each collection (delta temporality), or is not as expected, the SDK records every measurement itself.
+For each measurement the SDK cleans the attributes, hashes them and resolves readers and views to their aggregations.
+The attribute sets are few (method, route, status), so the aggregations are cached here; exemplar filter and
+aggregation, both the SDK's own, run for every measurement. With delta temporality, where the SDK creates new
+aggregations at each collection, or with an unexpected SDK, the SDK records every measurement itself.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_ATTRIBUTE_SETS = 2000  # the SDK's own limit for one instrument
 
 
 class _Measurement(NamedTuple):
-    """What aggregations and exemplar filters read of the SDK's Measurement."""
+    """The fields of the SDK's Measurement that aggregations and exemplar filters read."""
 
     value: float
     time_unix_nano: int
@@ -43,9 +43,9 @@ class _Measurement(NamedTuple):
 
 
 class _CachedAggregation(NamedTuple):
-    """Where measurements with one set of attributes go, as long as the SDK has these readers.
+    """The aggregations of one attribute set, valid while the SDK has the same readers.
 
-    `is_by_trace`: the exemplar filter is the SDK's default, which depends on the trace only.
+    `is_by_trace`: the exemplar filter is the SDK's default, which depends only on the trace.
     """
 
     consumer: Any
@@ -56,11 +56,11 @@ class _CachedAggregation(NamedTuple):
 
 
 class CachedDurationHistogram(DurationHistogram):
-    """A DurationHistogram with its aggregations cached.
+    """A DurationHistogram with cached aggregations.
 
-    Measurements wait until there are MAX_PENDING of them or until a collection: code that runs many times in a row
-    costs much less than interleaved with request handling. A collection asks observable instruments before it reads
-    any histogram, so an observable counter that never observes anything delivers what is pending.
+    Measurements are queued until there are MAX_PENDING of them or until a collection: code that runs many times in a
+    row costs much less than interleaved with request handling. A collection calls observable instruments before it
+    reads histograms, so an observable counter without observations delivers the queued measurements.
     """
 
     def __init__(
@@ -74,20 +74,20 @@ class CachedDurationHistogram(DurationHistogram):
 
     @property
     def is_slow(self) -> bool:
-        """Whether the cache failed, or remembers nothing."""
+        """Whether the cache failed or is empty."""
         return self._guard.failures > 0 or not self._cached
 
     def record(self, seconds: float, values: Values, context: Context) -> None:
-        """Record a duration (0 or more, finite) with a value for each key; an empty one is left out."""
+        """Record a duration (finite, 0 or more) with one value per key; empty values are omitted."""
         if not self._guard.run(self._append, seconds, values, context):
             super().record(seconds, values, context)
             self._guard.run(self._cache, values)
 
     def _append(self, seconds: float, values: Values, context: Context) -> bool:
-        """Append a measurement to the pending ones; False when the SDK has to record it."""
+        """Queue a measurement; False if the SDK has to record it."""
         cached = self._cached.get(values)
         if cached is None or cached.readers is not cached.consumer._reader_storages:
-            self._deliver()  # what was measured before
+            self._deliver()  # earlier measurements come first
             return False
         self._pending.append((cached, seconds, time_ns(), context))
         if len(self._pending) >= MAX_PENDING:
@@ -103,18 +103,18 @@ class CachedDurationHistogram(DurationHistogram):
             try:
                 cached, seconds, now, context = self._pending.popleft()
             except IndexError:
-                return  # another thread delivers as well
+                return  # another thread delivers, too
             measurement = _Measurement(seconds, now, cached.attributes, context)
             if cached.is_by_trace:
-                sampled = is_sampled(context)
+                is_exemplar = is_sampled(context)
             else:
                 exemplars = cached.consumer._sdk_config.exemplar_filter
-                sampled = exemplars.should_sample(seconds, now, cached.attributes, context)
+                is_exemplar = exemplars.should_sample(seconds, now, cached.attributes, context)
             for aggregation in cached.aggregations:
-                aggregation.aggregate(measurement, sampled)
+                aggregation.aggregate(measurement, is_exemplar)
 
     def _cache(self, values: Values) -> None:
-        """Remember the aggregations of a set of attributes once the SDK has made them."""
+        """Cache the aggregations of an attribute set once the SDK has created them."""
         histogram: Any = getattr(self._histogram, "_real_instrument", self._histogram)
         if not isinstance(histogram, Histogram) or len(self._cached) >= MAX_ATTRIBUTE_SETS:
             return
@@ -127,13 +127,13 @@ class CachedDurationHistogram(DurationHistogram):
 
 
 def _aggregations(readers: Mapping[Any, Any], histogram: Histogram, attributes: Attributes) -> list[Any]:
-    """Return the aggregations of `attributes`; none when they do not exist yet or one of them does not last."""
+    """Return the aggregations of `attributes`; none if they do not exist yet or are reset at each collection."""
     found = []
     for storage in readers.values():
         for match in storage._get_or_init_view_instrument_match(histogram):
-            kept = match._view._attribute_keys
-            seen = {k: v for k, v in attributes.items() if kept is None or k in kept}
-            aggregation = match._attributes_aggregation.get(hash_attributes(seen))
+            kept_keys = match._view._attribute_keys
+            kept_attributes = {k: v for k, v in attributes.items() if kept_keys is None or k in kept_keys}
+            aggregation = match._attributes_aggregation.get(hash_attributes(kept_attributes))
             if aggregation is None or getattr(match, "_reset_on_collect", False):  # since 1.45.2
                 return []
             found.append(aggregation)

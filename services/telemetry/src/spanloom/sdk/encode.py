@@ -1,9 +1,8 @@
-"""Spans as OTLP bytes, without a protobuf message for each.
+"""Encoder of spans to OTLP bytes, without a protobuf message per span.
 
-The wire format is that of `opentelemetry/proto/trace/v1/trace.proto`; every tag below is written
-`(field number << 3) | wire type` as it stands there. What the SDK's own encoder makes of the same span decodes to
-the same message (tests/unit/telemetry/test_encode.py holds that for any span). Keys and values that repeat, as
-most do, are encoded once.
+The wire format is that of `opentelemetry/proto/trace/v1/trace.proto`; every tag below is written as `(field number <<
+3) | wire type`. The SDK's encoder produces an equal message for the same span (tests/unit/telemetry/sdk/test_spans.py
+compares both for generated spans). Repeated keys and values are encoded once.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 from spanloom.sdk.private import encode_value
-from spanloom.tracing.guard import report_loss
+from spanloom.tracing.guard import report_dropped
 from spanloom.tracing.redaction import redact_attributes
 from spanloom.tracing.shared_attributes import EMPTY
 
@@ -27,14 +26,14 @@ if TYPE_CHECKING:
 
 
 INT64 = range(-(2**63), 2**63)
-# Values that repeat are few; of those that do not (paths, ids) no more than these are kept for a key.
+# Maximum number of cached values per key: repeated values are few; paths and ids do not repeat.
 MAX_VALUES = 64
 MAX_KEYS = 1024
 MAX_NAMES = 1024
-MAX_CACHED_LENGTH = 256  # characters; what is longer seldom repeats, and 64 of each key would be megabytes
+MAX_CACHED_LENGTH = 256  # characters; longer values seldom repeat, and 64 of each key would take megabytes
 SMALL = [bytes([number]) for number in range(128)]
-KINDS = [b"\x30" + SMALL[number + 1] for number in range(5)]  # SpanKind; OTLP counts from 1
-# SpanFlags: whether the parent is remote is known (0x100), and it is (0x200).
+KINDS = [b"\x30" + SMALL[number + 1] for number in range(5)]  # SpanKind; OTLP starts at 1
+# SpanFlags: has a value for "parent is remote" (0x100), parent is remote (0x200).
 LOCAL, REMOTE = (b"\x85\x01" + flags.to_bytes(4, "little") for flags in (0x100, 0x300))
 UNSET = b"\x7a\x00"
 times = struct.Struct("<cQcQ").pack
@@ -45,7 +44,7 @@ def varint(number: int) -> bytes:
     """Return `number` (negative ones as 64-bit two's complement) in base 128, least significant group first."""
     if 0 <= number < 128:
         return SMALL[number]
-    if 0 < number < 1 << 14:  # the length of nearly every span
+    if 0 < number < 1 << 14:  # the length of most spans
         return bytes((number & 0x7F | 0x80, number >> 7))
     number &= 0xFFFFFFFFFFFFFFFF
     groups = bytearray()
@@ -57,7 +56,7 @@ def varint(number: int) -> bytes:
 
 
 def utf8(text: str) -> bytes:
-    """Return `text` as OTLP's strings are; half a character (PEP 383 makes such) by its number, never an error."""
+    """Return `text` as UTF-8, which OTLP requires; lone surrogates (PEP 383) are escaped."""
     return text.encode("utf-8", "backslashreplace")
 
 
@@ -69,15 +68,15 @@ def field(tag: bytes, content: bytes) -> bytes:
 _names: dict[str, bytes] = {}
 _texts: dict[tuple[str, str], bytes] = {}
 _numbers: dict[tuple[str, type, int], bytes] = {}
-_kept: Counter[str] = Counter()
+_cached_per_key: Counter[str] = Counter()
 
 
 def encode_span(span: ReadableSpan, attributes: Mapping[str, Any], shared: AttributeSet = EMPTY) -> bytes:
-    """Return the `Span` message of a finished span of the SDK, or one that looks like it.
+    """Return the `Span` message of a finished span of the SDK, or of an object with the same fields.
 
-    `shared` and `attributes` are all it has.
+    `shared` and `attributes` together are the span's attributes.
     """
-    # The SDK's own fields: its properties cost more than the rest.
+    # The SDK's private fields: its properties cost more than the encoding.
     parent = span._parent
     trace_id, span_id, _, _, state, _ = cast("SpanContext", span._context)
     parts = [b"\x0a\x10", trace_id.to_bytes(16), b"\x12\x08", span_id.to_bytes(8)]
@@ -90,21 +89,21 @@ def encode_span(span: ReadableSpan, attributes: Mapping[str, Any], shared: Attri
     if shared:
         parts.append(shared.encoded or _encode_shared(shared))
     if attributes:
-        _attributes(parts, redact_attributes(attributes))
+        _append_attributes(parts, redact_attributes(attributes))
     if span._events != () or span._links != () or attributes.__class__ is not dict:
-        _rare(parts, span)
+        _append_rare_fields(parts, span)
     parts.append(_status(span._status))
     parts.append(REMOTE if parent is not None and parent[2] else LOCAL)
     return b"".join(parts)
 
 
 def _encode_shared(shared: AttributeSet) -> bytes:
-    shared.encoded = b"".join(_other_attributes(b"\x4a", redact_attributes(shared)))
+    shared.encoded = b"".join(_encode_attributes(b"\x4a", redact_attributes(shared)))
     return shared.encoded
 
 
-def _rare(parts: list[bytes], span: ReadableSpan) -> None:
-    """Append what most spans do not have: events, links, and the numbers of what limits dropped."""
+def _append_rare_fields(parts: list[bytes], span: ReadableSpan) -> None:
+    """Append the fields that most spans do not have: events, links, and counts dropped by limits."""
     if dropped := span.dropped_attributes:
         parts.append(b"\x50" + varint(dropped))
     parts += [field(b"\x5a", _event(event)) for event in span._events]
@@ -138,7 +137,7 @@ def _status(status: Status) -> bytes:
 
 def _event(event: Event) -> bytes:
     parts = [b"\x09" + event.timestamp.to_bytes(8, "little"), field(b"\x12", utf8(event.name))]
-    parts += _other_attributes(b"\x1a", event.attributes or {})
+    parts += _encode_attributes(b"\x1a", event.attributes or {})
     if event.dropped_attributes:
         parts.append(b"\x20" + varint(event.dropped_attributes))
     return b"".join(parts)
@@ -147,44 +146,44 @@ def _event(event: Event) -> bytes:
 def _link(link: Link) -> bytes:
     context = link.context
     parts = [b"\x0a\x10", context.trace_id.to_bytes(16), b"\x12\x08", context.span_id.to_bytes(8)]
-    parts += _other_attributes(b"\x22", link.attributes or {})
+    parts += _encode_attributes(b"\x22", link.attributes or {})
     if link.dropped_attributes:
         parts.append(b"\x28" + varint(link.dropped_attributes))
     flags = REMOTE if context.is_remote else LOCAL
     return b"".join(parts) + b"\x35" + flags[2:]
 
 
-def _attributes(parts: list[bytes], attributes: Mapping[str, Any]) -> None:
-    """Append a span's attributes, from those that were seen before where they were."""
-    for key, value in tuple(attributes.items()):  # a copy: another thread may still hold the span
-        kind, known = value.__class__, None
+def _append_attributes(parts: list[bytes], attributes: Mapping[str, Any]) -> None:
+    """Append a span's attributes, encoded ones from the cache."""
+    for key, value in tuple(attributes.items()):  # a copy: another thread may still change the span
+        kind, cached = value.__class__, None
         if kind is str:
-            known = _texts.get((key, value))
+            cached = _texts.get((key, value))
         elif kind is int or kind is bool:
-            known = _numbers.get((key, kind, value))
-        parts.append(known if known is not None else _new(key, kind, value))
+            cached = _numbers.get((key, kind, value))
+        parts.append(cached if cached is not None else _encode_attribute(key, kind, value))
 
 
-def _new(key: str, kind: type, value: Any) -> bytes:
-    [encoded] = _other_attributes(b"\x4a", {key: value}) or [b""]
+def _encode_attribute(key: str, kind: type, value: Any) -> bytes:
+    [encoded] = _encode_attributes(b"\x4a", {key: value}) or [b""]
     if kind is str and len(value) > MAX_CACHED_LENGTH:
         return encoded
-    if _kept[key] < MAX_VALUES and len(_kept) < MAX_KEYS:
+    if _cached_per_key[key] < MAX_VALUES and len(_cached_per_key) < MAX_KEYS:
         if kind is str:
             _texts[key, value] = encoded
         elif kind is int or kind is bool:
             _numbers[key, kind, value] = encoded
-        _kept[key] += 1
+        _cached_per_key[key] += 1
     return encoded
 
 
-def _other_attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
+def _encode_attributes(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
     parts = []
     for key, value in attributes.items():
         try:
             content = field(b"\x0a", utf8(key)) + field(b"\x12", _any_value(value))
-        except Exception as error:  # the SDK's rule: an attribute that cannot be encoded is dropped, the span is not
-            report_loss(f"the attribute {key!r}", error)
+        except Exception as error:  # as in the SDK: an attribute that cannot be encoded is dropped, the span is kept
+            report_dropped(f"the attribute {key!r}", error)
         else:
             parts.append(field(tag, content))
     return parts

@@ -1,4 +1,4 @@
-"""Spans to OTLP requests: encoded without a protobuf message for each, posted by the SDK's own exporter."""
+"""Exporter of spans as OTLP requests: encoded without protobuf messages, sent by the SDK's own exporter."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from spanloom.sdk.encode import encode_span, field
 from spanloom.sdk.private import encode_resource, encode_scope
 from spanloom.sdk.span import LeanSpan
-from spanloom.tracing.guard import report_loss
+from spanloom.tracing.guard import report_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
 
 
 class LeanProcessor(BatchSpanProcessor):
-    """The SDK's batching processor, whose batches are encoded by LeanExporter."""
+    """The SDK's batch processor with LeanExporter as its exporter."""
 
     def __init__(self, exporter: OTLPSpanExporter) -> None:
         super().__init__(LeanExporter(exporter))
 
 
 class LeanExporter(SpanExporter):
-    """Encodes spans to OTLP requests and posts them with the client and the retries of the SDK's exporter."""
+    """Encodes spans to OTLP requests and sends them with the client and retries of the SDK's exporter."""
 
     def __init__(self, exporter: OTLPSpanExporter) -> None:
         self._exporter = exporter
-        self._heads: dict[int, tuple[object, bytes]] = {}
+        self._encoded_owners: dict[int, tuple[object, bytes]] = {}
 
     def export(self, batch: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Post one batch."""
+        """Export one batch."""
         try:
             is_sent = self._exporter._client.export(self.request(batch)).success
         except Exception as error:
-            report_loss(f"a batch of {len(batch)} spans", error)
+            report_dropped(f"a batch of {len(batch)} spans", error)
             is_sent = False
         return SpanExportResult.SUCCESS if is_sent else SpanExportResult.FAILURE
 
@@ -53,35 +53,35 @@ class LeanExporter(SpanExporter):
         parts = [field(b"\x12", self._scope_spans(spans)) for spans in scopes.values()]
         resource = next(iter(scopes.values()))[0]._resource
         schema = field(b"\x1a", resource.schema_url.encode()) if resource.schema_url else b""
-        return self._head(resource, encode_resource) + b"".join(parts) + schema
+        return self._encode_once(resource, encode_resource) + b"".join(parts) + schema
 
     def _scope_spans(self, spans: list[ReadableSpan]) -> bytes:
         scope = cast("InstrumentationScope", spans[0]._instrumentation_scope)
         schema = field(b"\x1a", scope.schema_url.encode()) if scope.schema_url else b""
-        return self._head(scope, encode_scope) + b"".join(map(_encoded, spans)) + schema
+        return self._encode_once(scope, encode_scope) + b"".join(map(_encode, spans)) + schema
 
-    def _head(self, owner: Any, encode: Any) -> bytes:
-        """Return the bytes of a resource or scope itself; there are few of them, so each is encoded once."""
-        if id(owner) not in self._heads:
-            self._heads[id(owner)] = (owner, field(b"\x0a", encode(owner).SerializeToString()))
-        return self._heads[id(owner)][1]
+    def _encode_once(self, owner: Any, encode: Any) -> bytes:
+        """Return the bytes of a resource or scope; each is encoded once, as there are few."""
+        if id(owner) not in self._encoded_owners:
+            self._encoded_owners[id(owner)] = (owner, field(b"\x0a", encode(owner).SerializeToString()))
+        return self._encoded_owners[id(owner)][1]
 
     def shutdown(self) -> None:
         """Stop exporting."""
         self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Do nothing: the exporter keeps no spans."""
+        """Do nothing: the exporter has no queue."""
         return True
 
 
-def _encoded(span: ReadableSpan) -> bytes:
-    """Return one span of a ScopeSpans message; one that cannot be encoded is dropped, the others are not."""
+def _encode(span: ReadableSpan) -> bytes:
+    """Return one span of a ScopeSpans message; a span that cannot be encoded is dropped."""
     try:
         if type(span) is LeanSpan:
             return field(b"\x12", encode_span(span, *span.resolve_attributes()))
-        # None when all were dropped, and counted.
+        # None if all attributes were dropped by a limit.
         return field(b"\x12", encode_span(span, {} if span._attributes is None else span._attributes))
     except Exception as error:
-        report_loss(f"the span {span.name!r}", error)
+        report_dropped(f"the span {span.name!r}", error)
         return b""

@@ -1,4 +1,4 @@
-"""What the instrumentations get from the SDK: histograms with cached aggregations, exported logs, the final flush."""
+"""SDK-dependent parts of the instrumentations: cached histograms, log export, final flush."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 
 def instrumentation_options(settings: Settings) -> Options:
-    """Return the options of the instrumentations; the flush is installed for this process."""
+    """Return the options of the instrumentations, and install the final flush in this process."""
     endpoint = os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318")
-    shutdown = Shutdown(settings.flush_timeout, endpoint)
+    shutdown = Shutdown(settings.flush_timeout_seconds, endpoint)
     shutdown.install()
     return Options(settings, fast_path().histogram, shutdown.flush, _log_emitter(settings))
 
 
 def _log_emitter(settings: Settings) -> Callable[[logging.LogRecord], None] | None:
-    if not settings.exports_logs:
+    if not settings.has_log_export:
         return None
-    from spanloom.sdk.log_export import log_emitter  # noqa: PLC0415 only where logs are exported
+    from spanloom.sdk.log_export import log_emitter  # noqa: PLC0415 only if logs are exported
 
-    return log_emitter(locates=settings.locates_logs)
+    return log_emitter(has_code_attributes=settings.has_code_attributes)

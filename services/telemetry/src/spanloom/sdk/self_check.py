@@ -1,4 +1,4 @@
-"""Whether the fast path works with the SDK that is installed: tried before the application starts."""
+"""Self-check of the fast path with the installed SDK, before the application starts."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ERROR = ValueError("self check")
-# Name, kind, number of attributes, events and links, and status code, as OTLP numbers them.
+# Name, kind, number of attributes, events and links, and status code, in OTLP's numbering.
 EXPECTED = [("child", 1, 2, 2, 0, 2), ("renamed", 2, 2, 0, 1, 0)]
 
 
 class SelfCheckError(Exception):
-    """The fast path does not do what it should with this SDK."""
+    """The fast path does not work with the installed SDK."""
 
 
 class FastPath(NamedTuple):
-    """The classes of the fast path; None, or the API's histogram, where the SDK is not as expected."""
+    """Classes of the fast path; None, or the API's histogram, if the SDK is not supported."""
 
     provider: type[TracerProvider] | None
     histogram: type[DurationHistogram]
@@ -43,19 +43,17 @@ class FastPath(NamedTuple):
 
 @cache
 def fast_path() -> FastPath:
-    """Try the fast path, once per process; what does not work with this SDK is reported in one line."""
-    provider, no_spans = _tried(_checked_provider)
-    histogram, no_metrics = _tried(_checked_histogram)
-    if problem := no_spans or no_metrics:
-        installed, what = version("opentelemetry-sdk"), "spans" if no_spans else "histograms"
-        report(
-            f"opentelemetry-sdk {installed} is not as expected ({problem}); its own {what} are used, which cost more"
-        )
+    """Run the self-check once per process; report what does not work with this SDK in one line."""
+    provider, span_problem = _run_check(_checked_provider)
+    histogram, metric_problem = _run_check(_checked_histogram)
+    if problem := span_problem or metric_problem:
+        installed, part = version("opentelemetry-sdk"), "spans" if span_problem else "histograms"
+        report(f"opentelemetry-sdk {installed} does not support the fast path ({problem}); using its own {part}")
     return FastPath(provider, histogram or DurationHistogram)
 
 
-def _tried(check: Callable[[], T]) -> tuple[T | None, str]:
-    """Return what a check returns, or why it failed."""
+def _run_check(check: Callable[[], T]) -> tuple[T | None, str]:
+    """Return the result of a check and an empty text, or None and the reason of its failure."""
     try:
         return check(), ""
     except SelfCheckError as error:
@@ -76,7 +74,7 @@ def _checked_histogram() -> type[DurationHistogram]:
     data: Any = reader.get_metrics_data()
     [point] = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
     if (point.count, dict(point.attributes)) != (3, {"key": "value"}) or histogram.is_slow:
-        raise SelfCheckError("measurements are not counted")
+        raise SelfCheckError("measurements are missing")
     return CachedDurationHistogram
 
 
@@ -91,9 +89,9 @@ def _checked_provider() -> type[TracerProvider]:
         provider.add_span_processor(processor)
         if not callable(getattr(provider.queue, "emit", None)):
             raise SelfCheckError("the batch processor has no queue")
-        provider.queue = kept = _Kept()  # type: ignore[assignment] # what is used of a queue
+        provider.queue = queue = _SpanList()  # type: ignore[assignment]  # the part of a queue that is used
         _run_program(provider)
-        _check_batch(LeanExporter(_NoExporter()).request(kept.spans))  # type: ignore[arg-type]
+        _check_batch(LeanExporter(_NoExporter()).request(queue.spans))  # type: ignore[arg-type]
     finally:
         processor.shutdown()  # type: ignore[no-untyped-call]
     return LeanTracerProvider
@@ -105,8 +103,8 @@ def _require(names: Sequence[PrivateName]) -> None:
             raise SelfCheckError(f"{name.module}.{name.path} is missing")
 
 
-class _Kept:
-    """Stands for the queue of a batch processor."""
+class _SpanList:
+    """Replaces the queue of a batch processor."""
 
     def __init__(self) -> None:
         self.spans: list[ReadableSpan] = []
@@ -114,7 +112,7 @@ class _Kept:
 
 
 class _NoExporter:
-    """Stands for the SDK's exporter, and for its client."""
+    """Replaces the SDK's exporter and its client."""
 
     success = True
 
@@ -144,7 +142,10 @@ def _run_program(provider: TracerProvider) -> None:
 
 
 def _check_batch(request: bytes) -> None:
-    """Raise unless a batch holds what the program recorded, read by OpenTelemetry's own protobuf classes."""
+    """Raise SelfCheckError unless a batch contains the spans of the program.
+
+    The batch is decoded with OpenTelemetry's protobuf classes.
+    """
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # noqa: PLC0415 only for the check
         ExportTraceServiceRequest,
     )

@@ -1,9 +1,8 @@
-"""Flush at the end of a process: what is still queued is sent before the process ends, within a bound.
+"""Final flush of a process: queued telemetry is sent before exit, within a timeout.
 
-uvicorn ends itself by the signal it received, and a process without a handler dies by SIGTERM, so `atexit`, where the
-SDK would flush, never runs. The flush comes at the end of an ASGI application's lifespan, at SIGTERM where nobody else
-handles it, in forked workers of multiprocessing and Celery, which end by `os._exit`, and at exit; whatever comes first
-does the work.
+uvicorn re-raises the signal that it received, and a process without a handler ends at SIGTERM, so `atexit`, where the
+SDK would flush, does not run. The flush runs at the end of an ASGI lifespan, at SIGTERM without another handler, in
+forked workers of multiprocessing and Celery, which end with `os._exit`, and at exit; the first of these flushes.
 """
 
 from __future__ import annotations
@@ -24,28 +23,28 @@ from spanloom.tracing.guard import Guard, guarded, report
 if TYPE_CHECKING:
     from types import FrameType
 
-SILENT_SECONDS = 2.0  # before a person is told what the process waits for
+REPORT_AFTER_SECONDS = 2.0  # of waiting, with one line on standard error
 _guard = Guard("flush of forked workers")
 
 
 @dataclass
 class _Request:
-    """One flush: `done` is set when every provider has been asked, `sent` tells whether all of them sent everything."""
+    """One flush: `done` is set when all providers were flushed, `is_sent` is True if every provider sent everything."""
 
     done: threading.Event = field(default_factory=threading.Event)
-    sent: bool = False
+    is_sent: bool = False
 
 
 class Shutdown:
-    """Flushes the providers of this process, waiting `timeout` seconds at most."""
+    """Flushes the providers of this process, for at most `timeout_seconds`."""
 
-    def __init__(self, timeout: float, endpoint: str = "") -> None:
-        self.timeout, self.endpoint = timeout, endpoint
-        self._given_up_at = -float("inf")
+    def __init__(self, timeout_seconds: float, endpoint: str = "") -> None:
+        self.timeout_seconds, self.endpoint = timeout_seconds, endpoint
+        self._timed_out_at = -float("inf")
         self._start_worker()
 
     def install(self) -> None:
-        """Flush at exit, at SIGTERM, and at the end of forked workers."""
+        """Register the flush at exit, at SIGTERM, and at the end of forked workers."""
         atexit.register(self.flush)
         os.register_at_fork(after_in_child=self._start_worker)
         when_imported("multiprocessing.util")(guarded(_guard, self._flush_forked_workers))
@@ -55,26 +54,26 @@ class Shutdown:
             signal.signal(signal.SIGTERM, self._terminate)
 
     def flush(self) -> bool:
-        """Send what is queued; False when that was not possible in time."""
-        if monotonic() - self._given_up_at < self.timeout:
-            return False  # this end of the process has waited already
+        """Flush all providers; False if the timeout expired."""
+        if monotonic() - self._timed_out_at < self.timeout_seconds:
+            return False  # the timeout of this exit has already expired
         request = _Request()
         self._requests.append(request)
         self._wake.set()
-        if not request.done.wait(min(SILENT_SECONDS, self.timeout)):
-            report(f"{self._receiver()} is not reachable; waiting up to {self.timeout:g} s before exit")
-            request.done.wait(max(0.0, self.timeout - SILENT_SECONDS))
-        if request.sent:
+        if not request.done.wait(min(REPORT_AFTER_SECONDS, self.timeout_seconds)):
+            report(f"{self._receiver()} is not reachable; waiting up to {self.timeout_seconds:g} s before exit")
+            request.done.wait(max(0.0, self.timeout_seconds - REPORT_AFTER_SECONDS))
+        if request.is_sent:
             return True
-        self._given_up_at = monotonic()
-        report(f"telemetry could not be sent within {self.timeout:g} s; what was queued is lost")
+        self._timed_out_at = monotonic()
+        report(f"telemetry could not be sent within {self.timeout_seconds:g} s; the queued telemetry is dropped")
         return False
 
     def _receiver(self) -> str:
-        return f"OTLP endpoint {self.endpoint}" if self.endpoint else "the receiver of telemetry"
+        return f"OTLP endpoint {self.endpoint}" if self.endpoint else "OTLP endpoint"
 
     def _start_worker(self) -> None:
-        """Start the thread that flushes: at exit it is too late for new threads (Python 3.12)."""
+        """Start the thread that flushes: threads cannot be started at exit (Python 3.12)."""
         self._requests: list[_Request] = []
         self._wake = threading.Event()
         threading.Thread(target=self._work, name="spanloom-flush", daemon=True).start()
@@ -86,11 +85,11 @@ class Shutdown:
             wake.clear()
             while requests:
                 request = requests.pop()
-                request.sent = _flush_providers()
+                request.is_sent = _flush_providers()
                 request.done.set()
 
     def _terminate(self, number: int, _frame: FrameType | None) -> None:
-        """End the process as the signal would have ended it."""
+        """Flush, then end the process with the signal's default action."""
         self.flush()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
@@ -103,8 +102,8 @@ class Shutdown:
 
 
 def _flush_providers() -> bool:
-    every = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
-    sent = [_flushed(provider) for provider in every if hasattr(provider, "force_flush")]
+    providers = (trace.get_tracer_provider(), metrics.get_meter_provider(), _logs.get_logger_provider())
+    sent = [_flushed(provider) for provider in providers if hasattr(provider, "force_flush")]
     return all(sent)
 
 

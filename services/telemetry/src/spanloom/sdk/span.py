@@ -1,7 +1,7 @@
-"""Spans that cost little, wherever the only thing that happens to a span is that it is exported by OTLP.
+"""Spans with a low cost, for providers that only export by OTLP.
 
-The SDK's span creates locks, bounded lists and a copy of itself for processors to read, and its exporter builds a tree
-of protobuf messages, all at the expense of the requests. A LeanSpan is a dictionary until something else is needed.
+The SDK's span creates locks, bounded lists and a copy of itself for processors, and its exporter builds a tree of
+protobuf messages, all during requests. A LeanSpan is a dictionary until one of these is needed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span
 from opentelemetry.trace import Status, TraceFlags
 
-from spanloom.tracing.guard import Guard, report_loss
+from spanloom.tracing.guard import Guard, report_dropped
 from spanloom.tracing.shared_attributes import EMPTY, AttributeSet
 
 if TYPE_CHECKING:
@@ -40,17 +40,17 @@ guard = Guard("lean spans")
 NUMBERS = frozenset({int, bool, float})
 UNSET = Status()
 SAMPLED = TraceFlags.SAMPLED
-# A span that has ended is read by the export thread and by whoever still holds it.
+# Ended spans are read by the export thread and by code that still holds a reference.
 RESOLVING = RLock()
 os.register_at_fork(after_in_child=RESOLVING._at_fork_reinit)  # type: ignore[attr-defined]
 
 
 class LeanSpan(Span):
-    """The SDK's span without what is made in advance: its attributes are a dictionary until they need a bound.
+    """The SDK's span without eager initialization: attributes are a dictionary until a limit applies.
 
-    Everything rare (events, links, limits, values that are not plain) is the SDK's own code, inherited. It is made
-    without the SDK's __new__ and __init__, which cost more than the rest of a span's life; what most spans never
-    change belongs to the class.
+    Events, links, limits and compound values use the SDK's inherited code. Spans are created without the SDK's __new__
+    and __init__, which cost more than the remaining operations on a span; fields that most spans never change are class
+    attributes.
     """
 
     _tracer: LeanTracer
@@ -59,13 +59,13 @@ class LeanSpan(Span):
     _status = UNSET
     _end_time = None
     _record_exception = _set_status_on_exception = True
-    _instrumentation_info = _trace_config = _record_end_metrics = None  # read by the SDK's own code
-    shared_attributes: AttributeSet = EMPTY  # attributes in common with other spans; `own_attributes` are the rest
+    _instrumentation_info = _trace_config = _record_end_metrics = None  # read by the SDK's code
+    shared_attributes: AttributeSet = EMPTY  # shared with other spans; `own_attributes` contains the others
     own_attributes: Any
-    deferred: Deferred | None = None  # a function that returns attributes, its arguments, and what was deferred before
+    deferred: Deferred | None = None  # function, arguments, and the previous deferral
 
     def resolve_attributes(self) -> tuple[Any, AttributeSet]:
-        """Return the span's own attributes, deferred ones included, and those it shares."""
+        """Return the span's own attributes, deferred ones included, and the shared ones."""
         with RESOLVING:
             if self.deferred is not None:
                 deferred, self.deferred = self.deferred, None
@@ -73,7 +73,7 @@ class LeanSpan(Span):
             return self.own_attributes, self.shared_attributes
 
     def add_deferred(self, make: Make, values: tuple[object, ...]) -> None:
-        """Set attributes as `defer_attributes` does; what is set after them comes after them."""
+        """Defer attributes (see `defer_attributes`); attributes set later take precedence."""
         if self._end_time is None:
             self.deferred = (make, values, self.deferred)
 
@@ -83,11 +83,11 @@ class LeanSpan(Span):
         try:
             for attributes in make(*values):
                 self._add(attributes)
-        except Exception as error:  # the span has other attributes, and is worth more than these
-            report_loss(f"a group of attributes of the span {self.name!r}", error)
+        except Exception as error:  # the span and its other attributes are kept
+            report_dropped(f"a group of attributes of the span {self.name!r}", error)
 
     def _add(self, attributes: Mapping[str, AnyValue]) -> None:
-        """Set attributes, which `set_attributes` would refuse as the span has ended."""
+        """Set attributes of an ended span, which `set_attributes` refuses."""
         if self.own_attributes.__class__ is not dict or not self._keep(attributes):
             self.bound_attributes()
             for key, value in attributes.items():
@@ -97,9 +97,9 @@ class LeanSpan(Span):
     def _attributes(self) -> Any:
         """All attributes in one mapping, as the SDK's code expects them."""
         with RESOLVING:
-            own, shared = self.resolve_attributes()
+            own_attributes, shared = self.resolve_attributes()
             if shared:
-                self.own_attributes, self.shared_attributes = {**shared, **own}, EMPTY
+                self.own_attributes, self.shared_attributes = {**shared, **own_attributes}, EMPTY
             return self.own_attributes
 
     @_attributes.setter
@@ -107,8 +107,8 @@ class LeanSpan(Span):
         self.own_attributes, self.shared_attributes = attributes, EMPTY
 
     @property
-    def _lock(self) -> Any:  # type: ignore[override] # made when the SDK's code asks for it, which is rare
-        return self.__dict__.setdefault("lock", Lock())  # two threads that ask at once get the same one
+    def _lock(self) -> Any:  # type: ignore[override]  # created when the SDK's code needs it, which is rare
+        return self.__dict__.setdefault("lock", Lock())  # concurrent calls get the same lock
 
     @property
     def _limits(self) -> SpanLimits:
@@ -131,13 +131,13 @@ class LeanSpan(Span):
         return self._tracer._instrumentation_scope
 
     def update_name(self, name: str) -> None:
-        """Give the span another name, as the SDK does."""
+        """Rename the span, as the SDK does."""
         try:
             if self._end_time is None:
                 self._name = name
                 return
         except Exception as error:
-            guard.failed(error)
+            guard.record_failure(error)
         super().update_name(name)
 
     def set_attribute(self, key: str, value: AnyValue) -> None:
@@ -147,7 +147,7 @@ class LeanSpan(Span):
     def set_attributes(self, attributes: Mapping[str, AnyValue]) -> None:
         """Set several attributes, as the SDK does."""
         if self._end_time is not None:
-            super().set_attributes(attributes)  # refuses
+            super().set_attributes(attributes)  # logs a warning and ignores them
             return
         try:
             if self.deferred is not None:
@@ -156,39 +156,44 @@ class LeanSpan(Span):
                 return
             self.bound_attributes()
         except Exception as error:
-            guard.failed(error)
+            guard.record_failure(error)
         super().set_attributes(attributes)
 
     def _keep(self, attributes: Mapping[str, AnyValue]) -> bool:
-        """Keep attributes as they are; False if a limit or their type does not allow it."""
-        own, shared = self.own_attributes, self.shared_attributes
-        if attributes.__class__ is AttributeSet and not own and not shared and self._tracer.allows(attributes):
+        """Store plain attributes within all limits; False if the SDK's attributes are needed."""
+        own_attributes, shared = self.own_attributes, self.shared_attributes
+        if (
+            attributes.__class__ is AttributeSet
+            and not own_attributes
+            and not shared
+            and self._tracer.allows(attributes)
+        ):
             self.shared_attributes = attributes
         elif self._fits(attributes):
-            all_of_them = self._attributes if shared and not shared.keys().isdisjoint(attributes) else own
-            for key in all_of_them.keys() & attributes.keys() if all_of_them else ():
-                del all_of_them[key]  # the SDK's order: by the last time that a key was set
-            all_of_them.update(attributes)
+            target = self._attributes if shared and not shared.keys().isdisjoint(attributes) else own_attributes
+            for key in target.keys() & attributes.keys() if target else ():
+                del target[key]  # the SDK's order: by the last assignment of a key
+            target.update(attributes)
         else:
             return False
         return True
 
     def _fits(self, attributes: Mapping[str, AnyValue]) -> bool:
         """Return whether `attributes` are plain values within every limit."""
-        longest = self._tracer.max_value_length
+        max_length = self._tracer.max_value_length
         for key, value in attributes.items():
             kind = value.__class__
             if not key or key.__class__ is not str:
                 return False
-            if not ((kind is str and len(value) <= longest) or kind in NUMBERS):  # type: ignore[arg-type]
+            if not ((kind is str and len(value) <= max_length) or kind in NUMBERS):  # type: ignore[arg-type]
                 return False
         return len(self.shared_attributes) + len(self.own_attributes) + len(attributes) <= self._tracer.max_attributes
 
     def bound_attributes(self) -> None:
-        """Change over to the SDK's attributes, which clean values and drop the oldest."""
+        """Switch to the SDK's BoundedAttributes, which clean values and drop the oldest."""
         if self._attributes.__class__ is dict:
-            most, longest = self._limits.max_span_attributes, self._limits.max_span_attribute_length
-            self._attributes = BoundedAttributes(most, self._attributes, immutable=False, max_value_len=longest)
+            max_count, max_length = self._limits.max_span_attributes, self._limits.max_span_attribute_length
+            self._attributes = BoundedAttributes(max_count, self._attributes, immutable=False, max_value_len=max_length)
 
     def _add_event(self, event: Any) -> None:
         try:
@@ -196,7 +201,7 @@ class LeanSpan(Span):
                 self._events = self._new_events()  # type: ignore[no-untyped-call]
             super()._add_event(event)
         except Exception as error:
-            guard.failed(error)
+            guard.record_failure(error)
 
     def _add_link(self, link: Link) -> None:
         try:
@@ -204,10 +209,10 @@ class LeanSpan(Span):
                 self._links = self._new_links(())
             super()._add_link(link)
         except Exception as error:
-            guard.failed(error)
+            guard.record_failure(error)
 
     def end(self, end_time: int | None = None) -> None:
-        """End the span and enqueue it for export; a second time changes nothing."""
+        """End the span and enqueue it for export; a second call has no effect."""
         if self._end_time is not None:
             log.warning("Calling end() on an ended span.")
             return
@@ -216,7 +221,7 @@ class LeanSpan(Span):
             provider = self._tracer.provider
             if provider.queue is None:
                 provider.finish(self)
-            elif self._context[3] & SAMPLED:  # type: ignore[index] # never None
+            elif self._context[3] & SAMPLED:  # type: ignore[index]  # never None
                 provider.queue.emit(self)
         except Exception as error:
-            guard.failed(error)
+            guard.record_failure(error)

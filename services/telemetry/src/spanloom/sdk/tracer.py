@@ -1,7 +1,7 @@
-"""The SDK's tracer and provider, with a shorter way to a span while OTLP is the only thing that waits for it.
+"""The SDK's tracer and provider, with a shorter path to a span while OTLP export is the only processor.
 
-Samplers, limits, ids, resource, queue and retries are the SDK's own. As soon as another processor is added to the
-provider, spans are the SDK's again.
+Samplers, limits, ids, resource, queue and retries are the SDK's own. After another processor is added to the provider,
+new spans are the SDK's.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Decision, Pa
 from opentelemetry.trace import DEFAULT_TRACE_STATE, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 
 from spanloom.sdk.exporter import LeanProcessor
-from spanloom.sdk.redacting import RedactingProcessor
 from spanloom.sdk.span import LeanSpan, guard
+from spanloom.sdk.span_redaction import RedactingProcessor
 from spanloom.tracing.context import FLAGS, SPAN_KEY, DroppedSpan, get_current, new_span_context
 from spanloom.tracing.shared_attributes import AttributeSet
 
@@ -44,18 +44,18 @@ class LeanTracer(Tracer):
     max_attributes: int
     max_value_length: int
 
-    def belong_to(self, provider: LeanTracerProvider) -> None:
-        """Take over the provider's state and its limits."""
-        most, longest = self._span_limits.max_span_attributes, self._span_limits.max_span_attribute_length
-        self.max_attributes = sys.maxsize if most is None else most
-        self.max_value_length = sys.maxsize if longest is None else longest
+    def bind(self, provider: LeanTracerProvider) -> None:
+        """Use the state and limits of `provider`."""
+        max_count, max_length = self._span_limits.max_span_attributes, self._span_limits.max_span_attribute_length
+        self.max_attributes = sys.maxsize if max_count is None else max_count
+        self.max_value_length = sys.maxsize if max_length is None else max_length
         ids = self.id_generator
         self.new_span_id = partial(getrandbits, 64) if type(ids) is RandomIdGenerator else ids.generate_span_id
         self.provider = provider
 
     def allows(self, shared: AttributeSet) -> bool:
-        """Return whether these attributes are within every limit."""
-        return shared.longest <= self.max_value_length and len(shared) <= self.max_attributes
+        """Return whether the attributes are within every limit."""
+        return shared.max_text_length <= self.max_value_length and len(shared) <= self.max_attributes
 
     def start_span(  # the API's signature
         self,
@@ -70,11 +70,11 @@ class LeanTracer(Tracer):
     ) -> trace.Span:
         """Start a span, as the SDK does."""
         is_usual = record_exception and set_status_on_exception and self._tracer_config.is_enabled
-        if self.provider.queue is not None and is_usual and not guard.is_off:
+        if self.provider.queue is not None and is_usual and not guard.is_disabled:
             try:
                 return self._start(name, context, kind, attributes, links, start_time)
             except Exception as error:
-                guard.failed(error)
+                guard.record_failure(error)
         rest = (start_time, record_exception, set_status_on_exception)
         return super().start_span(name, context, kind, attributes, links, *rest)
 
@@ -84,18 +84,18 @@ class LeanTracer(Tracer):
     ) -> trace.Span:  # fmt: skip
         parent = parent_of(get_current() if context is None else context)
         if parent is not None and self.provider.follows_parent:
-            # The flag first: for an unsampled request nothing else is done.
+            # The sampled flag first: an unsampled request needs nothing else.
             trace_id, _, _, flags, state, _ = parent
-            span_id = self.new_span_id() or self.id_generator.generate_span_id()  # 0 is no valid id
-            own = new_span_context((trace_id, span_id, False, FLAGS[flags & INHERITED], state, True))
+            span_id = self.new_span_id() or self.id_generator.generate_span_id()  # 0 is not a valid id
+            span_context = new_span_context((trace_id, span_id, False, FLAGS[flags & INHERITED], state, True))
             if not flags & SAMPLED:
-                return DroppedSpan(own)
+                return DroppedSpan(span_context)
         else:
-            own, is_recorded, attributes = self._sample(parent, context, name, kind, attributes, links)
+            span_context, is_recorded, attributes = self._sample(parent, context, name, kind, attributes, links)
             if not is_recorded:
-                return DroppedSpan(own) if self.provider.follows_parent else NonRecordingSpan(own)
+                return DroppedSpan(span_context) if self.provider.follows_parent else NonRecordingSpan(span_context)
         span: LeanSpan = object.__new__(LeanSpan)
-        span._tracer, span._name, span._context, span._parent, span._kind = self, name, own, parent, kind
+        span._tracer, span._name, span._context, span._parent, span._kind = self, name, span_context, parent, kind
         span.own_attributes = {}
         if attributes.__class__ is AttributeSet and self.allows(attributes):
             span.shared_attributes = attributes
@@ -110,70 +110,73 @@ class LeanTracer(Tracer):
         self, parent: SpanContext | None, context: Context | None, name: str, kind: SpanKind,
         attributes: Attributes, links: Sequence[Link] | None,
     ) -> tuple[SpanContext, bool, Attributes]:  # fmt: skip
-        """Ask the sampler: the new span's context, whether it is recorded, and the attributes it begins with."""
+        """Run the sampler; return the span context, whether the span is recorded, and its initial attributes."""
         ids = self.id_generator
         if parent is None and self.provider.samples_all:
             flags = FLAGS[SAMPLED | (RANDOM if ids.is_trace_id_random() else 0)]
-            own = (ids.generate_trace_id(), ids.generate_span_id(), False, flags, DEFAULT_TRACE_STATE, True)
-            return new_span_context(own), True, attributes
+            span_context = (ids.generate_trace_id(), ids.generate_span_id(), False, flags, DEFAULT_TRACE_STATE, True)
+            return new_span_context(span_context), True, attributes
         if parent is not None:
             trace_id, random = parent.trace_id, parent.trace_flags & RANDOM
         else:
             trace_id, random = ids.generate_trace_id(), RANDOM if ids.is_trace_id_random() else 0
         result = self.sampler.should_sample(context, trace_id, name, kind, attributes, links or ())
         flags = FLAGS[random | (SAMPLED if result.decision is Decision.RECORD_AND_SAMPLE else 0)]
-        own = SpanContext(trace_id, ids.generate_span_id(), False, flags, result.trace_state)
-        return own, result.decision is not Decision.DROP, result.attributes
+        span_context = SpanContext(trace_id, ids.generate_span_id(), False, flags, result.trace_state)
+        return span_context, result.decision is not Decision.DROP, result.attributes
 
 
 def parent_of(context: Context) -> SpanContext | None:
-    """Return the context of the current span, None when there is none or it is invalid."""
+    """Return the context of the current span; None if there is none or it is invalid."""
     span: Any = context.get(SPAN_KEY)
     if span is None:
         return None
     if span.__class__ is LeanSpan:
         return span._context  # always valid
-    span = trace.get_current_span(context)  # which takes anything for a span that is one
+    span = trace.get_current_span(context)  # accepts objects of any type
     return parent if (parent := span.get_span_context()) and parent.is_valid else None
 
 
 class LeanTracerProvider(TracerProvider):
-    """The SDK's provider; lean while its spans go to one LeanProcessor and nowhere else."""
+    """The SDK's provider; lean while one LeanProcessor is its only exporting processor."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.queue: BatchProcessor[ReadableSpan] | None = None  # of the one processor, while the provider is lean
+        self.queue: BatchProcessor[ReadableSpan] | None = None  # queue of the LeanProcessor, while the provider is lean
         self.follows_parent = follows_parent(self.sampler)
         self.samples_all = samples_all(self.sampler)
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
-        """Register a processor, and decide anew whether spans can be lean."""
+        """Register a processor; the provider is lean only with one LeanProcessor and redaction."""
         super().add_span_processor(span_processor)
         registered = self._active_span_processor._span_processors
-        lean = [one for one in registered if type(one) is LeanProcessor]
-        is_lean = len(lean) == 1 and {type(one) for one in registered} <= {LeanProcessor, RedactingProcessor}
+        lean = [processor for processor in registered if type(processor) is LeanProcessor]
+        is_lean = len(lean) == 1 and {type(processor) for processor in registered} <= {
+            LeanProcessor,
+            RedactingProcessor,
+        }
         self.queue = lean[0]._batch_processor if is_lean else None
 
     def get_tracer(self, *args: Any, **kwargs: Any) -> trace.Tracer:
-        """Return the SDK's tracer of that scope, made lean."""
+        """Return the SDK's tracer of that scope as a LeanTracer."""
         tracer = super().get_tracer(*args, **kwargs)
         try:
             if type(tracer) is Tracer:
-                tracer.__class__ = LeanTracer  # it is made, and cached, deep inside the SDK's method
-                cast("LeanTracer", tracer).belong_to(self)
+                tracer.__class__ = LeanTracer  # the SDK creates and caches it inside its method
+                cast("LeanTracer", tracer).bind(self)
         except Exception as error:
-            guard.failed(error)
+            guard.record_failure(error)
         return tracer
 
     def finish(self, span: LeanSpan) -> None:
-        """Hand a span that began lean to the processors that were added after its start."""
+        """Pass a lean span to processors that were added after its start."""
         span.bound_attributes()  # they expect the SDK's attributes
         self._active_span_processor._on_ending(span)
         self._active_span_processor.on_end(span)
 
 
 def follows_parent(sampler: object) -> bool:
-    """Return whether a span with a parent is sampled exactly when its parent is."""
+    """Return whether a span with a parent is sampled exactly if its parent is."""
     return _is_parent_based(sampler) and (
         sampler._remote_parent_sampled is sampler._local_parent_sampled is ALWAYS_ON
         and sampler._remote_parent_not_sampled is sampler._local_parent_not_sampled is ALWAYS_OFF
@@ -186,5 +189,5 @@ def samples_all(sampler: object) -> bool:
 
 
 def _is_parent_based(sampler: object) -> TypeGuard[ParentBased]:
-    """Return whether the parent decides; a class derived from the SDK's may do otherwise."""
+    """Return whether the sampler is the SDK's ParentBased; a derived class may sample differently."""
     return isinstance(sampler, ParentBased) and type(sampler).should_sample is ParentBased.should_sample

@@ -1,4 +1,4 @@
-"""`OTEL_TRACES_EXPORTER=tree`: every finished trace of this process as a tree on standard output."""
+"""`OTEL_TRACES_EXPORTER=tree`: print every finished trace of this process as a tree on standard output."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace import ReadableSpan
 
-# A trace whose root never ends must not be kept for ever.
-MOST_UNFINISHED = 256
+# Limit for traces whose root span never ends.
+MAX_UNFINISHED_TRACES = 256
 
 
 class TreeExporter(SpanExporter):
-    """Keeps the spans of a trace until the one ends that began it here, then prints them as a tree."""
+    """Collects the spans of a trace until its local root ends, then prints them as a tree."""
 
     def __init__(self, out: IO[str] | None = None) -> None:
         self._out = out
         self._unfinished: OrderedDict[str, list[Span]] = OrderedDict()
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Take finished spans; a span without a parent in this process completes its trace."""
+        """Export finished spans; a span without a parent in this process completes its trace."""
         for span in spans:
-            seen = from_sdk(span)
-            self._unfinished.setdefault(seen.trace_id, []).append(seen)
+            finished = from_sdk(span)
+            self._unfinished.setdefault(finished.trace_id, []).append(finished)
             if span.parent is None or span.parent.is_remote:
-                self._print(seen.trace_id)
-        while len(self._unfinished) > MOST_UNFINISHED:
+                self._print(finished.trace_id)
+        while len(self._unfinished) > MAX_UNFINISHED_TRACES:
             self._print(next(iter(self._unfinished)))
         return SpanExportResult.SUCCESS
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Print what has not found its root."""
+        """Print the traces whose root has not ended."""
         for trace_id in list(self._unfinished):
             self._print(trace_id)
         return True
 
     def shutdown(self) -> None:
-        """Print what has not found its root."""
+        """Print the traces whose root has not ended."""
         self.force_flush()
 
     def _print(self, trace_id: str) -> None:
@@ -52,9 +52,9 @@ class TreeExporter(SpanExporter):
 
 
 def from_sdk(span: ReadableSpan) -> Span:
-    """Return the SDK's finished span as one of the model."""
+    """Convert a finished span of the SDK to the model."""
     context = span.context
-    assert context is not None  # noqa: S101 the SDK's spans have one; its type allows for none
+    assert context is not None  # noqa: S101 the SDK's spans have a context; the type is optional
     return Span(
         trace_id=format(context.trace_id, "032x"),
         span_id=format(context.span_id, "016x"),

@@ -1,6 +1,6 @@
-"""Settings of the distribution: declared once, read once, refused when they are not understood.
+"""Settings of the distribution, declared once and validated when they are read.
 
-Nothing here imports OpenTelemetry.
+No module here imports OpenTelemetry.
 """
 
 from spanloom.settings.environment import Settings

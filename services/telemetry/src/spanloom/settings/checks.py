@@ -1,4 +1,4 @@
-"""Checks of values: each returns the value in its canonical form, or raises SettingsError with what was expected."""
+"""Validators of values: each returns the canonical form, or raises SettingsError with the expected form."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEADER = re.compile(r"\s*[\w!#$%&'*+.^`|~-]+\s*=[^,]*")
 
 
 def text(_key: str, value: str) -> str:
-    """Accept anything."""
+    """Accept any value."""
     return value
 
 
@@ -36,14 +36,14 @@ def url(key: str, value: str) -> str:
 
 
 def headers(key: str, value: str) -> str:
-    """Accept `name=value,…`; the error never quotes the value, which may be an API key."""
+    """Accept `name=value,…`; the error omits the value, which may be an API key."""
     if not all(HEADER.fullmatch(part) for part in value.split(",") if part.strip()):
         raise SettingsError(key, "…", "name=value pairs separated by commas, values percent-encoded")
     return value
 
 
 def pairs(key: str, value: str) -> str:
-    """Accept `name=value,…` with empty members."""
+    """Accept `name=value,…`; empty members are allowed."""
     for part in value.split(","):
         if part.strip() and not PAIR.fullmatch(part):
             raise SettingsError(key, part, "name=value pairs separated by commas, values percent-encoded")
@@ -68,17 +68,17 @@ def one_of(*names: str) -> Check:
     return check
 
 
-def installed(group: str, *builtin: str, several: bool = True) -> Check:
-    """Return a check that accepts names of an entry point group, separated by commas if there may be several."""
+def entry_point_names(group: str, *builtin: str, is_list: bool = True) -> Check:
+    """Return a check that accepts names of the entry point group and `builtin` ones, comma-separated if `is_list`."""
 
     def check(key: str, value: str) -> str:
         names = sorted({*builtin, *(entry.name for entry in entry_points(group=group))})
         canonical = {name.lower(): name for name in names}
-        chosen = [part.strip() for part in value.split(",")] if several else [value.strip()]
-        for name in chosen:
+        parts = [part.strip() for part in value.split(",")] if is_list else [value.strip()]
+        for name in parts:
             if name.lower() not in canonical:
-                raise SettingsError(key, name, f"one {'or several ' * several}of {', '.join(names)}")
-        return ",".join(canonical[name.lower()] for name in chosen)
+                raise SettingsError(key, name, f"one {'or several ' * is_list}of {', '.join(names)}")
+        return ",".join(canonical[name.lower()] for name in parts)
 
     return check
 
@@ -109,23 +109,23 @@ def number(low: float, high: float, unit: str) -> Check:
     return check
 
 
-def whole_number(low: int, unit: str = "", also: tuple[str, ...] = ()) -> Check:
-    """Return a check that accepts a whole number of at least `low`, or one of the words in `also`."""
+def integer(low: int, unit: str = "", keywords: tuple[str, ...] = ()) -> Check:
+    """Return a check that accepts an integer of at least `low`, or one of `keywords`."""
 
     def check(key: str, value: str) -> str:
         digits = value.strip().lower()
-        if digits in also or (re.fullmatch(r"[0-9]{1,18}", digits) and int(digits) >= low):
+        if digits in keywords or (re.fullmatch(r"[0-9]{1,18}", digits) and int(digits) >= low):
             return digits
-        words = "".join(f", or {word}" for word in also)
-        raise SettingsError(key, value, f"a whole number{unit}, {low} or more{words}")
+        alternatives = "".join(f", or {keyword}" for keyword in keywords)
+        raise SettingsError(key, value, f"an integer{unit}, {low} or more{alternatives}")
 
     return check
 
 
-def refused(reason: str) -> Check:
-    """Return a check that accepts nothing."""
+def unsupported(reason: str) -> Check:
+    """Return a check that accepts no value."""
 
     def check(key: str, value: str) -> str:
-        raise SettingsError(key, value, f"no such variable: {reason}")
+        raise SettingsError(key, value, f"an unset variable: {reason}")
 
     return check

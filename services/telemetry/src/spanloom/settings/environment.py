@@ -1,4 +1,4 @@
-"""The environment, read once: defaults applied, values checked and brought into their canonical form."""
+"""Settings from the process environment: validated, defaults applied, values in canonical form."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
 PREFIX = "SPANLOOM_"
-OPERATOR_PREFIX = "SPANLOOM_OPERATOR_"  # settings of the operator, which runs under this distribution
-OWN = [variable.name for variable in VARIABLES if variable.name.startswith(PREFIX)]
-# Kubernetes adds these for every Service of the namespace, so a Service named spanloom-… must not stop a process.
+OPERATOR_PREFIX = "SPANLOOM_OPERATOR_"  # settings of the operator, which also runs under this distribution
+SPANLOOM_VARIABLES = [variable.name for variable in VARIABLES if variable.name.startswith(PREFIX)]
+# Kubernetes sets these variables for every Service of the namespace; a Service named spanloom-… must not end a process.
 SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$")
 # An empty list of excluded URLs excludes nothing; every other empty variable is unset (specification, "Empty value").
 MAY_BE_EMPTY = frozenset({"OTEL_PYTHON_EXCLUDED_URLS", "OTEL_PYTHON_FASTAPI_EXCLUDED_URLS"})
@@ -31,53 +31,54 @@ DEFAULT_BATCH_SIZE = 512
 class Settings:
     """Settings of the instrumentations.
 
-    `flush_timeout` is the longest time, in seconds, that the end of a process waits for its telemetry; `log_format` is
-    "json" or "". `is_disabled`: OTEL_SDK_DISABLED.
+    `flush_timeout_seconds` limits the final flush at process exit; `log_format` is "json" or ""; `is_disabled` is
+    OTEL_SDK_DISABLED; `has_code_attributes` adds `code.*` attributes to OTLP log records.
     """
 
     level_filter: LevelFilter
     trust: TrustPolicy
     excluded_paths: re.Pattern[str]
-    flush_timeout: float
+    flush_timeout_seconds: float
     log_format: str
     is_disabled: bool
-    exports_logs: bool
-    correlates_logs: bool
-    locates_logs: bool
+    has_log_export: bool
+    has_log_correlation: bool
+    has_code_attributes: bool
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
-        """Read the variables; SettingsError names the first one that is wrong."""
-        values = canonical(environ)
+        """Return the settings in `environ`; SettingsError names the first invalid variable."""
+        values = canonical_values(environ)
         return cls(
             level_filter=parse_levels(values["SPANLOOM_FILTER"]),
             trust=parse_trust(values["SPANLOOM_TRUST_INCOMING"]),
             excluded_paths=excluded_paths(environ),
-            flush_timeout=float(values["SPANLOOM_FLUSH_TIMEOUT"]),
+            flush_timeout_seconds=float(values["SPANLOOM_FLUSH_TIMEOUT"]),
             log_format=values["SPANLOOM_LOG_FORMAT"],
             is_disabled=values["OTEL_SDK_DISABLED"] == "true",
-            exports_logs=values["OTEL_LOGS_EXPORTER"] != "none",
-            correlates_logs=values["OTEL_PYTHON_LOG_CORRELATION"] == "true",
-            locates_logs=values["OTEL_PYTHON_LOG_CODE_ATTRIBUTES"] == "true",
+            has_log_export=values["OTEL_LOGS_EXPORTER"] != "none",
+            has_log_correlation=values["OTEL_PYTHON_LOG_CORRELATION"] == "true",
+            has_code_attributes=values["OTEL_PYTHON_LOG_CODE_ATTRIBUTES"] == "true",
         )
 
 
 def apply_defaults(environ: MutableMapping[str, str]) -> None:
-    """Write for the SDK what it reads otherwise than the specification says.
+    """Set the variables that the SDK reads differently from the specification.
 
-    Own defaults are set, values get their canonical case, and empty variables, which are unset, are removed.
+    Sets the distribution's defaults, converts values to their canonical case, and removes empty variables, which count
+    as unset.
     """
-    values = canonical(environ)
+    values = canonical_values(environ)
     for variable in VARIABLES:
         value = environ.get(variable.name)
-        if value or variable.is_ours:
+        if value or variable.overrides_sdk:
             environ[variable.name] = values[variable.name]
         elif value == "" and variable.name not in MAY_BE_EMPTY:
             del environ[variable.name]
 
 
-def canonical(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return every declared variable's value, checked; its default where it is unset or empty."""
+def canonical_values(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the validated value of every declared variable, or its default if it is unset or empty."""
     for key in environ:
         _refuse_unknown(key, environ)
     values = {}
@@ -91,10 +92,15 @@ def canonical(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _refuse_unknown(key: str, environ: Mapping[str, str]) -> None:
-    if not key.startswith(PREFIX) or key in OWN or key.startswith(OPERATOR_PREFIX) or SERVICE_LINK.search(key):
+    if (
+        not key.startswith(PREFIX)
+        or key in SPANLOOM_VARIABLES
+        or key.startswith(OPERATOR_PREFIX)
+        or SERVICE_LINK.search(key)
+    ):
         return
-    near = get_close_matches(key.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in OWN], 1)
-    names = [PREFIX + name for name in near] or OWN
+    similar = get_close_matches(key.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in SPANLOOM_VARIABLES], 1)
+    names = [PREFIX + name for name in similar] or SPANLOOM_VARIABLES
     raise SettingsError(key, environ[key], f"the name {' or '.join(names)}")
 
 
@@ -105,10 +111,10 @@ def _check_ratio(values: Mapping[str, str]) -> None:
 
 
 def _check_batches(environ: Mapping[str, str], values: Mapping[str, str]) -> None:
-    """Refuse a queue that is shorter than a batch: the SDK would switch telemetry off."""
+    """Refuse a queue smaller than a batch: the SDK would disable telemetry."""
     for processor in ("BSP", "BLRP"):
         queue, batch = (f"OTEL_{processor}_MAX_{what}_SIZE" for what in ("QUEUE", "EXPORT_BATCH"))
         if int(values[batch]) > int(values[queue]):
             key, other = (queue, batch) if environ.get(queue) else (batch, queue)
-            bound = "or more" if key == queue else "or less"
-            raise SettingsError(key, values[key], f"{values[other]} {bound}, which is {other}")
+            direction = "or more" if key == queue else "or less"
+            raise SettingsError(key, values[key], f"{values[other]} {direction}, which is {other}")

@@ -1,10 +1,10 @@
-"""The one error for a setting that is not understood."""
+"""The one error for invalid settings."""
 
 from __future__ import annotations
 
 
 class SettingsError(ValueError):
-    """One setting is wrong; the text names the variable, its value and what was expected."""
+    """One setting is invalid; the message contains the variable, its value and the expected form."""
 
     def __init__(self, key: str, value: str, expected: str) -> None:
         super().__init__(f"{key}={value!r} is not understood; expected {expected}")

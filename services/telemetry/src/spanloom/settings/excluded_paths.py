@@ -1,4 +1,4 @@
-"""Paths of probes and scrapes: their requests make no trace, no metric and no access log line."""
+"""Paths of probes and metric scrapes: their requests get no span, no measurement and no access log line."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from spanloom.settings.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The names that Kubernetes uses for these endpoints, and Prometheus'.
+# Endpoint names of the Kubernetes documentation, and of Prometheus.
 DEFAULT = "^/healthz$,^/livez$,^/readyz$,^/metrics$"
 KEYS = ("OTEL_PYTHON_FASTAPI_EXCLUDED_URLS", "OTEL_PYTHON_EXCLUDED_URLS")
 
 
 def excluded_paths(environ: Mapping[str, str]) -> re.Pattern[str]:
-    """Return the pattern to `search` in a request's path, from OpenTelemetry's variables for excluded URLs.
+    """Return the pattern to `search` in a request path, from OpenTelemetry's variables for excluded URLs.
 
-    They hold regular expressions separated by commas; SettingsError names one that does not compile.
+    Each variable contains regular expressions separated by commas; SettingsError names one that does not compile.
     """
     key = next((key for key in KEYS if key in environ), KEYS[-1])
     patterns = [part.strip() for part in environ.get(key, DEFAULT).split(",") if part.strip()]

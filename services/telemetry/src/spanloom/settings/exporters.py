@@ -1,4 +1,4 @@
-"""The variables of exporters: where telemetry goes, and how."""
+"""Variables of exporters: destinations, protocols, credentials."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ SIGNALS = ("TRACES", "METRICS", "LOGS")
 
 
 def exporters() -> Iterator[Variable]:
-    """Yield the variables of exporters."""
+    """Yield the variables."""
     for signal, default in zip(SIGNALS, ("otlp", "otlp", "none"), strict=True):
         group = f"opentelemetry_{signal.lower()}_exporter"
         extra = ", `tree` (finished traces as trees on standard output)" if signal == "TRACES" else ""
         yield Variable(
             f"OTEL_{signal}_EXPORTER",
-            f"Where {signal.lower()} go: `otlp`, `console`, `none`{extra}.",
-            checks.installed(group, "none", "otlp"),
+            f"Exporters of {signal.lower()}: `otlp`, `console`, `none`{extra}.",
+            checks.entry_point_names(group, "none", "otlp"),
             default,
-            is_ours=True,
+            overrides_sdk=True,
         )
     for signal in ("", *(f"{signal}_" for signal in SIGNALS)):
         yield from _otlp(f"OTEL_EXPORTER_OTLP_{signal}", signal.rstrip("_").lower())
@@ -59,24 +59,24 @@ def _otlp(prefix: str, signal: str) -> Iterator[Variable]:
         f"OTLP protocol{of}.",
         checks.protocol,
         "http/protobuf" if is_general else "",
-        is_ours=is_general,
+        overrides_sdk=is_general,
     )
     yield Variable(f"{prefix}HEADERS", f"HTTP headers{of}, such as an API key: `api-key=…`.", checks.headers)
     unit = " seconds (OpenTelemetry for Python reads seconds, not milliseconds)"
-    # 60 s outlast a restart of the Collector, 10 s do not. Seconds in Python: opentelemetry-python#4044.
+    # A Collector restarts in less than 60 s, not in less than 10 s. Seconds in Python: opentelemetry-python#4044.
     yield Variable(
         f"{prefix}TIMEOUT",
-        f"Seconds for the export of one batch{of}, all retries included.",
+        f"Timeout of the export of one batch{of} in seconds, retries included.",
         checks.number(0.001, MAX_TIMEOUT_SECONDS, unit),
         "60" if is_general else "",
-        is_ours=is_general,
+        overrides_sdk=is_general,
     )
     compression = checks.one_of("none", "gzip", "deflate")
     yield Variable(f"{prefix}COMPRESSION", f"Compression{of}.", compression, "none" if is_general else "")
     yield Variable(f"{prefix}INSECURE", f"gRPC{of} without TLS.", checks.boolean)
-    for name, what in (
+    for name, content in (
         ("CERTIFICATE", "certificate authority of the receiver"),
         ("CLIENT_CERTIFICATE", "client certificate"),
         ("CLIENT_KEY", "private key of the client certificate"),
     ):
-        yield Variable(f"{prefix}{name}", f"File with the {what}{of} (PEM).")
+        yield Variable(f"{prefix}{name}", f"File with the {content}{of} (PEM).")

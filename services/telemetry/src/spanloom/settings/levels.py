@@ -1,7 +1,7 @@
 """Levels of function spans and log records, in the format of RUST_LOG.
 
-`SPANLOOM_FILTER="info,users_db=debug,sqlalchemy=warn"`: a default level, and levels of targets. A target is a module
-or logger name and includes everything below it; the longest matching target decides.
+`SPANLOOM_FILTER="info,users_db=debug,sqlalchemy=warn"`: a default level, then levels of targets. A target is a module
+or logger name and includes every module below it; the longest matching target applies.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from spanloom.settings.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# The numbers of the logging module; trace is below its DEBUG, off above its CRITICAL.
+# Numeric levels of the logging module; trace is below DEBUG, off above CRITICAL.
 LEVELS: Mapping[str, int] = MappingProxyType({"trace": 5, "debug": 10, "info": 20, "warn": 30, "error": 40, "off": 60})
 EXPECTED = f"LEVEL or TARGET=LEVEL, separated by commas, LEVEL one of {', '.join(LEVELS)}"
 
 
 @dataclass(frozen=True)
 class LevelFilter:
-    """The lowest enabled level of each target, and of all others."""
+    """The lowest enabled level of each target, and the default for other targets."""
 
     default: int = LEVELS["info"]
     targets: Mapping[str, int] = field(default_factory=dict)
     _thresholds: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def is_enabled(self, target: str, level: int) -> bool:
-        """Return whether `level` (a number of LEVELS) is enabled for `target` (a dotted name)."""
+        """Return whether `level` (a value of LEVELS) is enabled for `target` (a dotted name)."""
         threshold = self._thresholds.get(target)
         if threshold is None:
             threshold = self._thresholds[target] = self._threshold(target)
@@ -44,9 +44,9 @@ class LevelFilter:
 
 
 def parse_levels(text: str) -> LevelFilter:
-    """Return the filter described by `text`; empty text means `info`.
+    """Return the filter in `text`; empty text means `info`.
 
-    SettingsError names the directive that is not understood.
+    SettingsError names the invalid directive.
     """
     default, targets = LEVELS["info"], {}
     for directive in filter(None, (part.strip() for part in text.split(","))):
@@ -69,11 +69,11 @@ _active = LevelFilter()
 
 
 def active_filter() -> LevelFilter:
-    """Return the filter of this process."""
+    """Return the active filter of this process."""
     return _active
 
 
-def set_active_filter(chosen: LevelFilter) -> None:
-    """Use `chosen` as the filter of this process, from the next call on."""
+def set_active_filter(level_filter: LevelFilter) -> None:
+    """Use `level_filter` in this process from the next call on."""
     global _active  # noqa: PLW0603 one filter per process, as there is one logging tree
-    _active = chosen
+    _active = level_filter

@@ -1,7 +1,7 @@
-"""The trust boundary: from which callers traceparent, tracestate and baggage are accepted.
+"""The trust boundary: callers from which traceparent, tracestate and baggage are accepted.
 
-The context of untrusted callers is dropped: `traceparent: …-00` would hide their requests, `…-01` would let them
-choose trace ids and sampling (W3C Trace Context, section "Security Considerations").
+The context of untrusted callers is dropped: `traceparent: …-00` would disable sampling of their requests, `…-01` would
+let them choose trace ids and sampling (W3C Trace Context, section "Security Considerations").
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ EXPECTED = "true, false, or networks separated by commas, such as 10.0.0.0/8,fd0
 
 @dataclass(frozen=True)
 class TrustPolicy:
-    """Accept the context of every caller, of none, or of callers within `networks`."""
+    """Accept the context of every caller, of no caller, or of callers within `networks`."""
 
-    trust_all: bool = False
+    trusts_all: bool = False
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
     def trusts(self, host: str | None) -> bool:
-        """Return whether context sent from `host` (an IP address as text; None over a Unix socket) is accepted."""
-        return self.trust_all or (bool(self.networks) and host is not None and _is_within(self.networks, host))
+        """Return whether context from `host` (an IP address; None for a Unix socket) is accepted."""
+        return self.trusts_all or (bool(self.networks) and host is not None and _is_within(self.networks, host))
 
 
 def parse_trust(text: str) -> TrustPolicy:
-    """Return the policy described by `text`; SettingsError names a network that is not one."""
-    word = text.strip().lower()
-    if word in ("true", "false", ""):
-        return TrustPolicy(trust_all=word == "true")
+    """Return the policy in `text`; SettingsError names an invalid network."""
+    value = text.strip().lower()
+    if value in ("true", "false", ""):
+        return TrustPolicy(trusts_all=value == "true")
     return TrustPolicy(networks=tuple(_network(part.strip()) for part in text.split(",")))
 
 
@@ -56,5 +56,5 @@ def _is_within(networks: tuple[IPv4Network | IPv6Network, ...], host: str) -> bo
 
 
 def _without_mapping(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    """Return the IPv4 address inside an IPv4-mapped one: a dual-stack socket reports 10.0.0.1 as ::ffff:10.0.0.1."""
+    """Return the IPv4 address of an IPv4-mapped one: dual-stack sockets report 10.0.0.1 as ::ffff:10.0.0.1."""
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -1,4 +1,4 @@
-"""One declared variable."""
+"""Declaration of one environment variable."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Variable:
-    """One variable: `default` is the value when it is unset or empty; `is_ours` marks a default of this distribution.
+    """One environment variable: name, description, validation and default.
 
-    An own default is written to the environment for the SDK; any other is the SDK's.
+    `default` applies when the variable is unset or empty. `overrides_sdk` marks a default that differs from
+    the SDK's; it is written to the environment for the SDK.
     """
 
     name: str
-    about: str
+    description: str
     check: Check = checks.text
     default: str = ""
-    is_ours: bool = False
+    overrides_sdk: bool = False

@@ -1,1 +1,1 @@
-"""Traces as people see them, from any source."""
+"""Traces independent of their source: model and text representation."""

@@ -1,4 +1,4 @@
-"""A trace as a person sees it: spans from any source, and the tree they make."""
+"""Model of spans and traces from any source, and the tree of a trace."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One span, whichever way it came: the SDK, OTLP or Jaeger.
+    """One span from the SDK, OTLP or Jaeger.
 
-    Ids are lower-case hexadecimal (32 and 16 digits); times are nanoseconds since the epoch.
-    `kind` is SERVER, CLIENT, INTERNAL, PRODUCER or CONSUMER; `status` is UNSET, OK or ERROR.
+    Ids are lower-case hexadecimal (32 and 16 digits); times are nanoseconds since the epoch. `kind` is SERVER, CLIENT,
+    INTERNAL, PRODUCER or CONSUMER; `status` is UNSET, OK or ERROR.
     """
 
     trace_id: str
@@ -44,19 +44,19 @@ class Span:
 
     @property
     def label(self) -> str:
-        """What a tree without times shows of the span: `users-api SERVER POST /users`."""
+        """The span in a tree without times: `users-api SERVER POST /users`."""
         return f"{self.service} {self.kind} {self.name}"
 
 
 @dataclass(frozen=True)
 class Trace:
-    """The spans of one trace id, each once (delivery is at least once, so repeats are dropped)."""
+    """The spans of one trace id; duplicates are dropped, as delivery is at least once."""
 
     spans: tuple[Span, ...]
 
     @classmethod
     def from_spans(cls, spans: Iterable[Span]) -> Trace:
-        """Return one trace of `spans`, ordered by start; ValueError when they belong to several traces or none."""
+        """Return one trace of `spans`, ordered by start; ValueError if they belong to several traces or none."""
         unique = {span.span_id: span for span in spans}
         if len({span.trace_id for span in unique.values()}) != 1:
             raise ValueError(f"expected the spans of one trace, got {len(unique)} spans of several or none")
@@ -73,17 +73,17 @@ class Trace:
 
     @property
     def orphans(self) -> tuple[Span, ...]:
-        """Spans that name a parent which is not here."""
+        """Spans whose parent is missing."""
         return tuple(s for s in self.spans if s.parent_id is not None and s.parent_id not in self._ids)
 
     @property
     def tops(self) -> tuple[Span, ...]:
-        """Spans with nothing above them here: the root, and orphans."""
+        """Spans without a parent in the trace: the root, and orphans."""
         return tuple(s for s in self.spans if s.parent_id is None or s.parent_id not in self._ids)
 
     @property
     def root(self) -> Span:
-        """The one span without a parent; ValueError showing the tree when there is not exactly one."""
+        """The one span without a parent; ValueError with the tree if there is not exactly one."""
         roots = [span for span in self.spans if span.parent_id is None]
         if len(roots) != 1:
             raise ValueError(f"expected one root, found {len(roots)}:\n{self.tree()}")
@@ -97,37 +97,37 @@ class Trace:
         return children
 
     def children(self, span: Span) -> tuple[Span, ...]:
-        """Return the spans directly below `span`, by start."""
+        """Return the direct children of `span`, by start."""
         return tuple(self._children.get(span.span_id, ()))
 
     def walk(self) -> Iterator[tuple[Span, tuple[bool, ...]]]:
         """Yield every span with, for each level above it, whether that ancestor was the last of its siblings.
 
-        Parents in a circle, which a stranger can send, are walked once, from the earliest of them.
+        Spans in a parent cycle, which untrusted senders may produce, are visited once, starting with the earliest.
         """
-        seen: set[str] = set()
+        visited: set[str] = set()
         for top in (*self.tops, *self.spans):
-            waiting: list[tuple[Span, tuple[bool, ...]]] = [(top, ())]
-            while waiting:
-                span, path = waiting.pop()
-                if span.span_id in seen:
+            pending: list[tuple[Span, tuple[bool, ...]]] = [(top, ())]
+            while pending:
+                span, path = pending.pop()
+                if span.span_id in visited:
                     continue
-                seen.add(span.span_id)
+                visited.add(span.span_id)
                 yield span, path
-                below = self.children(span)
-                waiting += [(child, (*path, child is below[-1])) for child in reversed(below)]
+                children = self.children(span)
+                pending += [(child, (*path, child is children[-1])) for child in reversed(children)]
 
     def shape(self) -> str:
-        """Return the tree without times, two spaces a level: what tests compare."""
+        """Return the tree without times, two spaces per level, for comparisons in tests."""
         return "\n".join("  " * len(path) + span.label for span, path in self.walk())
 
     def tree(self) -> str:
-        """Return the tree with service, kind, duration and outcome, in aligned columns."""
+        """Return the tree with service, kind, duration and outcome in aligned columns."""
         return "\n".join(_aligned([_row(span, path) for span, path in self.walk()]))
 
 
 def group(spans: Iterable[Span]) -> dict[str, Trace]:
-    """Return traces by trace id, in the order in which they first appear."""
+    """Return traces by trace id, in order of first appearance."""
     by_id: defaultdict[str, list[Span]] = defaultdict(list)
     for span in spans:
         by_id[span.trace_id].append(span)
@@ -135,7 +135,7 @@ def group(spans: Iterable[Span]) -> dict[str, Trace]:
 
 
 def outcome(span: Span) -> str:
-    """Return the HTTP status, then ERROR and the error's type: what a reader looks for first."""
+    """Return the HTTP status code, ERROR and the error type."""
     status = span.attributes.get("http.response.status_code")
     parts = [str(status)] if status else []
     if span.status == "ERROR":
@@ -152,6 +152,6 @@ def _row(span: Span, path: tuple[bool, ...]) -> tuple[str, ...]:
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return [
-        f"{name:<{widths[0]}}  {service:<{widths[1]}}  {kind:<{widths[2]}}  {time:>{widths[3]}}  {end}".rstrip()
-        for name, service, kind, time, end in rows
+        f"{name:<{widths[0]}}  {service:<{widths[1]}}  {kind:<{widths[2]}}  {time:>{widths[3]}}  {result}".rstrip()
+        for name, service, kind, time, result in rows
     ]

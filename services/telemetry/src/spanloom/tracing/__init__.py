@@ -1,4 +1,4 @@
 """Spans through OpenTelemetry's API: context, attributes, `@instrument`, errors, redaction.
 
-Nothing here imports the SDK.
+No module here imports the SDK.
 """

@@ -1,4 +1,4 @@
-"""One decorated function: what is known of it before any call, and the span of a call."""
+"""A decorated function and the span of each of its calls."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 
 from spanloom.settings.levels import active_filter
-from spanloom.tracing.attribute_values import IMMUTABLE, to_attribute_value
-from spanloom.tracing.context import get_current, is_silent, with_span
+from spanloom.tracing.attribute_values import IMMUTABLE_TYPES, to_attribute_value
+from spanloom.tracing.context import get_current, is_untraced, with_span
 from spanloom.tracing.errors import record_error, type_name
 from spanloom.tracing.parameters import Parameters
 from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class CallSite:
-    """A function that gets a span for each call."""
+    """A function whose calls each get a span."""
 
     def __init__(self, function: Callable[..., Any], options: Options) -> None:
         self.target, self.level = str(function.__module__), options.level
@@ -39,21 +39,21 @@ class CallSite:
         self._is_enabled = False
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SpanCall | None:
-        """Start the span of a call; None when this call gets none."""
-        chosen = active_filter()
-        if chosen is not self._filter:
-            self._is_enabled, self._filter = chosen.is_enabled(self.target, self.level), chosen
+        """Start the span of a call; None when the call gets no span."""
+        active = active_filter()
+        if active is not self._filter:
+            self._is_enabled, self._filter = active.is_enabled(self.target, self.level), active
         if not self._is_enabled:
             return None
         context = get_current()
-        if is_silent(context):
+        if is_untraced(context):
             return None
         span = self.tracer.start_span(self.name, context, attributes=self.code)
         if span.is_recording():
-            self._describe(span, args, kwargs)
+            self._set_attributes(span, args, kwargs)
         return SpanCall(self, span, context)
 
-    def _describe(self, span: trace.Span, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _set_attributes(self, span: trace.Span, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self.skip_all:
             _set_arguments(span, self.parameters.bind(args, kwargs))
         for key, field in self.fields.items():
@@ -61,15 +61,15 @@ class CallSite:
 
 
 class SpanCall:
-    """A call of a decorated function while it runs."""
+    """A running call of a decorated function."""
 
     __slots__ = ("context", "site", "span")
 
     def __init__(self, site: CallSite, span: trace.Span, parent: Context) -> None:
         self.site, self.span, self.context = site, span, with_span(span, parent)
 
-    def returned(self, result: Any) -> None:
-        """End the span, with the result if it was asked for."""
+    def on_return(self, result: Any) -> None:
+        """End the span, with the result as an attribute if `ret` is set."""
         try:
             ret = self.site.ret
             if ret and self.span.is_recording():
@@ -78,8 +78,8 @@ class SpanCall:
         finally:
             self.span.end()
 
-    def failed(self, error: BaseException) -> None:
-        """End the span with the exception of the call."""
+    def on_error(self, error: BaseException) -> None:
+        """Record the exception and end the span."""
         try:
             record_error(self.span, error)
         finally:
@@ -87,8 +87,8 @@ class SpanCall:
 
 
 def _set_arguments(span: trace.Span, arguments: dict[str, Any]) -> None:
-    """Set a call's arguments as attributes; deferred when none of them can change until then."""
-    if IMMUTABLE.issuperset(map(type, arguments.values())):
+    """Set the arguments of a call as attributes; deferred if every value is immutable."""
+    if IMMUTABLE_TYPES.issuperset(map(type, arguments.values())):
         defer_attributes(span, _argument_attributes, arguments)
     else:
         span.set_attributes(*_argument_attributes(arguments))
@@ -108,9 +108,9 @@ def _field_value(field: Field, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 
 def _code_attributes(function: Callable[..., Any]) -> dict[str, str | int]:
-    """Return where the function is defined (OpenTelemetry semantic conventions, `code.*`), as far as that is known."""
+    """Return the location of the function's definition (semantic conventions, `code.*`), if it has one."""
     attributes: dict[str, str | int] = {"code.function.name": f"{function.__module__}.{function.__qualname__}"}
     code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is not None:  # a callable that is no Python function has none
+    if code is not None:  # a callable that is not a Python function has none
         attributes |= {"code.file.path": code.co_filename, "code.line.number": code.co_firstlineno}
     return attributes

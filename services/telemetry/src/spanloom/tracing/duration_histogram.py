@@ -1,4 +1,4 @@
-"""Durations of requests, as a histogram of OpenTelemetry's API."""
+"""Histogram of request durations, by OpenTelemetry's API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DurationHistogram:
-    """A histogram in seconds whose attributes have these keys."""
+    """A histogram in seconds with a fixed set of attribute keys."""
 
     def __init__(
         self, meter: metrics.Meter, name: str, description: str, buckets: Sequence[float], keys: tuple[str, ...]
@@ -25,7 +25,7 @@ class DurationHistogram:
         self._keys = keys
 
     def record(self, seconds: float, values: Values, context: Context) -> None:
-        """Record a duration (0 or more, finite) with a value for each key; an empty one is left out."""
+        """Record a duration (finite, 0 or more) with one value per key; empty values are omitted."""
         self._histogram.record(seconds, self.attributes(values), context)
 
     def attributes(self, values: Values) -> dict[str, str | int]:

@@ -1,4 +1,4 @@
-"""Exceptions on spans, with nothing in their texts that must not leave the process."""
+"""Exceptions on spans, with redacted messages and stack traces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import Status, StatusCode
 
 from spanloom.tracing.context import REQUEST_KEY, get_current
-from spanloom.tracing.redaction import redaction
+from spanloom.tracing.redaction import redaction_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def record_error(span: Span, error: BaseException) -> None:
-    """Set the span's status to ERROR and record `error`; a generator that is closed early has not failed."""
+    """Set the span's status to ERROR and record `error`; ignore GeneratorExit, which is not an error."""
     if not span.is_recording() or isinstance(error, GeneratorExit):
         return
     span.set_status(Status(StatusCode.ERROR))
@@ -26,22 +26,22 @@ def record_error(span: Span, error: BaseException) -> None:
 
 
 def exception_attributes(error: BaseException, request: Mapping[str, Any] | None = None) -> dict[str, str]:
-    """Return the attributes of an `exception` event (OpenTelemetry semantic conventions, "Exceptions"), redacted."""
-    shown = redaction([error], request or current_request()).error(error)
+    """Return the redacted attributes of an `exception` event (semantic conventions, "Exceptions")."""
+    redacted = redaction_for([error], request or current_request()).redact_error(error)
     return {
         "exception.type": type_name(error),
-        "exception.message": shown.message,
-        "exception.stacktrace": shown.stacktrace,
+        "exception.message": redacted.message,
+        "exception.stacktrace": redacted.stacktrace,
     }
 
 
 def current_request() -> Mapping[str, Any]:
-    """Return the ASGI scope or WSGI environment of the request that is handled; empty outside a request."""
-    found = get_current().get(REQUEST_KEY)
-    return found if isinstance(found, dict) else {}
+    """Return the ASGI scope or WSGI environment of the current request; empty outside a request."""
+    request = get_current().get(REQUEST_KEY)
+    return request if isinstance(request, dict) else {}
 
 
 def type_name(error: BaseException) -> str:
-    """Return the qualified name of an error's class, without the module builtins (`error.type`)."""
+    """Return the qualified class name of an error, without the module builtins (`error.type`)."""
     kind = type(error)
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

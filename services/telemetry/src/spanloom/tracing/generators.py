@@ -1,6 +1,6 @@
-"""Decorated generators: their span is open from the first step to the last, and current only during a step.
+"""Decorated generators: the span is open from the first step to the last, and current during each step only.
 
-Between two steps the caller's own span is current again, so the caller's work is never below ours.
+Between two steps the caller's span is current again, so spans of the caller are never children of the generator's span.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
 from spanloom.tracing.context import attach
-from spanloom.tracing.guard import leave
+from spanloom.tracing.guard import finish_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 
 class _Steps:
-    """The steps of a generator, and the call they belong to until it has ended."""
+    """The steps of a generator and its call, which ends once."""
 
     def __init__(self, generator: Any, call: SpanCall, guard: Guard) -> None:
         self.generator, self.call, self.guard, self.is_open = generator, call, guard, True
 
     def end(self, error: BaseException | None) -> None:
-        """End the call once: with the generator's result, or with the exception it raised."""
+        """End the call: with the generator's result, or with the exception that it raised."""
         if self.is_open:
             self.is_open = False
             if error is None or isinstance(error, StopIteration | StopAsyncIteration):
-                self.call.returned(getattr(error, "value", None))
+                self.call.on_return(getattr(error, "value", None))
             else:
-                self.call.failed(error)
+                self.call.on_error(error)
 
-    def leave(self, token: Any, error: BaseException | None = None) -> None:
-        """Restore the caller's context after a step; `error` is what ended the generator."""
-        leave(self.guard, token, _ignore if error is None else self.end, error)
+    def end_step(self, token: Any, error: BaseException | None = None) -> None:
+        """Restore the caller's context after a step; `error` is the exception that ended the generator."""
+        finish_call(self.guard, token, _ignore if error is None else self.end, error)
 
 
 def _ignore(_: object) -> None: ...
@@ -54,9 +54,9 @@ class _Generator(_Steps, Generator[Any, Any, Any]):
         try:
             item = advance(*args)
         except BaseException as error:
-            self.leave(token, error)
+            self.end_step(token, error)
             raise
-        self.leave(token)
+        self.end_step(token)
         return item
 
 
@@ -76,39 +76,39 @@ class _AsyncGenerator(_Steps, AsyncGenerator[Any, Any]):
         try:
             item = await advance(*args)
         except BaseException as error:
-            self.leave(token, error)
+            self.end_step(token, error)
             raise
-        self.leave(token)
+        self.end_step(token)
         return item
 
 
-def _begun(kind: Any, generator: Any, begin: Begin, guard: Guard, args: Any, kwargs: Any) -> Any:
-    """Return the generator with the steps of a call around it; None when the call gets no span."""
+def _trace_steps(kind: Any, generator: Any, begin: Begin, guard: Guard, args: Any, kwargs: Any) -> Any:
+    """Return the generator with its steps traced; None if the call gets no span."""
     call = begin(args, kwargs)
     return None if call is None else kind(generator, call, guard)
 
 
 def around_generator(function: Callable[..., Any], begin: Begin, guard: Guard) -> Callable[..., Any]:
-    """Return a generator function that does for `function` what `guard.around` does for a function."""
+    """Return a generator function that traces `function` as `guard.around` does."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         generator = function(*args, **kwargs)
-        steps = guard.run(_begun, _Generator, generator, begin, guard, args, kwargs)
+        steps = guard.run(_trace_steps, _Generator, generator, begin, guard, args, kwargs)
         return (yield from generator if steps is None else steps)
 
     return wrapper
 
 
 def around_async_generator(function: Callable[..., Any], begin: Begin, guard: Guard) -> Callable[..., Any]:
-    """Return an async generator function that does for `function` what `guard.around` does for a function."""
+    """Return an async generator function that traces `function` as `guard.around` does."""
 
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator = function(*args, **kwargs)
-        begun = guard.run(_begun, _AsyncGenerator, generator, begin, guard, args, kwargs)
-        steps = generator if begun is None else begun
-        try:  # what `yield from` does for a generator that is not async (PEP 525 has no such expression)
+        traced = guard.run(_trace_steps, _AsyncGenerator, generator, begin, guard, args, kwargs)
+        steps = generator if traced is None else traced
+        try:  # the equivalent of `yield from`, which async generators lack (PEP 525)
             item = await anext(steps)
             while True:
                 try:

@@ -1,8 +1,8 @@
-"""Our code in somebody's process: what it raises never reaches the application.
+"""Isolation of the distribution's code: its exceptions never reach the application.
 
-Every hook consists of functions of ours (`begin`, and the `returned`, `failed` of what it returns) and of one of the
-wrappers below, which calls the application in between. The application's arguments, results, exceptions and their
-order are never changed. After MAX_FAILURES exceptions of its own code a hook is off for the rest of the process.
+A hook consists of functions of the distribution (`begin`, and `on_return` and `on_error` of the call that it returns)
+and of one of the wrappers below, which call the application between them. Arguments, results, exceptions and their
+order are unchanged. After MAX_FAILURES exceptions in its own code, a hook is disabled for the rest of the process.
 """
 
 from __future__ import annotations
@@ -29,66 +29,69 @@ _reported: set[str] = set()
 
 
 class Call(Protocol):
-    """One call of the application, begun: `context` is current during it."""
+    """One call of the application; `context` is current during the call."""
 
     context: Context
 
-    def returned(self, result: Any) -> None:
-        """Take note of its result."""
+    def on_return(self, result: Any) -> None:
+        """Handle the result."""
 
-    def failed(self, error: BaseException) -> None:
-        """Take note of its exception."""
+    def on_error(self, error: BaseException) -> None:
+        """Handle the exception."""
 
 
 class Guard:
-    """The failures of one hook, and whether it is off."""
+    """Failure count of one hook; the hook is disabled after MAX_FAILURES."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.failures, self.is_off = name, 0, False
+        self.name, self.failures, self.is_disabled = name, 0, False
 
-    def failed(self, error: Exception) -> None:
-        """Count an exception of the hook's own code; the last one switches the hook off, with one line."""
+    def record_failure(self, error: Exception) -> None:
+        """Count an exception in the hook's code.
+
+        After MAX_FAILURES the hook is disabled, with one line on standard error.
+        """
         try:
             self.failures += 1
-            log.debug("the hook %s failed", self.name, exc_info=error)
-            if self.failures >= MAX_FAILURES and not self.is_off:
-                self.is_off = True
-                report(f"the hook {self.name} failed {self.failures} times and is off: {_describe(error)}")
-        except Exception:  # noqa: S110 nothing may leave a guard
+            log.debug("hook %s failed", self.name, exc_info=error)
+            if self.failures >= MAX_FAILURES and not self.is_disabled:
+                self.is_disabled = True
+                report(f"hook {self.name} failed {self.failures} times and is disabled: {_describe(error)}")
+        except Exception:  # noqa: S110 a guard never raises
             pass
 
     def run(self, function: Callable[..., R], *args: Any) -> R | None:
-        """Call a function of ours; None when it fails or the hook is off."""
-        if self.is_off:
+        """Call `function`; None if it raises or the hook is disabled."""
+        if self.is_disabled:
             return None
         try:
             return function(*args)
         except Exception as error:
-            self.failed(error)
+            self.record_failure(error)
             return None
 
 
 def report(text: str) -> None:
-    """Write one line to standard error; not a log record, as logging belongs to the application."""
+    """Write one line to standard error, not a log record: the application owns logging."""
     with suppress(Exception):  # standard error may be closed
         print(f"spanloom: {text}", file=sys.stderr, flush=True)
 
 
-def report_loss(what: str, error: Exception) -> None:
-    """Report something that is left out of the telemetry, once for each place in the code; the next are debug records.
+def report_dropped(item: str, error: Exception) -> None:
+    """Report dropped telemetry on standard error once per location in the code; later as debug log records.
 
-    For what does not switch a hook off: the next batch, span or attribute may well be fine.
+    For errors that do not disable a hook: other batches, spans and attributes are not affected.
     """
     place = _describe(error)
     if place in _reported:
-        log.debug("%s was left out", what, exc_info=error)
+        log.debug("dropped %s", item, exc_info=error)
     else:
         _reported.add(place)
-        report(f"{what} was left out of the telemetry: {place}")
+        report(f"dropped {item}: {place}")
 
 
 def _describe(error: Exception) -> str:
-    """Return type and place of an error; its text may quote data."""
+    """Return the type and location of an error, without its message, which may contain data."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next
@@ -96,70 +99,70 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__}{where}"
 
 
-def leave(guard: Guard, token: Any, end: Callable[[Any], None], outcome: Any) -> None:
-    """Take note of the outcome of a call, still in its context, and restore the context from before it."""
+def finish_call(guard: Guard, token: Any, handle: Callable[[Any], None], outcome: Any) -> None:
+    """Handle the outcome of a call in its context, then restore the previous context."""
     try:
-        end(outcome)
+        handle(outcome)
     except Exception as error:
-        guard.failed(error)
+        guard.record_failure(error)
     try:
         reset(token)
     except Exception:
-        log.debug("a call of %s ended in another context than it began in", guard.name)
+        log.debug("a call of hook %s ended in a different context than it began", guard.name)
 
 
 def around(function: Callable[..., Any], begin: Begin, guard: Guard) -> Callable[..., Any]:
-    """Return `function` with `begin(args, kwargs)` before it; `begin` may change `kwargs`, as its last step."""
+    """Return `function` with `begin(args, kwargs)` called before it; `begin` may change `kwargs` as its last step."""
 
     @functools.wraps(function)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         call = token = None
-        if not guard.is_off:
+        if not guard.is_disabled:
             try:
                 call = begin(args, kwargs)
                 token = call and attach(call.context)
             except Exception as error:
-                guard.failed(error)
+                guard.record_failure(error)
                 call = None
         if call is None:
             return function(*args, **kwargs)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            leave(guard, token, call.failed, error)
+            finish_call(guard, token, call.on_error, error)
             raise
-        leave(guard, token, call.returned, result)
+        finish_call(guard, token, call.on_return, result)
         return result
 
     return wrapper
 
 
 def around_coroutine(function: Callable[..., Awaitable[Any]], begin: Begin, guard: Guard) -> Callable[..., Any]:
-    """Return a coroutine function that does for `function` what `around` does."""
+    """Return a coroutine function that traces `function` as `around` does."""
 
     @functools.wraps(function)
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
         call = token = None
-        if not guard.is_off:
+        if not guard.is_disabled:
             try:
                 call = begin(args, kwargs)
                 token = call and attach(call.context)
             except Exception as error:
-                guard.failed(error)
+                guard.record_failure(error)
                 call = None
         if call is None:
             return await function(*args, **kwargs)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
-            leave(guard, token, call.failed, error)
+            finish_call(guard, token, call.on_error, error)
             raise
-        leave(guard, token, call.returned, result)
+        finish_call(guard, token, call.on_return, result)
         return result
 
     return wrapper
 
 
 def guarded(guard: Guard, function: Callable[..., R]) -> Callable[..., R | None]:
-    """Return `function`, which is ours, as one that the application can call: it never raises."""
+    """Return a callable for the application that runs `function` under `guard` and never raises."""
     return functools.partial(guard.run, function)

@@ -46,16 +46,16 @@ def instrument(
     fields: Mapping[str, Field] | None = None,
     ret: bool | Callable[[Any], object] = False,
 ) -> Any:
-    """Give every call of a function, method or generator (sync or async) a span of its own.
+    """Trace every call of a function, method or generator (sync or async) with a span.
 
-    name: name of the span; by default that of the function.
-    level: one of spanloom.settings.levels.LEVELS; SPANLOOM_FILTER decides whether a span of that level is made.
+    name: name of the span; default: the function's name.
+    level: one of spanloom.settings.levels.LEVELS; SPANLOOM_FILTER sets the lowest enabled level.
     skip, skip_all: arguments that do not become attributes, such as secrets and personal data.
-    fields: further attributes; a value, or a function called with the arguments of the call.
-    ret: whether the result becomes the attribute `return`, or a function of the result that does.
+    fields: additional attributes; a value, or a function of the call's arguments.
+    ret: True to record the result as the attribute `return`, or a function of the result.
 
-    Attributes keep bool, int, float and str; anything else becomes text of bounded length. An exception is recorded
-    and sets the status to ERROR. TypeError and ValueError at decoration name the option that is not understood.
+    Attributes keep bool, int, float and str; other values become text of bounded length. An exception is recorded and
+    sets the status to ERROR. TypeError and ValueError at decoration name an invalid option.
     """
     options = Options(name, _level(level), _skip(skip), skip_all, fields or {}, ret)
     return _decorate(function, options) if function is not None else lambda wrapped: _decorate(wrapped, options)
@@ -63,7 +63,7 @@ def instrument(
 
 @dataclass(frozen=True)
 class Options:
-    """The options of `@instrument`, checked."""
+    """The validated options of `@instrument`."""
 
     name: str | None = None
     level: int = LEVELS["info"]

@@ -1,4 +1,4 @@
-"""The arguments of a call by name, without `Signature.bind` on every call (it costs more than a span)."""
+"""Arguments of a call by name, without `Signature.bind` on every call (it costs more than a span)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ BY_POSITION = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_O
 
 
 class Parameters:
-    """The parameters of one function, without those in `skip` and without `self` and `cls`.
+    """The parameters of a function, without those in `skip`, `self` and `cls`.
 
-    TypeError when `skip` names what the function does not take.
+    TypeError if `skip` contains a name that is not a parameter.
     """
 
     def __init__(self, function: Callable[..., Any], skip: frozenset[str]) -> None:
@@ -26,14 +26,14 @@ class Parameters:
             )
         kinds = {name: parameter.kind for name, parameter in parameters.items()}
         self.positional = [name for name, kind in kinds.items() if kind in BY_POSITION]
-        self.var_positional = _named(kinds, inspect.Parameter.VAR_POSITIONAL)
-        self.var_keyword = _named(kinds, inspect.Parameter.VAR_KEYWORD)
+        self.var_positional = _name_of_kind(kinds, inspect.Parameter.VAR_POSITIONAL)
+        self.var_keyword = _name_of_kind(kinds, inspect.Parameter.VAR_KEYWORD)
         self.names = kinds.keys() - {self.var_positional, self.var_keyword}
         self.defaults = {n: p.default for n, p in parameters.items() if p.default is not inspect.Parameter.empty}
         self.hidden = skip | ({self.positional[0]} & {"self", "cls"} if self.positional else set())
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return every argument that is not hidden by its name, defaults included."""
+        """Return the arguments by parameter name, defaults included and hidden ones omitted."""
         values = self.defaults.copy()
         if args:
             values.update(zip(self.positional, args, strict=False))
@@ -53,5 +53,5 @@ class Parameters:
             values[self.var_keyword] = {name: value for name, value in kwargs.items() if name not in self.names}
 
 
-def _named(kinds: dict[str, Any], kind: Any) -> str | None:
+def _name_of_kind(kinds: dict[str, Any], kind: Any) -> str | None:
     return next((name for name, found in kinds.items() if found is kind), None)

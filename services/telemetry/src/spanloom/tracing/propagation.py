@@ -1,7 +1,7 @@
-"""Trace context in and out of headers: what OpenTelemetry's propagators do, shorter for the most frequent case.
+"""Trace context in headers: OpenTelemetry's propagators, with a fast path for the most frequent case.
 
-A `traceparent` of version 00 with neither tracestate nor baggage (W3C Trace Context, section 3.2) is read and written
-here if the propagators are W3C's; everything else is left to the propagators.
+A `traceparent` of version 00 without tracestate and baggage (W3C Trace Context, section 3.2) is read and written here
+if the global propagators are W3C's; all other cases go through the propagators.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ W3C_HEADERS = frozenset({"traceparent", "tracestate", "baggage"})
 
 
 class _HeadersGetter(Getter[Any]):
-    """Reads the headers of an ASGI scope; several of one name count as one list (RFC 9110, section 5.3)."""
+    """Reads the headers of an ASGI scope; repeated headers form one list (RFC 9110, section 5.3)."""
 
     def get(self, carrier: Any, key: str) -> list[str] | None:
-        wanted = key.lower().encode("latin-1")
-        found = [value.decode("latin-1") for name, value in carrier if name.lower() == wanted]
+        encoded_key = key.lower().encode("latin-1")
+        found = [value.decode("latin-1") for name, value in carrier if name.lower() == encoded_key]
         return [",".join(found)] if found else None
 
     def keys(self, carrier: Any) -> list[str]:
@@ -44,7 +44,7 @@ _getter = _HeadersGetter()
 
 
 def extract(headers: list[tuple[bytes, bytes]], by_name: dict[bytes, bytes]) -> Context:
-    """Return the context in the `headers` of an ASGI scope, empty when there is none; `by_name` are the same."""
+    """Return the trace context in `headers` of an ASGI scope; `by_name` is the same as a dictionary."""
     is_simple = len(by_name) == len(headers) and OTHER_HEADERS.isdisjoint(by_name)
     if not is_simple or not _is_w3c(propagate.get_global_textmap()):
         return propagate.extract(headers, context=Context(), getter=_getter)
@@ -63,8 +63,8 @@ def extract(headers: list[tuple[bytes, bytes]], by_name: dict[bytes, bytes]) -> 
 def inject(headers: MutableMapping[str, str], span: Span) -> None:
     """Write the context of `span` and the current baggage into `headers`."""
     context = span.get_span_context()
-    has_more = context.trace_state or get_current().get(BAGGAGE_KEY)
-    if has_more or not _is_w3c(propagate.get_global_textmap()):
+    has_other_context = context.trace_state or get_current().get(BAGGAGE_KEY)
+    if has_other_context or not _is_w3c(propagate.get_global_textmap()):
         propagate.inject(headers)
     elif context.is_valid:
         headers["traceparent"] = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
@@ -72,5 +72,5 @@ def inject(headers: MutableMapping[str, str], span: Span) -> None:
 
 @lru_cache(maxsize=8)
 def _is_w3c(propagator: object) -> bool:
-    """Return whether the process uses W3C's trace context and baggage and nothing else."""
+    """Return whether the process uses W3C's trace context and baggage and no other propagator."""
     return isinstance(propagator, CompositePropagator) and propagator.fields == W3C_HEADERS

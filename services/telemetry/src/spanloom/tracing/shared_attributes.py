@@ -1,4 +1,4 @@
-"""Attributes at a low price: sets that many spans share, and attributes that are resolved when a span is exported."""
+"""Attribute sets shared by many spans, and attributes that are resolved when a span is exported."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 
 class AttributeSet(dict[str, Any]):
-    """Attributes shared by many spans; never changed after creation, so they are checked and encoded once.
+    """Attributes shared by many spans; immutable after creation, so they are validated and encoded once.
 
-    For everything but a LeanSpan it is an ordinary mapping. `longest` is the length of the longest text in characters;
-    `encoded` holds the OTLP bytes once they were needed.
+    An ordinary mapping except for LeanSpan. `max_text_length` is the length of the longest text in characters;
+    `encoded` caches the OTLP bytes.
     """
 
     def __init__(self, attributes: Mapping[str, str | int]) -> None:
         super().__init__(attributes)
-        self.longest = max((len(value) for value in attributes.values() if isinstance(value, str)), default=0)
+        self.max_text_length = max((len(value) for value in attributes.values() if isinstance(value, str)), default=0)
         self.encoded: bytes | None = None
 
 
@@ -27,7 +27,7 @@ EMPTY = AttributeSet({})
 
 
 def defer_attributes(span: Span, make: Callable[..., Iterable[Mapping[str, Any]]], *values: object) -> None:
-    """Set the attributes that `make(*values)` returns, as late as possible; the values must not change.
+    """Set the attributes that `make(*values)` returns, deferred until export; the values must be immutable.
 
     A LeanSpan calls `make` in the export thread, for many spans in a row: the same code costs several times less in a
     tight loop than interleaved with request handling, because it stays in the processor's caches.

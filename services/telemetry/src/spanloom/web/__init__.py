@@ -1,1 +1,1 @@
-"""Parts of a robust FastAPI service that are not telemetry: problem details, and a bounded HTTP protocol."""
+"""Parts of a robust FastAPI service besides telemetry: problem details, and an HTTP protocol with limits."""

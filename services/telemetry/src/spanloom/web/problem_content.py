@@ -1,4 +1,4 @@
-"""From exceptions to the content of problems."""
+"""Conversion of exceptions to problem details."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 
 def from_http_exception(_handler: ExceptionHandler, request: Request, exc: HTTPException) -> Problem:
-    """Return the problem of a status code that the application or FastAPI raised."""
+    """Return the problem of an HTTPException of the application or of FastAPI."""
     phrase = HTTPStatus(exc.status_code).phrase
     detail = exc.detail if exc.detail != phrase else None
     headers = dict(exc.headers or {})
@@ -34,7 +34,7 @@ def from_http_exception(_handler: ExceptionHandler, request: Request, exc: HTTPE
 
 
 def _allowed(request: Request) -> str:
-    """Return every method of the path (RFC 9110, 15.5.6); the router names those of one of its routes only."""
+    """Return every method of the path (RFC 9110, 15.5.6); the router knows only those of one route."""
     routes, scope = request.app.routes, request.scope
     return ", ".join(
         method
@@ -44,7 +44,7 @@ def _allowed(request: Request) -> str:
 
 
 def from_validation(_handler: ExceptionHandler, _request: Request, exc: RequestValidationError) -> Problem:
-    """Return 400 for a body that is no JSON, otherwise 422 with each error."""
+    """Return 400 for a body that is not JSON, otherwise 422 with all errors."""
     errors = exc.errors()
     if any(error["type"] == "json_invalid" for error in errors):
         return Problem(HTTPStatus.BAD_REQUEST.phrase, detail="The body is not valid JSON.", status=400)
@@ -52,25 +52,25 @@ def from_validation(_handler: ExceptionHandler, _request: Request, exc: RequestV
 
 
 def _error(error: Mapping[str, Any]) -> dict[str, str]:
-    place, *path = error["loc"]
-    return {"in": place, "field": printable(".".join(map(str, path))), "reason": _reason(error)}
+    location, *path = error["loc"]
+    return {"in": location, "field": printable(".".join(map(str, path))), "reason": _reason(error)}
 
 
 def printable(field: str) -> str:
-    """Return the name of a field as ASCII: an unknown one is the caller's text, lone surrogates included."""
+    """Return a field name as ASCII: an unknown name is the caller's text and may contain lone surrogates."""
     return field.encode("ascii", "backslashreplace").decode()[:MAX_FIELD_NAME_LENGTH]
 
 
 def _reason(error: Mapping[str, Any]) -> str:
-    """Return pydantic's message without the part that may quote the input (`…, invalid character: found x`)."""
+    """Return pydantic's message without the part that may contain input (`…, invalid character: found x`)."""
     if error["type"] == "string_pattern_mismatch":
-        return "Characters or a form that is not allowed"
-    message, quoted = str(error["msg"]).removeprefix("Value error, "), error.get("ctx", {}).get("error")
-    return message.removesuffix(f", {quoted}") if isinstance(quoted, str) else message
+        return "Invalid characters or format"
+    message, detail = str(error["msg"]).removeprefix("Value error, "), error.get("ctx", {}).get("error")
+    return message.removesuffix(f", {detail}") if isinstance(detail, str) else message
 
 
 def add_trace_id(content: dict[str, Any], _request: Request, response: JSONResponse) -> tuple[dict[str, Any], Response]:
-    """Add the id of the request's trace."""
+    """Add the trace id of the request."""
     context = trace.get_current_span().get_span_context()
     if context.is_valid:
         content = {**content, "trace_id": trace.format_trace_id(context.trace_id)}

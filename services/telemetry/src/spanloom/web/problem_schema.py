@@ -1,4 +1,4 @@
-"""Problems in OpenAPI."""
+"""OpenAPI schema and examples of problem details."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ if TYPE_CHECKING:
 
 SCHEMA = {
     "title": "Problem",
-    "description": "A problem of RFC 9457.",
+    "description": "Problem details (RFC 9457).",
     "type": "object",
     "required": ["type", "title", "status"],
     "properties": {
         "type": {"type": "string", "const": "about:blank"},
-        "title": {"type": "string", "description": "The phrase of the status."},
+        "title": {"type": "string", "description": "Reason phrase of the status code."},
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
-        "detail": {"type": "string", "description": "What went wrong, for people."},
-        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "The request's trace."},
+        "detail": {"type": "string", "description": "Explanation for humans."},
+        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$", "description": "Trace id of the request."},
         "errors": {
             "type": "array",
-            "description": "What is wrong with the input.",
+            "description": "Validation errors of the input.",
             "items": {
                 "type": "object",
                 "required": ["in", "field", "reason"],
                 "properties": {
                     "in": {"type": "string", "enum": ["body", "path", "query", "header", "cookie"]},
-                    "field": {"type": "string", "description": "Empty when it is the whole."},
+                    "field": {"type": "string", "description": "Name of the field; empty for the complete input."},
                     "reason": {"type": "string"},
                 },
             },
@@ -37,7 +37,7 @@ SCHEMA = {
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return FastAPI's `responses` of a route for these error statuses, each with an example."""
+    """Return FastAPI's `responses` of a route for these error statuses, with examples."""
     return {status: _response(HTTPStatus(status)) for status in statuses} | {
         "default": _response(HTTPStatus.INTERNAL_SERVER_ERROR, "Any other error")
     }
@@ -53,11 +53,11 @@ def _response(status: HTTPStatus, description: str = "") -> dict[str, Any]:
 
 
 def with_problem_schema(openapi: Callable[[], dict[str, Any]]) -> Callable[[], dict[str, Any]]:
-    """Return a function that adds the schema of problems to the document that `openapi` makes."""
+    """Return a function that adds the problem schema to the OpenAPI document."""
 
-    def described() -> dict[str, Any]:
+    def document_with_problem() -> dict[str, Any]:
         document = openapi()
         document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = SCHEMA
         return document
 
-    return described
+    return document_with_problem

@@ -1,9 +1,8 @@
-"""Errors over HTTP as `application/problem+json` (RFC 9457), each with the id of its trace.
+"""HTTP errors as `application/problem+json` (RFC 9457), each with the trace id of its request.
 
-`install(app)` does it for a FastAPI application; `responses(404, 503)` documents it in OpenAPI. A problem has `type`
-(`about:blank`: the status says it all), `title`, `status`, mostly `detail`, for invalid input `errors`, and `trace_id`
-(32 hex digits) whenever the request has a trace; without one the member is left out. Neither the text of an unhandled
-exception nor the input is part of a response.
+`install(app)` configures a FastAPI application; `responses(404, 503)` documents problems in OpenAPI. A problem has
+`type` (`about:blank`), `title`, `status`, usually `detail`, `errors` for invalid input, and `trace_id` (32 hex digits)
+if the request has a trace. Responses contain neither the message of an unhandled exception nor the input.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ __all__ = [
 
 
 def install(app: FastAPI, handled: Mapping[type[Exception], type[StatusProblem]] | None = None) -> None:
-    """Answer every error of `app` as a problem, limit its bodies (64 KiB, 10 s) and describe both in OpenAPI.
+    """Convert every error of `app` to a problem, limit bodies (64 KiB, 10 s) and document both in OpenAPI.
 
-    `handled` names the problem that answers an exception of the application.
+    `handled` maps exceptions of the application to problems.
     """
     handled = handled or {}
     handler = new_exception_handler(
@@ -58,7 +57,7 @@ def install(app: FastAPI, handled: Mapping[type[Exception], type[StatusProblem]]
     for kind in (Exception, Problem, StarletteHTTPException, RequestValidationError, *handled):
         app.add_exception_handler(kind, handler)
     app.add_middleware(BodyLimitMiddleware)
-    app.openapi = with_problem_schema(app.openapi)  # type: ignore[method-assign]  # FastAPI's documented way
+    app.openapi = with_problem_schema(app.openapi)  # type: ignore[method-assign]  # documented by FastAPI
 
 
 async def require_json(request: Request) -> None:
@@ -69,10 +68,10 @@ async def require_json(request: Request) -> None:
 
 
 async def each_parameter_once(request: Request) -> None:
-    """Refuse (422) a query that repeats a parameter; otherwise the last one would win silently."""
+    """Refuse (422) repeated query parameters, of which only the last one would be used."""
     counts = Counter(name for name, _ in request.query_params.multi_items())
     if repeated := [name for name, count in counts.items() if count > 1]:
-        raise Invalid([{"in": "query", "field": printable(name), "reason": "given twice"} for name in repeated])
+        raise Invalid([{"in": "query", "field": printable(name), "reason": "repeated"} for name in repeated])
 
 
 def _always(problem: type[StatusProblem]) -> Callable[[ExceptionHandler, Request, Exception], Problem]:

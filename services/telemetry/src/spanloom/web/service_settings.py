@@ -1,4 +1,4 @@
-"""Settings of a service from its environment variables, refused in one line when they are not understood."""
+"""Settings of a service from its environment variables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Seconds = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 
 
 class ServiceSettings(BaseModel):
-    """A field for each variable that begins with `prefix`; values of the fields in `secret` are never shown."""
+    """One field per variable that begins with `prefix`; values of fields in `secret` are never printed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -28,18 +28,18 @@ class ServiceSettings(BaseModel):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Return the settings in `environ`; SettingsError names the first variable that is wrong."""
+        """Return the settings in `environ`; SettingsError names the first invalid variable."""
         prefix = cls.prefix
-        given = {key.removeprefix(prefix).lower(): value for key, value in environ.items() if key.startswith(prefix)}
+        values = {key.removeprefix(prefix).lower(): value for key, value in environ.items() if key.startswith(prefix)}
         try:
-            return cls.model_validate(given)
+            return cls.model_validate(values)
         except ValidationError as error:
-            raise cls._error(error.errors()[0], given) from None
+            raise cls._error(error.errors()[0], values) from None
 
     @classmethod
-    def _error(cls, error: Mapping[str, Any], given: Mapping[str, str]) -> SettingsError:
+    def _error(cls, error: Mapping[str, Any], values: Mapping[str, str]) -> SettingsError:
         field = str(error["loc"][0])
-        value = "…" if field in cls.secret and field in given else given.get(field, "")
+        value = "…" if field in cls.secret and field in values else values.get(field, "")
         expected = str(error["msg"]).removeprefix("Value error, expected ").removeprefix("Input should be ")
         if error["type"] == "extra_forbidden":
             [nearest] = get_close_matches(field, cls.model_fields, n=1, cutoff=0)
@@ -49,8 +49,8 @@ class ServiceSettings(BaseModel):
         return SettingsError(cls.prefix + field.upper(), value, expected)
 
 
-def or_exit(service: str, read: Callable[[Mapping[str, str]], Any]) -> Any:
-    """Return what `read` makes of the environment; a SettingsError ends the process with one line and status 78."""
+def read_or_exit(service: str, read: Callable[[Mapping[str, str]], Any]) -> Any:
+    """Return `read(os.environ)`; a SettingsError ends the process with one line and exit status 78."""
     try:
         return read(os.environ)
     except SettingsError as error:

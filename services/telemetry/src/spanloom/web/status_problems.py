@@ -1,4 +1,4 @@
-"""Problems that a status code describes completely."""
+"""Problems defined by their status code alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ RETRY_AFTER_SECONDS = 1
 
 
 class NotFound(StatusProblem):
-    """404: there is no such resource."""
+    """404: the resource does not exist."""
 
     title, status = HTTPStatus.NOT_FOUND.phrase, 404
 
 
 class Invalid(StatusProblem):
-    """422: well-formed, but not acceptable; `errors` holds `{in, field, reason}` each."""
+    """422: well-formed but invalid input; `errors` contains `{in, field, reason}` each."""
 
     title, status = HTTPStatus.UNPROCESSABLE_ENTITY.phrase, 422
 
@@ -25,18 +25,20 @@ class Invalid(StatusProblem):
 
 
 class Failed(StatusProblem):
-    """500, whatever happened: the reason is for the logs, not for the caller."""
+    """500; the reason is logged, not part of the response."""
 
     title, status = HTTPStatus.INTERNAL_SERVER_ERROR.phrase, 500
 
     def __init__(self, _reason: str = "") -> None:
-        super().__init__("The service failed to answer this request.")
+        super().__init__("The request failed because of an internal error.")
 
 
 class Unavailable(StatusProblem):
-    """503 with Retry-After: a dependency of the service does not respond."""
+    """503 with Retry-After: a dependency does not respond."""
 
     title, status = HTTPStatus.SERVICE_UNAVAILABLE.phrase, 503
 
     def __init__(self) -> None:
-        super().__init__("Not available now; try again later.", {"Retry-After": str(RETRY_AFTER_SECONDS)})
+        super().__init__(
+            "The service is temporarily unavailable; try again later.", {"Retry-After": str(RETRY_AFTER_SECONDS)}
+        )

@@ -1,4 +1,4 @@
-"""Make the table of users."""
+"""Create the table of users."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Apply."""
+    """Create the table and its index."""
     op.create_table(
         "users",
         sa.Column("id", sa.Uuid, primary_key=True),
@@ -19,5 +19,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Undo."""
+    """Drop the table."""
     op.drop_table("users")

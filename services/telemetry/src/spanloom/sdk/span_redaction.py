@@ -1,4 +1,4 @@
-"""Redaction in the SDK's own spans: what the application and other instrumentations record."""
+"""Redaction of the SDK's own spans, created by the application and by other instrumentations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from opentelemetry.trace import Status
 from spanloom.sdk.private import ON_ENDING
 from spanloom.tracing.errors import current_request
 from spanloom.tracing.guard import Guard
-from spanloom.tracing.redaction import redact_attributes, redaction
+from spanloom.tracing.redaction import redact_attributes, redaction_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,25 +25,28 @@ guard = Guard("redaction in spans")
 
 
 class RedactingProcessor(SpanProcessor):
-    """Redacts query strings in the attributes of every span, also of those that other instrumentations make."""
+    """Redacts query strings in the attributes of every span, those of other instrumentations included."""
 
     def _on_ending(self, span: Span) -> None:
         guard.run(_redact_span, span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Do nothing: the processor keeps no spans, but the SDK up to 1.40 flushes no further after a None."""
+        """Do nothing.
+
+        True because the SDK up to 1.40 stops flushing after a None.
+        """
         return True
 
 
 def _redact_span(span: Span) -> None:
-    # The SDK has frozen the attributes by now; what they hold is still its dictionary.
+    # The attributes are immutable at this point; their internal dictionary is not.
     attributes = cast("Any", span)._attributes
     if attributes is not None:
         attributes._dict = dict(redact_attributes(attributes._dict))
 
 
 def redacting_exporter(exporter: SpanExporter) -> SpanExporter:
-    """Return `exporter`, or with an SDK that has no `_on_ending` one that redacts on the way to it."""
+    """Return `exporter`; wrapped in one that redacts if the SDK has no `_on_ending`."""
     return exporter if ON_ENDING.load() is not None else _RedactingExporter(exporter)
 
 
@@ -62,7 +65,7 @@ class _RedactingExporter(SpanExporter):
 
 
 def _redacted_copy(span: ReadableSpan) -> ReadableSpan:
-    """Return a span, or a copy of one that has something to redact."""
+    """Return the span, or a redacted copy if it contains data to redact."""
     attributes = span.attributes or {}
     redacted = redact_attributes(attributes)
     if redacted is attributes:
@@ -75,12 +78,12 @@ def _redacted_copy(span: ReadableSpan) -> ReadableSpan:
 
 
 def patch_span_errors() -> None:
-    """Patch `record_exception` and `set_status` of the SDK's spans, whoever calls them."""
-    setattr(Span, "record_exception", _redacting_exceptions(Span.record_exception))  # noqa: B010 a method
-    setattr(Span, "set_status", _redacting_status(Span.set_status))  # noqa: B010 a method
+    """Patch `record_exception` and `set_status` of the SDK's spans."""
+    setattr(Span, "record_exception", _around_record_exception(Span.record_exception))  # noqa: B010 a method
+    setattr(Span, "set_status", _around_set_status(Span.set_status))  # noqa: B010 a method
 
 
-def _redacting_exceptions(record: Callable[..., None]) -> Callable[..., None]:
+def _around_record_exception(record: Callable[..., None]) -> Callable[..., None]:
     @wraps(record)
     def record_exception(
         self: Any, exception: BaseException, attributes: Any = None, *args: Any, **kwargs: Any
@@ -88,30 +91,32 @@ def _redacting_exceptions(record: Callable[..., None]) -> Callable[..., None]:
         redacted = guard.run(_redacted_attributes, self, exception) or {}
         try:
             record(self, exception, {**redacted, **(attributes or {})}, *args, **kwargs)
-        except Exception as error:  # such as a class whose __str__ fails; use_span would raise it instead of the user's
-            guard.failed(error)
+        except (
+            Exception
+        ) as error:  # e.g. __str__ raises; use_span would raise it instead of the application's exception
+            guard.record_failure(error)
 
     return record_exception
 
 
 def _redacted_attributes(span: Any, error: BaseException) -> dict[str, str]:
-    """Return the attributes of an exception as they may be recorded; remember for the status what to redact."""
-    span.redaction = found = redaction([error], current_request())
-    shown = found.error(error)
-    return {"exception.message": shown.message, "exception.stacktrace": shown.stacktrace}
+    """Return the redacted attributes of an exception; keep the redaction for the span's status."""
+    span.redaction = redaction = redaction_for([error], current_request())
+    redacted = redaction.redact_error(error)
+    return {"exception.message": redacted.message, "exception.stacktrace": redacted.stacktrace}
 
 
-def _redacting_status(set_status: Callable[..., None]) -> Callable[..., None]:
+def _around_set_status(set_status: Callable[..., None]) -> Callable[..., None]:
     @wraps(set_status)
     def set_redacted_status(self: Any, status: Any, description: str | None = None) -> None:
-        # The API's use_span records the exception first and then writes its text into the status.
+        # use_span of the API records the exception first, then sets its message as the status description.
         set_status(self, *(guard.run(_redacted_status, self, status, description) or (status, description)))
 
     return set_redacted_status
 
 
 def _redacted_status(span: Any, status: Any, description: str | None) -> tuple[Any, str | None]:
-    found: Redaction = getattr(span, "redaction", None) or redaction((), current_request())
+    redaction: Redaction = getattr(span, "redaction", None) or redaction_for((), current_request())
     if isinstance(status, Status) and status.description:
-        status = Status(status.status_code, found.text(status.description))
-    return status, found.text(description) if description else description
+        status = Status(status.status_code, redaction.redact_text(status.description))
+    return status, redaction.redact_text(description) if description else description

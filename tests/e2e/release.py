@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
-from support.kube import complete, state_of
+from support.kube import complete, state
 from support.polling import poll_until
 
 from spanloom.testing import from_jaeger, group
@@ -58,9 +58,9 @@ class Release:
         """Tell whether every labelled Deployment has what the operator gives it, in all of its pods."""
         labelled = self.kube.get("deployments", "--selector=spanloom.dev/inject")["items"]
         pods = self.kube.get("pods", "--selector=app.kubernetes.io/part-of=spanloom")["items"]
-        return all(state_of(one) == "Injected" and complete(one) for one in labelled) and not any(
-            "deletionTimestamp" in pod["metadata"] for pod in pods
-        )
+        states = {state(self.kube, one["metadata"]["name"]) for one in labelled}
+        is_done = states == {"Injected"} and all(map(complete, labelled))
+        return is_done and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
 
     def upgrade(self, **values: str) -> None:
         """Change values (`__` stands for the dot, as `--set` has it) and wait until every pod is new."""

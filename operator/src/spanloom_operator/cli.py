@@ -20,12 +20,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from spanloom_operator.api import NOT_FOUND, ApiError, Client
-from spanloom_operator.decide import LABEL, World, profile_keys, wanted
+from spanloom_operator.controller.cleanup import withdraw_everything
 from spanloom_operator.explain import explain
-from spanloom_operator.inject import env_from_config_maps
-from spanloom_operator.profile import ANY, GROUP, PLURAL, VERSION, Rules
-from spanloom_operator.run import withdraw_everything
+from spanloom_operator.injection.decision import Inputs, requested_profile
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kube.api import NOT_FOUND, ApiError
+from spanloom_operator.kube.client import Client
+from spanloom_operator.names import GROUP, INJECT_LABEL, PROFILE_PLURAL, VERSION
+from spanloom_operator.profiles.reader import profile_keys
+from spanloom_operator.profiles.rules import ANY_ENDPOINT, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +37,12 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 HOME = "spanloom-system"
-RULES = Rules(endpoints=(ANY,))
+RULES = Rules(endpoints=(ANY_ENDPOINT,))
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 KINDS: dict[str, Any] = {
     "Deployment": create_namespaced_resource("apps", "v1", "Deployment", "deployments"),
-    "OtelProfile": create_namespaced_resource(GROUP, VERSION, "OtelProfile", PLURAL),
+    "OtelProfile": create_namespaced_resource(GROUP, VERSION, "OtelProfile", PROFILE_PLURAL),
     "ConfigMap": create_namespaced_resource("", "v1", "ConfigMap", "configmaps"),
     "Namespace": create_global_resource("", "v1", "Namespace", "namespaces"),
 }
@@ -95,7 +98,7 @@ def explain_command(
     with troubles_in_a_line():
         source = Manifests(file, namespace) if file else Cluster()
         found = [
-            explain(deployment, world_of(source, deployment, home)) for deployment in chosen(source, what, namespace)
+            explain(deployment, inputs_of(source, deployment, home)) for deployment in chosen(source, what, namespace)
         ]
     if output == "json":
         typer.echo(json.dumps([explanation.json() for explanation in found], indent=2))
@@ -107,12 +110,13 @@ def explain_command(
 @app.command()
 def cleanup(
     namespaces: Annotated[str, typer.Option(help="only these, separated by commas")] = "",
+    installation: Annotated[str, typer.Option(help="NAMESPACE/NAME of one installation; all of them by default")] = "",
 ) -> None:
-    """Take back everything the operator has added, in the whole cluster; for after it is uninstalled."""
+    """Remove everything that the operator has added, in the whole cluster; for after it is uninstalled."""
 
     async def withdraw() -> None:
         async with Client() as api:
-            for namespace, name in await withdraw_everything(api, tuple(namespaces.split(","))):
+            for namespace, name in await withdraw_everything(api, tuple(namespaces.split(",")), installation):
                 typer.echo(f"withdrawn from deployment {namespace}/{name}")
 
     with troubles_in_a_line():
@@ -131,27 +135,27 @@ def chosen(source: Cluster | Manifests, what: str, namespace: str) -> list[Objec
     return [deployment] if deployment else _trouble(f"there is no Deployment {name} in namespace {namespace}")
 
 
-def world_of(source: Cluster | Manifests, deployment: Object, home: str) -> World:
+def inputs_of(source: Cluster | Manifests, deployment: Object, home: str) -> Inputs:
     """Read what decides about `deployment`; a namespace that may not be read counts as one without a label."""
-    namespace = deployment["metadata"]["namespace"]
-    found = source.get("Namespace", namespace)
-    label = ((found or {}).get("metadata", {}).get("labels") or {}).get(LABEL)
+    workload = Workload.from_deployment(deployment, "")
+    found = source.get("Namespace", workload.namespace)
+    label = ((found or {}).get("metadata", {}).get("labels") or {}).get(INJECT_LABEL)
+    inputs = Inputs(RULES, home, {}, label)
     profiles = {
         key: profile.get("spec") or {}
-        for key in profile_keys(namespace, wanted(deployment, label) or "default", home)
+        for key in profile_keys(workload.namespace, requested_profile(workload, inputs) or "default", home)
         if (profile := source.get("OtelProfile", key[1], key[0]))
     }
-    maps = {name: source.get("ConfigMap", name, namespace) for name in env_from_config_maps(deployment)}
+    names = {name for each in workload.all_containers for name in each.env_from_names("configMapRef")}
+    maps = {name: source.get("ConfigMap", name, workload.namespace) for name in names}
     data = {name: found.get("data") or {} for name, found in maps.items() if found}
-    return World(RULES, home, profiles, label, data)
+    return Inputs(RULES, home, profiles, label, data)
 
 
 def show(explanation: Explanation) -> None:
     """Print an explanation as tables."""
     console = Console(width=None if sys.stdout.isatty() else 200, highlight=False)
     console.print(f"[bold]{explanation.deployment}[/]: {explanation.outcome}")
-    if explanation.annotated:
-        console.print(f"the operator wrote: {explanation.annotated}")
     if not explanation.rows:
         console.print(explanation.message, markup=False)
         return

@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.apply import Status
-from spanloom_operator.decide import DEFAULT, MODE, NotInjected, decide, find_layers, wanted
-from spanloom_operator.inject import ATTRIBUTES, attribute_keys, inject, resource_attributes, user_says
-from spanloom_operator.ownership import MANAGER, env_managers, users_template
+from spanloom_operator.controller.cleanup import operator_managers
+from spanloom_operator.injection.attributes import resource_attributes
+from spanloom_operator.injection.decision import decide, requested_profile
+from spanloom_operator.injection.environment import inject
+from spanloom_operator.injection.user_env import UserEnv
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.names import DEFAULT_PROFILE, FIELD_MANAGER_PREFIX, RESOURCE_ATTRIBUTES
+from spanloom_operator.profiles.reader import NoProfile, find_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from spanloom_operator.decide import World
-    from spanloom_operator.inject import Entry, Injection
-    from spanloom_operator.profile import Layer
+    from spanloom_operator.injection.decision import Inputs
+    from spanloom_operator.injection.environment import Entry, Injection
+    from spanloom_operator.profiles.reader import Layer
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What happens to a Deployment and why. `annotated` is what the operator said last.
+    """What happens to a Deployment and why.
 
     `attributes` are those of the resource, by container and key.
     """
@@ -40,7 +44,6 @@ class Explanation:
     deployment: str
     outcome: str
     message: str
-    annotated: str = ""
     rows: tuple[Row, ...] = ()
     attributes: tuple[Row, ...] = ()
 
@@ -49,36 +52,32 @@ class Explanation:
         return asdict(self)
 
 
-def explain(deployment: Mapping[str, Any], world: World) -> Explanation:
+def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
     """Explain `deployment`; one without a label is explained as if it had one, and says so."""
-    decision = decide(deployment, world)
-    name = wanted(deployment, world.namespace_label)
-    status = Status.of(deployment["metadata"])
-    annotated = f"{status.state} {status.reason}".strip() if status else ""
+    manager = next(iter(operator_managers(deployment["metadata"])), FIELD_MANAGER_PREFIX.rstrip("/"))
+    workload = Workload.from_deployment(deployment, manager)
+    decision = decide(workload, None, inputs)
+    name = requested_profile(workload, inputs)
     outcome = decision.reason if name else "NotAsked"
     message = decision.message if name else "no label asks for it; with spanloom.dev/inject=true it would get"
-    about = f"{deployment['metadata']['namespace']}/{deployment['metadata']['name']}"
+    about = f"{workload.namespace}/{workload.name}"
     try:
-        layers = find_layers(deployment["metadata"]["namespace"], name or DEFAULT, world)
-    except NotInjected as not_injected:
-        return Explanation(about, not_injected.state, not_injected.reason, annotated)
-    injection = inject(deployment, layers, world.config_maps)
-    rows = tuple(_rows(deployment, injection))
-    if (deployment["metadata"].get("annotations") or {}).get(MODE) == "dry-run":
-        outcome = "DryRun"
-    return Explanation(
-        about, outcome, message, annotated, rows, tuple(_attributes(deployment, injection, layers, world))
-    )
+        layers = find_layers(workload.namespace, name or DEFAULT_PROFILE, inputs.home, inputs.profiles, inputs.rules)
+    except NoProfile as missing:
+        return Explanation(about, missing.state, missing.reason)
+    injection = inject(workload, layers, inputs.config_maps)
+    rows = tuple(_rows(workload, injection))
+    return Explanation(about, outcome, message, rows, tuple(_attributes(workload, injection, layers, inputs)))
 
 
-def _rows(deployment: Mapping[str, Any], injection: Injection) -> Iterator[Row]:
-    managers = env_managers(deployment)
+def _rows(workload: Workload, injection: Injection) -> Iterator[Row]:
+    managers = workload.ownership.managers
     for entry in injection.entries:
-        owner = ", ".join(managers.get((entry.container, entry.name), ())) or f"{MANAGER}, once applied"
+        owner = ", ".join(managers(entry.container, entry.name)) or "spanloom, once applied"
         yield Row(entry.container, entry.name, value_text(entry), entry.layer, owner)
-    for left in injection.left_out:
-        owner = ", ".join(managers.get((left.container, left.name), ()))
-        yield Row(left.container, left.name, "", "", owner, left.reason)
+    for skipped in injection.skipped:
+        owner = ", ".join(managers(skipped.container, skipped.name))
+        yield Row(skipped.container, skipped.name, "", "", owner, skipped.reason)
 
 
 def value_text(entry: Entry) -> str:
@@ -91,13 +90,11 @@ def value_text(entry: Entry) -> str:
     return f"<secret {reference['name']}/{reference['key']}>"
 
 
-def _attributes(
-    deployment: Mapping[str, Any], injection: Injection, layers: Sequence[Layer], world: World
-) -> Iterator[Row]:
-    given = {entry.container for entry in injection.entries if entry.name == ATTRIBUTES}
-    for container in users_template(deployment)["spec"]["containers"]:
-        if container["name"] in given:
-            own = attribute_keys(user_says(container, world.config_maps).values.get(ATTRIBUTES) or "")
-            for key, (value, layer) in sorted(resource_attributes(deployment, container, layers).items()):
+def _attributes(workload: Workload, injection: Injection, layers: Sequence[Layer], inputs: Inputs) -> Iterator[Row]:
+    given = {entry.container for entry in injection.entries if entry.name == RESOURCE_ATTRIBUTES}
+    for container in workload.all_containers:
+        if container.name in given:
+            own = UserEnv.from_container(container, inputs.config_maps).attribute_keys
+            for key, (value, layer) in sorted(resource_attributes(workload, container, layers).items()):
                 if key not in own | {"service.name"}:
-                    yield Row(container["name"], key, value, layer, "")
+                    yield Row(container.name, key, value, layer, "")

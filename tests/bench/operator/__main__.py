@@ -20,14 +20,14 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import psutil
-from support.deployments import EXPORTER, deployment
-from support.processes import free_port
-
-from spanloom_operator import paths
 from spanloom_operator.api import ApiError, Client
 from spanloom_operator.decide import LABEL, World, decide
 from spanloom_operator.profile import Rules
 from spanloom_operator.reconcile import SECOND_LOOK
+from support.deployments import EXPORTER, deployment
+from support.processes import free_port
+
+from spanloom_operator import paths
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -8,23 +8,22 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
+from spanloom_operator.api import ApiError, Client
+from spanloom_operator.apply import NOTHING, Status, body, patch
+from spanloom_operator.inject import inject
+from spanloom_operator.ownership import applied_env, handover, owned_env
 from support.api_double import ApiDouble
 from support.deployments import container, deployment, env
 from support.polling import poll_until
 from support.templates import PLATFORM
 
 from spanloom_operator import paths
-from spanloom_operator.api import ApiError, Client
-from spanloom_operator.apply import NOTHING, Status, body, patch
-from spanloom_operator.inject import inject
-from spanloom_operator.ownership import applied_env, handover, owned_env
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.kube import Kube, Object
-
     from spanloom_operator.api import Api
+    from support.kube import Kube, Object
 
     Mend = Callable[[Object], None]
 

@@ -23,8 +23,8 @@ from opentelemetry.trace.span import TraceState
 
 from spanloom.api.context import adopt_api
 from spanloom.api.provider import ApiTracerProvider, Resource
-from spanloom.core import tracer
-from spanloom.core.attributes import Limits
+from spanloom.core.spans import tracer
+from spanloom.core.spans.attributes import Limits
 from spanloom.core.telemetry import Options, Telemetry
 from spanloom.sdk.span_redaction import RedactingExporter, patch_span_errors
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.sdk.trace.sampling import Sampler as SdkSampler
 
-    from spanloom.core.sampling import Sampler
+    from spanloom.core.spans.sampling import Sampler
 
 RESOURCE = {"service.name": "shop", "n": 1}
 LIMITS = Limits(attributes=4, length=12, events=2, links=2, event_attributes=2, link_attributes=4)

@@ -9,8 +9,8 @@ from support.polling import poll_until
 from support.span_programs import Recorded, recorded
 
 from spanloom.api.provider import ApiTracerProvider, Resource
-from spanloom.core import tracers
-from spanloom.core.tracer import Scope
+from spanloom.core.spans import tracers
+from spanloom.core.spans.tracer import Scope
 from spanloom.settings.levels import LevelFilter, set_active_filter
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Span

@@ -11,7 +11,7 @@ from opentelemetry import trace
 
 from spanloom.api.tracers import serve_api
 from spanloom.core.reports import report_dropped
-from spanloom.core.tracer import Scope
+from spanloom.core.spans.tracer import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

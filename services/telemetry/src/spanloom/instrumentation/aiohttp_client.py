@@ -8,14 +8,14 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.attributes import AttributeSet
 from spanloom.core.context import get_current, is_http_suppressed, span_of, with_span
 from spanloom.core.errors import mark_error, record_error
 from spanloom.core.guard import around_coroutine
-from spanloom.core.headers import inject
-from spanloom.core.span import CLIENT
-from spanloom.core.span_context import DroppedSpan
-from spanloom.core.tracers import defer_attributes, get_tracer
+from spanloom.core.propagation.headers import inject
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.core.spans.span import CLIENT
+from spanloom.core.spans.span_context import DroppedSpan
+from spanloom.core.spans.tracers import defer_attributes, get_tracer
 from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.http import method_attributes, span_name
 

@@ -11,10 +11,11 @@ from opentelemetry import _logs, metrics, propagate, trace
 
 from spanloom.api.provider import ApiTracerProvider, Resource
 from spanloom.api.tracers import ApiHistogram, ApiStart
-from spanloom.core import headers, tracers
-from spanloom.core.resource import resource_attributes
+from spanloom.core.export.resource import resource_attributes
+from spanloom.core.propagation import headers
+from spanloom.core.spans import tracers
+from spanloom.core.spans.tracer import Scope
 from spanloom.core.telemetry import Telemetry
-from spanloom.core.tracer import Scope
 from spanloom.instrumentation.hooks import Options
 from spanloom.runtime.options import core_options
 from spanloom.runtime.shutdown import Shutdown

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.outbox import Request
+from spanloom.core.export.outbox import Request
 from spanloom.core.reports import report_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from spanloom.core.queue import Queue
+    from spanloom.core.export.queue import Queue
 
 
 class BatchSource:

@@ -6,14 +6,14 @@ import struct
 from time import time_ns
 from typing import TYPE_CHECKING
 
-from spanloom.core.encode_spans import encode_scope
-from spanloom.core.protobuf import attribute_fields, double, field, fixed64, utf8
+from spanloom.core.export.protobuf import attribute_fields, double, field, fixed64, utf8
+from spanloom.core.spans.encode import encode_scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spanloom.core.histogram import Exemplar, Histogram, Point
-    from spanloom.core.tracer import Scope
+    from spanloom.core.metrics.histogram import Exemplar, Histogram, Point
+    from spanloom.core.spans.tracer import Scope
 
 DELTA, CUMULATIVE = b"\x10\x01", b"\x10\x02"
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spanloom.core.attributes import EMPTY, AttributeSet, Limits
 from spanloom.core.context import get_current, span_of
-from spanloom.core.ids import new_span_id, new_trace_id
-from spanloom.core.span import INTERNAL, Span
-from spanloom.core.span_context import INHERITED, RANDOM, SAMPLED, DroppedSpan, PropagatedSpan, identity_of
+from spanloom.core.spans.attributes import EMPTY, AttributeSet, Limits
+from spanloom.core.spans.ids import new_span_id, new_trace_id
+from spanloom.core.spans.span import INTERNAL, Span
+from spanloom.core.spans.span_context import INHERITED, RANDOM, SAMPLED, DroppedSpan, PropagatedSpan, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from spanloom.core.context import Context
-    from spanloom.core.sampling import Sampler
+    from spanloom.core.spans.sampling import Sampler
 
 
 class Scope(NamedTuple):

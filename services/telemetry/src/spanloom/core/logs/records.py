@@ -6,20 +6,20 @@ import logging
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spanloom.core.attributes import UNLIMITED, add_bounded
 from spanloom.core.context import get_current, span_of
-from spanloom.core.encode_spans import encode_scope
 from spanloom.core.errors import current_request, exception_attributes
-from spanloom.core.protobuf import SMALL, any_value, attribute_fields, field, fixed64, utf8, varint
+from spanloom.core.export.protobuf import SMALL, any_value, attribute_fields, field, fixed64, utf8, varint
 from spanloom.core.redaction import redact_attributes, redaction_for
 from spanloom.core.reports import report_dropped
-from spanloom.core.span_context import identity_of
-from spanloom.core.tracer import Scope
+from spanloom.core.spans.attributes import UNLIMITED, add_bounded
+from spanloom.core.spans.encode import encode_scope
+from spanloom.core.spans.span_context import identity_of
+from spanloom.core.spans.tracer import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spanloom.core.span_context import Identity
+    from spanloom.core.spans.span_context import Identity
 
 # Attributes that every record has; what else is in its dictionary came by `extra`.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
 from spanloom.core.context import baggage_of, with_baggage, with_span
-from spanloom.core.span_context import PropagatedSpan, identity_of
+from spanloom.core.spans.span_context import PropagatedSpan, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, MutableMapping

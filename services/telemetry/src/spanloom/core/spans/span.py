@@ -10,18 +10,18 @@ from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spanloom.core.attributes import EMPTY, AttributeSet, Deferred, add_bounded, fits
 from spanloom.core.errors import current_request, exception_attributes
 from spanloom.core.redaction import error_text, redaction_for
 from spanloom.core.reports import report_dropped
-from spanloom.core.span_context import CoreSpan, Identity, to_identity
+from spanloom.core.spans.attributes import EMPTY, AttributeSet, Deferred, add_bounded, fits
+from spanloom.core.spans.span_context import CoreSpan, Identity, to_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Self
 
     from spanloom.core.redaction import Redaction
-    from spanloom.core.tracer import Tracer
+    from spanloom.core.spans.tracer import Tracer
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(5)  # the numbers of the API's SpanKind; OTLP counts from 1
 UNSET, OK, ERROR = range(3)  # of StatusCode

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spanloom.core.attributes import EMPTY
-from spanloom.core.ids import new_span_id, new_trace_id
-from spanloom.core.span import INTERNAL, Span
-from spanloom.core.span_context import DroppedSpan
+from spanloom.core.spans.attributes import EMPTY
+from spanloom.core.spans.ids import new_span_id, new_trace_id
+from spanloom.core.spans.span import INTERNAL, Span
+from spanloom.core.spans.span_context import DroppedSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from spanloom.core.ids import uniform
 from spanloom.core.reports import report, report_dropped
+from spanloom.core.spans.ids import uniform
 
 if TYPE_CHECKING:
-    from spanloom.core.sender import Response, Sender
+    from spanloom.core.export.sender import Response, Sender
 
 MAX_ATTEMPT_SECONDS = 10.0
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 5.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from spanloom.core.protobuf import attribute_fields, field
+from spanloom.core.export.protobuf import attribute_fields, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

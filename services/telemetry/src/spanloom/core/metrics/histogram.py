@@ -12,7 +12,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanloom.core.context import span_of
-from spanloom.core.span_context import SAMPLED, identity_of
+from spanloom.core.spans.span_context import SAMPLED, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,7 @@ from spanloom.core.reports import report_dropped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spanloom.core.outbox import Outbox
+    from spanloom.core.export.outbox import Outbox
 
 MAX_WAIT_SECONDS = 60.0
 

@@ -11,16 +11,16 @@ import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.protobuf import SMALL, attribute_fields, field, utf8, varint
+from spanloom.core.export.protobuf import SMALL, attribute_fields, field, utf8, varint
 from spanloom.core.redaction import redact_attributes
 from spanloom.core.reports import report_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from spanloom.core.attributes import AttributeSet
-    from spanloom.core.span import Event, Link, Span
-    from spanloom.core.tracer import Scope
+    from spanloom.core.spans.attributes import AttributeSet
+    from spanloom.core.spans.span import Event, Link, Span
+    from spanloom.core.spans.tracer import Scope
 
 # Values that repeat are few; of those that do not (paths, ids) no more than these are kept for a key.
 MAX_VALUES = 64

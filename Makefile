@@ -35,7 +35,7 @@ down:  ## Take away what `make up` made
 	deploy/down
 
 e2e: setup  ## Run the tests that need a cluster (the current context)
-	$(RUN) python -m pytest tests/e2e tests/faults/cluster tests/security/cluster $(ARGS)
+	$(RUN) python -m pytest tests/e2e $(ARGS)
 
 docs: setup  ## Write the generated pages: configuration, compatibility, the READMEs of charts
 	PYTHONPATH=tests $(RUN) python docs/generator
@@ -49,7 +49,7 @@ checkov: setup  ## Ask checkov about the rendered default (installs it for the m
 	$(UV) run --no-project --with checkov checkov --config-file deploy/checkov.yaml --file build/default.yaml
 
 reliability: setup  ## Cause every fault and write what was counted to docs/reliability.md
-	$(RUN) python -m pytest tests/faults/laptop -m fault --reliability docs/reliability.md $(ARGS)
+	$(RUN) python -m pytest tests/faults -m fault --reliability docs/reliability.md $(ARGS)
 
 sbom: setup  ## Write a CycloneDX SBOM of what uv.lock puts into each image to build/sbom
 	@mkdir -p build/sbom

@@ -22,11 +22,11 @@ class OtherRuntimeContext(ContextVarsRuntimeContext):
 def work(number: int) -> None:
     """Use what was configured: a tree of three spans, and a measurement."""
     from opentelemetry import metrics, trace
+    from spanloom.sdk.self_check import fast_path
+    from spanloom.tracing.context import get_current
 
     from spanloom import instrument
     from spanloom.instrumentation.server_call import BUCKETS, DIMENSIONS
-    from spanloom.sdk.self_check import fast_path
-    from spanloom.tracing.context import get_current
 
     @instrument
     def outer() -> None:

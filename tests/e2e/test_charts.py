@@ -9,16 +9,16 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ROOT
-from support.kube import ready
+from support.cluster.kube import is_ready
+from support.cluster.namespaces import new_namespace
+from support.paths import ROOT
 from support.polling import poll_until
-from support.released import new_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from support.kube import Kube
+    from support.cluster.kube import Kube
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -77,7 +77,7 @@ def test_reserved_words_are_names(kube: Kube) -> None:
 
 def _is_ready(kube: Kube, pod: str) -> bool:
     found = kube("get", "pod", pod, "--ignore-not-found", "--output=json")
-    return bool(found) and ready(json.loads(found))
+    return bool(found) and is_ready(json.loads(found))
 
 
 def test_a_failed_start_shows_no_password(kube: Kube) -> None:

@@ -7,8 +7,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ROOT
-from support.kube import Kube
+from support.cluster.kube import Kube
+from support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

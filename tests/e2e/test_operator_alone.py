@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ROOT
-from support.kube import Kube, becomes, complete, shown
+from support.cluster.images import load_images
+from support.cluster.kube import Kube, is_rolled_out, visible_fields, wait_for_state
+from support.paths import ROOT
 from support.polling import poll_until
-from support.released import load_images
 
 from spanloom.testing import assert_shape
 from spanloom_local.cluster import forwarded, whole
@@ -19,7 +19,7 @@ from spanloom_local.journey import send
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.kube import Object
+    from support.cluster.kube import Object
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -61,11 +61,11 @@ def test_one_label(kube: Kube) -> None:
     """Its requests are traces; with the label off, or the operator uninstalled, a Deployment is what it was before."""
     kube.apply(*users_api("shop"), *users_api("pay"))
     with operator(kube):
-        before = {name: shown(kube, name) for name in ("shop", "pay")}
+        before = {name: visible_fields(kube, name) for name in ("shop", "pay")}
         kube("label", "deployment", "shop", "pay", f"{LABEL}=true")
         for name in before:
-            becomes(kube, "Injected", name)
-        poll_until(lambda: complete(kube.get("deployment/shop")), "the injected pod is there", 120)
+            wait_for_state(kube, "Injected", name)
+        poll_until(lambda: is_rolled_out(kube.get("deployment/shop")), "the injected pod is there", 120)
         with (
             forwarded(kube.namespace, "shop", 8000) as edge,
             forwarded(kube.namespace, "traces-jaeger", 16686) as jaeger,
@@ -74,10 +74,10 @@ def test_one_label(kube: Kube) -> None:
             assert 503 == answer.status
             assert_shape(whole(jaeger, answer, len(TREE.splitlines())), TREE)
         kube("label", "deployment", "shop", f"{LABEL}-")
-        becomes(kube, None)
-        assert before["shop"] == shown(kube, "shop")
+        wait_for_state(kube, None)
+        assert before["shop"] == visible_fields(kube, "shop")
     kube("label", "deployment", "pay", f"{LABEL}-")
-    assert before["pay"] == shown(kube, "pay")
+    assert before["pay"] == visible_fields(kube, "pay")
 
 
 def users_api(name: str) -> list[Object]:

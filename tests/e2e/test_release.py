@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ask, traces_of
-from support.kube import ready
+from support.cluster.jaeger import query, traces_of
+from support.cluster.kube import is_ready
 from support.polling import poll_until
 
 from spanloom.testing import assert_shape
@@ -18,8 +18,8 @@ from spanloom_local.cluster import whole
 from spanloom_local.journey import CREATE, JOURNEY, LIST, SERVICES, is_ours, send, travel
 
 if TYPE_CHECKING:
-    from e2e.release import Release
-    from support.kube import Object
+    from support.cluster.helm_release import Release
+    from support.cluster.kube import Object
 
     from spanloom.testing import Trace
 
@@ -80,14 +80,14 @@ def test_log_lines_carry_the_trace_id(release: Release) -> None:
     with release.reach("jaeger", 16686) as jaeger:
         trace = whole(jaeger, answer, 1)
     poll_until(lambda: all(trace.trace_id in _ids(release.log(s)) for s in SERVICES), "both services say so")
-    poll_until(lambda: all(ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
+    poll_until(lambda: all(is_ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
 
 
 def test_probes_make_no_trace(release: Release, journey: list[tuple[str, Trace]]) -> None:
     """Two minutes of probes, a pool and a lost database later, every trace of theirs has its root in our requests."""
     poll_until(lambda: all(_age(pod) > PROBED for pod in release.pods("users-api")), "two minutes of probes", 180)
     with release.reach("jaeger", 16686) as jaeger:
-        services = ask(jaeger, "services")["data"]
+        services = query(jaeger, "services")["data"]
         traces = {trace_id: trace for name in SERVICES for trace_id, trace in traces_of(jaeger, name).items()}
     assert {*SERVICES, "spanloom-operator"} == set(services)
     assert {trace.trace_id for _, trace in journey} <= traces.keys()

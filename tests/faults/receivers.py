@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
-from support.servers import serve
+from support.servers.asgi import serve
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver, application

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from support.postgres import Postgres
-from support.servers import serve
+from support.processes.postgres import Postgres
+from support.servers.asgi import serve
 
 import users_api.app
 import users_api.settings

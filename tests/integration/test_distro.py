@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.traced import traced
+from support.processes.traced_app import traced_app
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from support.traced import traced
 )
 def test_a_process_does_not_start_half_configured(key: str, value: str, expected: str) -> None:
     """A setting that cannot be understood ends the process with one line, before the application is loaded."""
-    with traced("http://127.0.0.1:9", **{key: value}) as app:
+    with traced_app("http://127.0.0.1:9", **{key: value}) as app:
         assert 78 == app.end()
     assert app.output.startswith(expected)
     assert 1 == len(app.output.splitlines())

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 from spanloom_local.ports import listen
 
-ROOT = Path(__file__).parents[2]
 SETTINGS = re.compile(r"export (OTEL_PYTHON_DISTRO=.*)")
 LESSONS = re.findall(r"```console\n\$ (.*)\n((?s:.*?))```", (ROOT / "docs/guide.md").read_text())
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from support.paths import ROOT
 from support.polling import poll_until
-from support.processes import free_port, listens, start
+from support.processes.commands import free_port, listens, start
 
-DOCKERFILE = Path(__file__).parents[2] / "deploy" / "Dockerfile"
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 SETTINGS = {
     "users-api": {"USERS_API_USERS_DB_URL": "http://127.0.0.1:1"},
     "users-db-service": {"USERS_DB_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},

@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.trace import SpanKind, StatusCode
 from playwright.sync_api import Browser, Locator, Page, Response, expect
-from support.otlp import proto_span, sender, traces_body
+from support.builders.otlp import proto_span, sender, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver

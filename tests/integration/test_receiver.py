@@ -11,7 +11,7 @@ from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
-from support.otlp import proto_span, sender, traces_body
+from support.builders.otlp import proto_span, sender, traces_body
 
 from spanloom.testing import assert_shape
 from spanloom_local.journey import send

@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from opentelemetry import trace
-from support.downstream import DROP, HANG, answer, downstream
-from support.http import Client, assert_problem, assert_unavailable
-from support.input import ABSENT, BAD, WRONG_METHODS, Bad
-from support.processes import ended, start
-from support.servers import serve
+from support.builders.bad_requests import BAD_REQUESTS, UNKNOWN_USER, WRONG_METHODS, BadRequest
+from support.http_client import Client, assert_problem, assert_unavailable
+from support.processes.commands import ended, start
+from support.servers.asgi import serve
+from support.servers.scripted_server import DROP, HANG, response, scripted_server
 
 from spanloom import problems
 from users_api.app import create_app
@@ -26,29 +26,29 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 ADA = f'{{"id": "{UUID(int=0)}", "name": "Ada", "created_at": "2026-11-02T09:30:00Z"}}'
-MADE = answer("201 Created", ADA)
-READ = answer("200 OK", ADA)
-GONE = answer("204 No Content", "")
-NO_SUCH = answer("404 Not Found", '{"detail": "secret"}')
-BROKEN = answer("500 Internal Server Error", "secret", kind="text/plain")
-AWAY = answer("503 Service Unavailable", "secret", "Retry-After: 60")
-ELSEWHERE = answer("302 Found", "", "Location: /secret")
+MADE = response("201 Created", ADA)
+READ = response("200 OK", ADA)
+GONE = response("204 No Content", "")
+NO_SUCH = response("404 Not Found", '{"detail": "secret"}')
+BROKEN = response("500 Internal Server Error", "secret", kind="text/plain")
+AWAY = response("503 Service Unavailable", "secret", "Retry-After: 60")
+ELSEWHERE = response("302 Found", "", "Location: /secret")
 # Every way in which a neighbour gives no useful answer.
 USELESS = {
     "fails": BROKEN,
     "is away": AWAY,
-    "refuses": answer("422 Unprocessable Entity", '{"detail": "secret"}'),
+    "refuses": response("422 Unprocessable Entity", '{"detail": "secret"}'),
     "redirects": ELSEWHERE,
-    "answers a page": answer("200 OK", "<h1>secret</h1>", kind="text/html"),
-    "answers half": answer("200 OK", ADA)[:-5],
-    "answers another shape": answer("200 OK", '{"id": "secret"}'),
+    "answers a page": response("200 OK", "<h1>secret</h1>", kind="text/html"),
+    "answers half": response("200 OK", ADA)[:-5],
+    "answers another shape": response("200 OK", '{"id": "secret"}'),
     "speaks no HTTP": b"220 secret ESMTP\r\n",
     "hangs up": DROP,
     "hangs": HANG,
 }
 USELESS_TO = [
     (method, path, how)
-    for method, path in [("POST", "/users"), ("GET", "/users"), ("GET", ABSENT), ("DELETE", ABSENT)]
+    for method, path in [("POST", "/users"), ("GET", "/users"), ("GET", UNKNOWN_USER), ("DELETE", UNKNOWN_USER)]
     for how in USELESS
 ]
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -97,8 +97,8 @@ async def test_a_list_is_paged(users_api: Client) -> None:
     assert made == listed
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-async def test_bad_input_is_told_and_changes_nothing(users_api: Client, bad: Bad) -> None:
+@pytest.mark.parametrize("bad", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+async def test_bad_input_is_told_and_changes_nothing(users_api: Client, bad: BadRequest) -> None:
     """Bad input gets its status, a problem naming the fields, and leaves nothing behind."""
     before = (await users_api("GET", "/users")).json
     data = bad.options.get("data")
@@ -110,12 +110,12 @@ async def test_bad_input_is_told_and_changes_nothing(users_api: Client, bad: Bad
 
 async def test_bad_input_goes_no_further(http: aiohttp.ClientSession) -> None:
     """What users-api can refuse itself never reaches users-db-service."""
-    with downstream(NO_SUCH) as neighbour, users_api_before(http, neighbour.url) as users_api:
-        for bad in BAD.values():
+    with scripted_server(NO_SUCH) as neighbour, users_api_before(http, neighbour.url) as users_api:
+        for bad in BAD_REQUESTS.values():
             data = bad.options.get("data")
             await users_api(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
         # Only users-db-service knows who is absent.
-        assert {f"GET {ABSENT} HTTP/1.1", f"DELETE {ABSENT} HTTP/1.1"} == set(neighbour.asked)
+        assert {f"GET {UNKNOWN_USER} HTTP/1.1", f"DELETE {UNKNOWN_USER} HTTP/1.1"} == set(neighbour.requests)
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), WRONG_METHODS)
@@ -131,7 +131,7 @@ async def test_a_useless_neighbour_is_unavailable(
 ) -> None:
     """Whatever users-db-service does wrong: 503 with Retry-After, and not a word of what it said."""
     deadline = 0.3 if how == "hangs" else 60
-    with downstream(USELESS[how]) as neighbour, users_api_before(http, neighbour.url, deadline) as users_api:
+    with scripted_server(USELESS[how]) as neighbour, users_api_before(http, neighbour.url, deadline) as users_api:
         body = {"json": {"name": "private"}} if method == "POST" else {}
         assert_unavailable(await users_api(method, path, **body))
     assert "secret" not in caplog.text
@@ -149,53 +149,53 @@ async def test_an_absent_neighbour_leaves_the_edge_alive_and_ready(http: aiohttp
 @pytest.mark.parametrize(
     ("script", "method", "path", "status", "times"),
     [
-        ([DROP, READ], "GET", ABSENT, 200, 2),
-        ([AWAY, BROKEN, READ], "GET", ABSENT, 200, 3),
-        ([AWAY, AWAY, AWAY, READ], "GET", ABSENT, 503, 3),
-        ([NO_SUCH], "GET", ABSENT, 404, 1),
+        ([DROP, READ], "GET", UNKNOWN_USER, 200, 2),
+        ([AWAY, BROKEN, READ], "GET", UNKNOWN_USER, 200, 3),
+        ([AWAY, AWAY, AWAY, READ], "GET", UNKNOWN_USER, 503, 3),
+        ([NO_SUCH], "GET", UNKNOWN_USER, 404, 1),
         ([DROP, MADE], "POST", "/users", 503, 1),
         ([AWAY, MADE], "POST", "/users", 503, 1),
         ([ELSEWHERE, MADE], "POST", "/users", 503, 1),
-        ([DROP, GONE], "DELETE", ABSENT, 204, 2),
+        ([DROP, GONE], "DELETE", UNKNOWN_USER, 204, 2),
         # The first call may have deleted the user before its answer was lost.
-        ([DROP, NO_SUCH], "DELETE", ABSENT, 204, 2),
-        ([NO_SUCH], "DELETE", ABSENT, 404, 1),
+        ([DROP, NO_SUCH], "DELETE", UNKNOWN_USER, 204, 2),
+        ([NO_SUCH], "DELETE", UNKNOWN_USER, 404, 1),
     ],
 )
 async def test_only_what_is_idempotent_is_repeated(
     http: aiohttp.ClientSession, script: list[bytes], method: str, path: str, status: int, times: int
 ) -> None:
     """GET and DELETE are asked again, up to 3 times; POST never, for it might make two users."""
-    with downstream(*script) as neighbour, users_api_before(http, neighbour.url) as users_api:
+    with scripted_server(*script) as neighbour, users_api_before(http, neighbour.url) as users_api:
         body = {"json": {"name": "Ada"}} if method == "POST" else {}
         assert status == (await users_api(method, path, **body)).status
-        assert [f"{method} {path} HTTP/1.1"] * times == neighbour.asked
+        assert [f"{method} {path} HTTP/1.1"] * times == neighbour.requests
 
 
 async def test_the_deadline_is_that_of_all_attempts(
     http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A neighbour that fails and then hangs is given up at one deadline, and the log says so."""
-    with downstream(AWAY, HANG) as neighbour, users_api_before(http, neighbour.url, 0.5) as users_api:
-        assert_unavailable(await users_api("GET", ABSENT))
-        assert len(neighbour.asked) == 2
+    with scripted_server(AWAY, HANG) as neighbour, users_api_before(http, neighbour.url, 0.5) as users_api:
+        assert_unavailable(await users_api("GET", UNKNOWN_USER))
+        assert len(neighbour.requests) == 2
     assert "users-db-service is not available: no response before the deadline" in caplog.text
 
 
 async def test_a_neighbour_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:
     """After failures the same process answers as soon as users-db-service does."""
-    with downstream(DROP, READ) as neighbour, users_api_before(http, neighbour.url) as users_api:
+    with scripted_server(DROP, READ) as neighbour, users_api_before(http, neighbour.url) as users_api:
         assert (await users_api("POST", "/users", json={"name": "Ada"})).status == 503
-        assert (await users_api("GET", ABSENT)).json["name"] == "Ada"
+        assert (await users_api("GET", UNKNOWN_USER)).json["name"] == "Ada"
 
 
 async def test_connections_to_the_neighbour_are_kept(http: aiohttp.ClientSession) -> None:
     """One connection serves many requests."""
     kept = READ.replace(b"Connection: close\r\n", b"")
-    with downstream(kept) as neighbour, users_api_before(http, neighbour.url) as users_api:
+    with scripted_server(kept) as neighbour, users_api_before(http, neighbour.url) as users_api:
         for _ in range(5):
-            assert (await users_api("GET", ABSENT)).status == 200
-        assert (5, 1) == (len(neighbour.asked), neighbour.connections)
+            assert (await users_api("GET", UNKNOWN_USER)).status == 200
+        assert (5, 1) == (len(neighbour.requests), neighbour.connections)
 
 
 def within_a_trace(app: ASGIApp) -> ASGIApp:

@@ -14,11 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
-from support.http import Client, assert_problem, assert_unavailable
-from support.input import BAD, WRONG_METHODS, Bad
+from support.builders.bad_requests import BAD_REQUESTS, WRONG_METHODS, BadRequest
+from support.http_client import Client, assert_problem, assert_unavailable
 from support.polling import poll_until
-from support.processes import ended, free_port, listens, start
-from support.servers import serve
+from support.processes.commands import ended, free_port, listens, start
+from support.servers.asgi import serve
 
 from users_db.app import create_app
 from users_db.migrate import migrate
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import aiohttp
-    from support.postgres import Postgres
+    from support.processes.postgres import Postgres
 
 # Far below the 2 s of the promise, so that a busy machine does not make a test fail.
 QUICK = {"pool_size": 2, "pool_timeout_seconds": 0.3, "deadline_seconds": 0.4, "statement_timeout_seconds": 0.2}
@@ -98,8 +98,8 @@ async def test_a_list_shows_every_user_once_in_order(http: aiohttp.ClientSession
         assert late == pages[-1]["items"][-1]
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-async def test_bad_input_is_told_and_changes_nothing(users_db: Client, bad: Bad) -> None:
+@pytest.mark.parametrize("bad", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+async def test_bad_input_is_told_and_changes_nothing(users_db: Client, bad: BadRequest) -> None:
     """Bad input gets its status, a problem naming the fields, and leaves nothing behind."""
     before = (await users_db("GET", "/users")).json
     data = bad.options.get("data")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from bench.arms import ARMS, BASES, Arm, choose
 from bench.content import NAMES
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PEERS = sorted((ROOT / "tests/bench/peers").glob("*.txt"))
 
 

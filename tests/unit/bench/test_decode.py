@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgpack  # type: ignore[import-untyped]
 from bench.decode import from_datadog, spans
 from bench.sink import Kept, read, write
-from support.otlp import proto_span, traces_body
+from support.builders.otlp import proto_span, traces_body
 
 if TYPE_CHECKING:
     from pathlib import Path

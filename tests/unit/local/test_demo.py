@@ -2,7 +2,7 @@
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from support.otlp import proto_span, traces_body
+from support.builders.otlp import proto_span, traces_body
 
 from spanloom.settings import SettingsError
 from spanloom.testing import from_otlp

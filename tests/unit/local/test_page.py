@@ -4,7 +4,7 @@ import json
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from support.otlp import proto_span, traces_body
+from support.builders.otlp import proto_span, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Trace

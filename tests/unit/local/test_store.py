@@ -1,6 +1,6 @@
 """What is kept in memory, and how much of it."""
 
-from support.otlp import proto_span, traces_body
+from support.builders.otlp import proto_span, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Span

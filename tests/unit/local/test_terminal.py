@@ -4,7 +4,7 @@ import io
 
 import pytest
 from rich.console import Console
-from support.otlp import proto_span, traces_body
+from support.builders.otlp import proto_span, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Trace

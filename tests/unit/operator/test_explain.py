@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from support.deployments import Object, container, deployment, env, profile
+from support.builders.deployments import Object, container, deployment, env, profile
 from typer.testing import CliRunner
 
 from spanloom_operator.cli import app

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from support.names import BAD_NAMES, GOOD_NAMES
+from support.builders.user_names import BAD_NAMES, GOOD_NAMES
 
 from users_api.models import NewUser
 

@@ -77,9 +77,10 @@ class Stack:
     users_api: Process
     users_db: Process
 
-    def __init__(self, processes: Processes, receiver: Receiver, extra: Mapping[str, str]) -> None:
-        self.processes, self.receiver, self._extra = processes, receiver, extra
-        self.postgres = Postgres(processes)
+    def __init__(
+        self, processes: Processes, receiver: Receiver, postgres: Postgres, extra: Mapping[str, str] | None = None
+    ) -> None:
+        self.processes, self.receiver, self.postgres, self._extra = processes, receiver, postgres, extra or {}
 
     def start(self, listener: socket.socket, progress: Progress) -> None:
         """Start every part and return when all are ready; users-api answers on `listener`."""
@@ -154,6 +155,6 @@ def running(
         TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
         Processes(Path(directory), interruption) as processes,
     ):
-        stack = Stack(processes, receiver, extra or {})
+        stack = Stack(processes, receiver, Postgres(processes), extra)
         stack.start(listener or listen(0), progress)
         yield stack

@@ -1,0 +1,73 @@
+"""Requests at the edge all the time, and what Jaeger has of them."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from support.cluster.jaeger import traces_of
+from support.polling import poll_until
+
+from spanloom_local.journey import LIST, Answer, send
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.cluster.helm_release import Release
+
+    from spanloom.testing import Span
+
+PACE_SECONDS = 0.2
+WHOLE = len(LIST.tree.splitlines())  # spans
+AGENT, EDGE = "user_agent.original", "users-api SERVER"
+
+
+@contextmanager
+def load(release: Release) -> Iterator[list[Answer]]:
+    """List users five times a second inside the block; yield the answers as they come."""
+    answers, over = list[Answer](), threading.Event()
+
+    def ask(edge: str) -> None:
+        while not over.wait(PACE_SECONDS):
+            answers.append(send(edge, LIST.method, LIST.route))
+
+    with release.reach("users-api", 8000) as edge, ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(ask, edge)
+        try:
+            yield answers
+        finally:
+            over.set()
+        asking.result()  # raises when a request had no answer
+
+
+def statuses(answers: list[Answer]) -> Counter[int]:
+    return Counter(answer.status for answer in answers)
+
+
+def spans_of(jaeger: str, answers: list[Answer]) -> list[Span]:
+    """Return the spans that Jaeger has of these requests, each once."""
+    marks = {answer.mark for answer in answers}
+    traces = traces_of(jaeger, "users-api").values()
+    ours = [t for t in traces if any(span.attributes.get(AGENT) in marks for span in t.spans)]
+    return list({span.span_id: span for trace in ours for span in trace.spans}.values())
+
+
+def edges(jaeger: str, answers: list[Answer]) -> int:
+    """Return how many of these requests have their one server span at the edge."""
+    agents = Counter(span.attributes.get(AGENT) for span in spans_of(jaeger, answers) if span.label.startswith(EDGE))
+    return sum(agents[answer.mark] == 1 for answer in answers)
+
+
+def until_stored(release: Release, answers: list[Answer], seconds: float = 180) -> int:
+    """Wait until Jaeger has every span of these requests, all answered with 200, and return how many it has."""
+
+    def stored() -> int:
+        with release.reach("jaeger", 16686) as jaeger:
+            return len(spans_of(jaeger, answers))
+
+    with suppress(TimeoutError):
+        poll_until(lambda: stored() == WHOLE * len(answers), "every span is stored", seconds)
+    return stored()

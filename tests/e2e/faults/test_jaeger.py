@@ -1,0 +1,31 @@
+"""Jaeger is away: what was recorded meanwhile waits in the Collector."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from support.polling import poll_until
+
+from e2e.faults.breaking import without
+from e2e.faults.load import WHOLE, load, statuses, until_stored
+
+if TYPE_CHECKING:
+    from support.cluster.helm_release import Release
+    from support.plugins.faults import Tell
+
+OUTAGE_SECONDS = 120
+
+
+@pytest.mark.timeout(420)
+@pytest.mark.fault("Jaeger down for 2 minutes")
+def test_down_for_two_minutes(release: Release, tell: Tell) -> None:
+    """Requests are answered as ever, and afterwards every span that was recorded during the outage is in Jaeger."""
+    with without(release, "jaeger"), load(release) as answers:
+        over = time.monotonic() + OUTAGE_SECONDS
+        poll_until(lambda: time.monotonic() > over, "the outage is over", OUTAGE_SECONDS + 1)
+    found = until_stored(release, answers)
+    tell(statuses(answers), WHOLE * len(answers), found)
+    assert {200} == set(statuses(answers))
+    assert WHOLE * len(answers) == found

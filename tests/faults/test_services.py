@@ -1,0 +1,136 @@
+"""PostgreSQL or users-db-service breaks: every request is answered, what was acknowledged is kept, nothing restarts."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import psycopg
+import pytest
+from support.polling import poll_until
+from support.processes.stack import Stack, running_stack
+
+from spanloom_local.journey import Answer, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from _pytest.mark import ParameterSet
+    from support.plugins.faults import Tell
+
+    Fault = Callable[[Stack], AbstractContextManager[None]]
+
+# Shorter than the defaults, in the same order; a pool that two slow statements exhaust.
+BOUNDS = {
+    "USERS_DB_POOL_SIZE": "2",
+    "USERS_DB_POOL_TIMEOUT_SECONDS": "0.3",
+    "USERS_DB_STATEMENT_TIMEOUT_SECONDS": "0.4",
+    "USERS_DB_DEADLINE_SECONDS": "0.6",
+    "USERS_API_DEADLINE_SECONDS": "1.2",
+}
+WORKS = {200, 201}
+AT_ONCE, ENOUGH = 4, 12  # requests
+
+
+@contextmanager
+def stopped(stack: Stack) -> Iterator[None]:
+    stack.postgres.stop()
+    try:
+        yield
+    finally:
+        stack.postgres.start()
+
+
+@contextmanager
+def locked(stack: Stack) -> Iterator[None]:
+    """Let every statement wait for a lock: slow statements that hold every connection of the pool."""
+    with psycopg.connect(stack.postgres.url) as connection:
+        connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+@contextmanager
+def killed(stack: Stack) -> Iterator[None]:
+    stack.kill_users_db()
+    yield
+    stack.start_users_db()
+
+
+def proxy(mode: str, stack: Stack) -> AbstractContextManager[None]:
+    return stack.proxy.mode(mode)
+
+
+FAULTS: dict[str, Fault] = {
+    "PostgreSQL restarted": stopped,
+    "PostgreSQL paused (SIGSTOP)": lambda stack: stack.postgres.paused(),
+    "every pooled connection taken by slow statements": locked,
+    "users-db-service killed and started again": killed,
+    "users-db-service does not answer": partial(proxy, "hold"),
+    "users-db-service resets connections": partial(proxy, "reset"),
+    "users-db-service answers garbage": partial(proxy, "garbage"),
+}
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    with running_stack(BOUNDS) as found:
+        yield found
+
+
+@contextmanager
+def load(stack: Stack) -> Iterator[list[Answer]]:
+    """Make and read users all the time inside the block; yield the answers as they come."""
+    answers, over = list[Answer](), threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            made = send(stack.url, "POST", "/users", {"name": "Ada"})
+            path = f"/users/{made.body['id']}" if made.status == 201 else "/users"
+            answers.extend([made, send(stack.url, "GET", path)])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        asking = [pool.submit(ask) for _ in range(AT_ONCE)]
+        try:
+            yield answers
+        finally:
+            over.set()
+    for done in asking:
+        done.result()  # raises when a request had no answer
+
+
+def statuses(answers: list[Answer]) -> Counter[int]:
+    return Counter(answer.status for answer in answers)
+
+
+def each_fault() -> list[ParameterSet]:
+    return [pytest.param(fault, marks=pytest.mark.fault(name), id=name) for name, fault in FAULTS.items()]
+
+
+@pytest.mark.parametrize("fault", each_fault())
+def test_a_fault_is_told_and_over_when_it_is_over(stack: Stack, fault: Fault, tell: Tell) -> None:
+    """Every request is answered, with 503 meanwhile; the edge stays alive and ready, no acknowledged user is lost.
+
+    Each request has its server span, and afterwards the same process works on.
+    """
+    edge = stack.users_api.popen.pid
+    with load(stack) as answers:
+        poll_until(lambda: WORKS <= statuses(answers).keys(), "users are made and read")
+        with fault(stack):
+            poll_until(lambda: statuses(answers)[503] >= ENOUGH, "the fault is told")
+            probes = [send(stack.url, "GET", probe).status for probe in ("/healthz", "/readyz")]
+        poll_until(lambda: send(stack.url, "GET", "/users").status == 200, "the fault is over")
+        mended = len(answers)
+        poll_until(lambda: WORKS <= statuses(answers[mended:]).keys(), "users are made and read again")
+    poll_until(lambda: stack.edges(answers) == len(answers), "every request has its server span")
+    tell(statuses(answers), len(answers), stack.edges(answers))
+    assert [200, 200] == probes
+    assert WORKS | {503} == statuses(answers).keys()
+    made = [answer.body["id"] for answer in answers if answer.status == 201]
+    assert {200} == {send(stack.url, "GET", f"/users/{user}").status for user in made}
+    assert (edge, None) == (stack.users_api.popen.pid, stack.users_api.popen.poll())

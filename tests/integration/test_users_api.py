@@ -249,7 +249,10 @@ async def test_an_unforeseen_exception_is_not_told(http: aiohttp.ClientSession) 
     with serve(within_a_trace(app)) as url:
         told = await Client(http, url)("GET", "/")
     assert_problem(500, told)
-    assert (TRACE_ID, "The request failed because of an internal error.") == (told.json["trace_id"], told.json["detail"])
+    assert (TRACE_ID, "The request failed because of an internal error.") == (
+        told.json["trace_id"],
+        told.json["detail"],
+    )
     assert "secret" not in told.text
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
 from spanloom import instrument
-from spanloom.tracing.guard import Guard
+from spanloom.core.guard import Guard
 
 engine = create_engine("sqlite://")
 app = FastAPI()

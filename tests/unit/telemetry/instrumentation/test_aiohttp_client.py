@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from support.servers import serve
 
-from spanloom.instrumentation.aiohttp_client import ClientInstrumentor
+from spanloom.sdk.instrumentors import ClientInstrumentor
 
 SECRET = "s3cret-canary"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom.core.protobuf import SMALL, attribute_fields, field, utf8, varint
 from spanloom.core.redaction import redact_attributes
-from spanloom.core.reports import report_loss
+from spanloom.core.reports import report_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ def _span_or_nothing(span: Span) -> bytes:
     try:
         return field(b"\x12", encode_span(span))
     except Exception as error:
-        report_loss(f"the span {span.name!r}", error)
+        report_dropped(f"the span {span.name!r}", error)
         return b""
 
 

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from spanloom.core.context import attach, suppressed
-from spanloom.core.reports import report_loss
+from spanloom.core.reports import report_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +105,6 @@ class Exporter:
         try:
             return outbox.step(now)
         except Exception as error:
-            report_loss("a batch", error)
+            report_dropped("a batch", error)
             outbox.is_flushing = False
             return now + 1.0

@@ -11,8 +11,8 @@ from spanloom.core.context import get_current, span_of
 from spanloom.core.encode_spans import encode_scope
 from spanloom.core.errors import current_request, exception_attributes
 from spanloom.core.protobuf import SMALL, any_value, attribute_fields, field, fixed64, utf8, varint
-from spanloom.core.redaction import redact_attributes, redaction
-from spanloom.core.reports import report_loss
+from spanloom.core.redaction import redact_attributes, redaction_for
+from spanloom.core.reports import report_dropped
 from spanloom.core.span_context import identity_of
 from spanloom.core.tracer import Scope
 
@@ -41,10 +41,12 @@ class LogRecord(NamedTuple):
     span: Identity | None
 
 
-def to_log_record(record: logging.LogRecord, *, locates: bool, length: int = UNLIMITED) -> LogRecord:
-    """Return what is sent of a record, redacted; `locates` adds the place in the code (`code.*`)."""
+def to_log_record(record: logging.LogRecord, *, has_code_attributes: bool, length: int = UNLIMITED) -> LogRecord:
+    """Return what is sent of a record, redacted; `has_code_attributes` adds the place in the code (`code.*`)."""
     attributes: dict[str, Any] = {}
-    dropped = add_bounded(attributes, _attributes(record, locates=locates), MAX_ATTRIBUTES, length)
+    dropped = add_bounded(
+        attributes, _attributes(record, has_code_attributes=has_code_attributes), MAX_ATTRIBUTES, length
+    )
     span = identity_of(span_of(get_current()))
     level = SEVERITY_TEXTS.get(record.levelname, record.levelname)
     times = int(record.created * 1e9), time_ns()
@@ -56,18 +58,18 @@ def to_log_record(record: logging.LogRecord, *, locates: bool, length: int = UNL
 def redacted_message(record: logging.LogRecord) -> str:
     """Return a record's message without what its exceptions and the current request's query quote."""
     errors = [value for value in (*_arguments(record), *(record.exc_info or ())) if isinstance(value, BaseException)]
-    return redaction(errors, current_request()).text(record.getMessage())
+    return redaction_for(errors, current_request()).redact_text(record.getMessage())
 
 
 def _arguments(record: logging.LogRecord) -> Iterable[object]:
     return record.args if isinstance(record.args, tuple) else (record.args or {}).values()
 
 
-def _attributes(record: logging.LogRecord, *, locates: bool) -> dict[str, Any]:
+def _attributes(record: logging.LogRecord, *, has_code_attributes: bool) -> dict[str, Any]:
     found = {key: value for key, value in vars(record).items() if key not in STANDARD and not key.startswith("otel")}
     if record.exc_info and record.exc_info[1] is not None:
         found.update(exception_attributes(record.exc_info[1]))
-    if locates:
+    if has_code_attributes:
         found["code.file.path"], found["code.line.number"] = record.pathname, record.lineno
         found["code.function.name"] = record.funcName
     return found
@@ -94,7 +96,7 @@ def _record_or_nothing(record: LogRecord) -> bytes:
     try:
         return field(b"\x12", _encode(record))
     except Exception as error:
-        report_loss("a log record", error)
+        report_dropped("a log record", error)
         return b""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from spanloom.core.ids import uniform
-from spanloom.core.reports import report, report_loss
+from spanloom.core.reports import report, report_dropped
 
 if TYPE_CHECKING:
     from spanloom.core.sender import Response, Sender
@@ -76,7 +76,7 @@ class Outbox:
         try:
             self._request = self.source.take(now)
         except Exception as error:
-            report_loss("a batch", error)
+            report_dropped("a batch", error)
         self._attempts, self._ends_at, self._next_at = 0, now + self.timeout, now
 
     def _attempt(self, request: Request, now: float) -> None:

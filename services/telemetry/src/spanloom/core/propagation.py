@@ -14,7 +14,7 @@ from spanloom.core.context import baggage_of, with_baggage, with_span
 from spanloom.core.span_context import PropagatedSpan, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Container, Iterator, MutableMapping
 
     from spanloom.core.context import Context
 
@@ -25,6 +25,7 @@ NAME = r"[\x21\x23-\x27\x2a\x2b\x2d\x2e\x30-\x39\x41-\x5a\x5e-\x7a\x7c\x7e]+"
 VALUE = r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*"
 BAGGAGE_NAME = re.compile(NAME)
 BAGGAGE_VALUE = re.compile(rf"{VALUE}[ \t]*(?:;[ \t]*{NAME}[ \t]*(?:=[ \t]*{VALUE}[ \t]*)?)*")  # with properties
+ALL = frozenset({"traceparent", "tracestate", "baggage"})
 MAX_TRACEPARENT, MAX_STATE, MAX_STATE_MEMBERS = 512, 8192, 32
 MAX_BAGGAGE, MAX_PAIR, MAX_PAIRS = 8192, 4096, 180
 
@@ -87,13 +88,13 @@ def _within_limits(entries: Iterator[str]) -> Iterator[str]:
         yield entry
 
 
-def inject(headers: MutableMapping[str, str], context: Context, span: object) -> None:
-    """Write the identity of a span and the baggage of a context into headers."""
+def inject(headers: MutableMapping[str, str], context: Context, span: object, names: Container[str] = ALL) -> None:
+    """Write the identity of a span and the baggage of a context into headers, as far as they are in `names`."""
     found = identity_of(span)
-    if found is not None:
+    if found is not None and "traceparent" in names:
         headers["traceparent"] = f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.flags:02x}"
         if found.state:
             headers["tracestate"] = found.state
-    if baggage := baggage_of(context):
+    if (baggage := baggage_of(context)) and "baggage" in names:
         pairs = (f"{quote(str(name))}={quote(str(value))}" for name, value in baggage.items())
         headers["baggage"] = ",".join(_within_limits(pairs))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.reports import report_loss
+from spanloom.core.reports import report_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,7 +52,7 @@ def attribute_fields(tag: bytes, attributes: Mapping[str, Any]) -> list[bytes]:
         try:
             fields.append(field(tag, key_value(key, value)))
         except Exception as error:
-            report_loss(f"the attribute {key!r}", error)
+            report_dropped(f"the attribute {key!r}", error)
     return fields
 
 

@@ -10,12 +10,11 @@ from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spanloom.core import span_context
 from spanloom.core.attributes import EMPTY, AttributeSet, Deferred, add_bounded, fits
 from spanloom.core.errors import current_request, exception_attributes
-from spanloom.core.redaction import redaction, text_of
-from spanloom.core.reports import report_loss
-from spanloom.core.span_context import Identity, to_identity
+from spanloom.core.redaction import error_text, redaction_for
+from spanloom.core.reports import report_dropped
+from spanloom.core.span_context import CoreSpan, Identity, to_identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +48,7 @@ class Link(NamedTuple):
     dropped: int
 
 
-class Span:
+class Span(CoreSpan):
     """A span that is recorded and sampled. Times are in nanoseconds since the epoch.
 
     The identity of its parent is `parent_id` (0: none) and `has_remote_parent`; what most spans never change belongs
@@ -78,10 +77,6 @@ class Span:
         self.own: dict[str, Any] = {}
         self.start_time = time_ns()
 
-    def get_span_context(self) -> Any:
-        """Return the span's identity, as OpenTelemetry's API has it where it is present."""
-        return span_context._new(self.trace_id, self.span_id, False, self.flags, self.state)  # noqa: SLF001
-
     def is_recording(self) -> bool:
         """Return whether the span has not ended."""
         return self.end_time is None
@@ -97,10 +92,13 @@ class Span:
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Set several attributes; on a span that has ended nothing happens."""
-        if self.end_time is None:
-            if self.deferred is not None:
-                self.resolve_attributes()
-            self._add(attributes)
+        try:
+            if self.end_time is None:
+                if self.deferred is not None:
+                    self.resolve_attributes()
+                self._add(attributes)
+        except Exception as error:
+            report_dropped("attributes of a span", error)
 
     def defer_attributes(self, make: Callable[..., Iterable[Mapping[str, Any]]], values: tuple[object, ...]) -> None:
         """Set the attributes that `make(*values)` returns, at export; what is set after them comes after them."""
@@ -128,7 +126,7 @@ class Span:
             for attributes in deferred.make(*deferred.values):
                 self._add(attributes)
         except Exception as error:  # the span has other attributes, and is worth more than these
-            report_loss(f"a group of attributes of the span {self.name!r}", error)
+            report_dropped(f"a group of attributes of the span {self.name!r}", error)
 
     def _add(self, attributes: Mapping[str, Any]) -> None:
         limits, own, shared = self.tracer.limits, self.own, self.shared
@@ -150,18 +148,29 @@ class Span:
 
     def add_event(self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None) -> None:
         """Add an event; when there are as many as the limit allows, the oldest goes."""
-        if self.end_time is None:
-            limits = self.tracer.limits
-            kept, dropped = self._bounded(attributes, limits.event_attributes)
-            event = Event(name, time_ns() if timestamp is None else timestamp, kept, dropped)
-            self.dropped_events += self._append("events", event, limits.events)
+        try:
+            if self.end_time is None:
+                self._add_event(name, attributes, time_ns() if timestamp is None else timestamp)
+        except Exception as error:
+            report_dropped("an event of a span", error)
+
+    def _add_event(self, name: str, attributes: Mapping[str, Any] | None, timestamp: int) -> None:
+        limits = self.tracer.limits
+        kept, dropped = self._bounded(attributes, limits.event_attributes)
+        self.dropped_events += self._append("events", Event(name, timestamp, kept, dropped), limits.events)
 
     def add_link(self, context: Any, attributes: Mapping[str, Any] | None = None) -> None:
         """Add a link to another span, named by its context; an invalid one without attributes is left out."""
-        if self.end_time is None and (context.is_valid or attributes or context.trace_state):
-            limits = self.tracer.limits
-            kept, dropped = self._bounded(attributes, limits.link_attributes)
-            self.dropped_links += self._append("links", Link(to_identity(context), kept, dropped), limits.links)
+        try:
+            if self.end_time is None and (context.is_valid or attributes or context.trace_state):
+                self._add_link(to_identity(context), attributes)
+        except Exception as error:
+            report_dropped("a link of a span", error)
+
+    def _add_link(self, to: Identity, attributes: Mapping[str, Any] | None) -> None:
+        limits = self.tracer.limits
+        kept, dropped = self._bounded(attributes, limits.link_attributes)
+        self.dropped_links += self._append("links", Link(to, kept, dropped), limits.links)
 
     def _bounded(self, attributes: Mapping[str, Any] | None, most: int) -> tuple[dict[str, Any], int]:
         kept: dict[str, Any] = {}
@@ -179,6 +188,12 @@ class Span:
 
         OpenTelemetry specification, "Trace API", section "Set Status". URLs in the description are redacted.
         """
+        try:
+            self._set_status(status, description)
+        except Exception as error:
+            report_dropped("the status of a span", error)
+
+    def _set_status(self, status: Any, description: str | None) -> None:
         code = getattr(status, "status_code", status)
         code = getattr(code, "value", code)
         if self.end_time is not None or self.status == OK or code == UNSET:
@@ -188,7 +203,7 @@ class Span:
 
     def _redacted(self, text: str) -> str:
         # The API's use_span records the exception first and then writes its text into the status.
-        return (self.redaction or redaction((), current_request())).text(text)
+        return (self.redaction or redaction_for((), current_request())).redact_text(text)
 
     def record_exception(
         self, exception: BaseException, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None,
@@ -196,17 +211,20 @@ class Span:
     ) -> None:  # fmt: skip
         """Record an exception as an event, with its texts redacted."""
         try:
-            self.redaction = redaction([exception], current_request())
+            self.redaction = redaction_for([exception], current_request())
             found = {**exception_attributes(exception, self.redaction), "exception.escaped": str(escaped)}
             self.add_event("exception", {**found, **(attributes or {})}, timestamp)
         except Exception as error:  # use_span would raise it instead of the application's
-            report_loss(f"an exception of the span {self.name!r}", error)
+            report_dropped("an exception of a span", error)
 
     def end(self, end_time: int | None = None) -> None:
         """End the span and enqueue it for export; a second time changes nothing."""
         if self.end_time is None:
             self.end_time = time_ns() if end_time is None else end_time
-            self.tracer.enqueue(self)
+            try:
+                self.tracer.enqueue(self)
+            except Exception as error:
+                report_dropped("a span", error)
 
     def __enter__(self) -> Self:
         return self
@@ -215,5 +233,5 @@ class Span:
         if error is not None and self.records_exceptions:
             self.record_exception(error, escaped=True)
         if error is not None and self.marks_exceptions:
-            self.set_status(ERROR, f"{type(error).__name__}: {text_of(error)}")
+            self.set_status(ERROR, f"{type(error).__name__}: {error_text(error)}")
         self.end()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanloom.core.context import get_current, is_suppressed, span_of
+from spanloom.core.reports import report_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,15 +40,29 @@ def adopt(new: Callable[[int, int, bool, int, str], Any]) -> None:
     _new = new
 
 
-class PropagatedSpan:
+class CoreSpan:
+    """A span of the core, recorded or not: its identity is in its fields."""
+
+    trace_id: int
+    span_id: int
+    flags: int
+    state: str
+    is_remote: bool
+
+    def get_span_context(self) -> Any:
+        """Return the identity, as OpenTelemetry's API has it where it is present."""
+        try:
+            return _new(self.trace_id, self.span_id, self.is_remote, self.flags, self.state)
+        except Exception as error:
+            report_dropped("the identity of a span", error)
+            return SpanContext(self.trace_id, self.span_id, self.is_remote, self.flags, self.state)
+
+
+class PropagatedSpan(CoreSpan):
     """A span that is not recorded here but propagated: one of another process, or an unsampled one."""
 
     def __init__(self, trace_id: int, span_id: int, flags: int, state: str = "", is_remote: bool = False) -> None:
         self.trace_id, self.span_id, self.flags, self.state, self.is_remote = trace_id, span_id, flags, state, is_remote
-
-    def get_span_context(self) -> Any:
-        """Return the identity, as OpenTelemetry's API has it where it is present."""
-        return _new(self.trace_id, self.span_id, self.is_remote, self.flags, self.state)
 
     def is_recording(self) -> bool:
         """Return False."""
@@ -104,7 +119,7 @@ def identity_of(span: Any) -> Identity | None:
     """Return the identity of a span; None for none, and for one that is invalid."""
     if span is None:
         return None
-    if isinstance(span, PropagatedSpan):
+    if isinstance(span, CoreSpan):
         return Identity(span.trace_id, span.span_id, span.flags, span.state, span.is_remote)
     context = span.get_span_context()
     return to_identity(context) if context.is_valid else None
@@ -122,7 +137,7 @@ def is_in_trace(context: Context) -> bool:
     return identity_of(span_of(context)) is not None
 
 
-def is_silent(context: Context) -> bool:
+def is_untraced(context: Context) -> bool:
     """Return whether a span started in this context would be suppressed or dropped."""
     return span_of(context).__class__ is DroppedSpan or is_suppressed(context)
 

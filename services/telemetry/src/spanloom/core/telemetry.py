@@ -44,7 +44,7 @@ class Options(NamedTuple):
     metric_interval: float = 60.0
     is_delta: bool = False
     has_exemplars: bool = True
-    locates_logs: bool = False
+    has_code_attributes: bool = False
     traces_to: Destination | None = None
     metrics_to: Destination | None = None
     logs_to: Destination | None = None
@@ -120,7 +120,9 @@ class Telemetry:
     def emit_log(self, record: logging.LogRecord) -> None:
         """Export a log record."""
         options = self._options
-        self._logs.put(logs.to_log_record(record, locates=options.locates_logs, length=options.limits.length))
+        self._logs.put(
+            logs.to_log_record(record, has_code_attributes=options.has_code_attributes, length=options.limits.length)
+        )
 
     def flush(self, seconds: float) -> bool:
         """Send everything that waits; False when that was not possible in time."""

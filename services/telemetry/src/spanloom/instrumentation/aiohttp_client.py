@@ -8,26 +8,25 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
-
-from spanloom.instrumentation.base import LazyInstrumentor
+from spanloom.core.attributes import AttributeSet
+from spanloom.core.context import get_current, is_http_suppressed, span_of, with_span
+from spanloom.core.errors import mark_error, record_error
+from spanloom.core.guard import around_coroutine
+from spanloom.core.headers import inject
+from spanloom.core.span import CLIENT
+from spanloom.core.span_context import DroppedSpan
+from spanloom.core.tracers import defer_attributes, get_tracer
+from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.http import method_attributes, span_name
-from spanloom.tracing.context import SPAN_KEY, get_current, is_dropped, is_http_suppressed, with_span
-from spanloom.tracing.errors import record_error
-from spanloom.tracing.guard import around_coroutine
-from spanloom.tracing.propagation import inject
-from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
+    from spanloom.core.context import Context
+    from spanloom.instrumentation.hooks import Options
 
-    from spanloom.instrumentation.base import Options
-
-_tracer = trace.get_tracer("spanloom.client")
+_tracer = get_tracer("spanloom.client")
 
 
-class ClientInstrumentor(LazyInstrumentor):
+class ClientHooks(Hooks):
     """Instruments aiohttp's client when it is imported."""
 
     name = "aiohttp-client"
@@ -57,17 +56,18 @@ class ClientHook:
         if is_http_suppressed(context):
             return None
         headers = self._headers_class(kwargs.get("headers") or {})
-        if is_dropped(context):
-            inject(headers, context[SPAN_KEY])  # type: ignore[arg-type] # a DroppedSpan
+        current = span_of(context)
+        if isinstance(current, DroppedSpan):
+            inject(headers, context, current)
             kwargs["headers"] = headers
             return None
         url = self._url(args[0], args[2])
         if url is None:
             return None
         method = args[1]
-        span = _tracer.start_span(span_name(method), context, SpanKind.CLIENT, _shared(method, url.host, url.port))
+        span = _tracer.start(span_name(method), CLIENT, context, _shared(method, url.host, url.port))
         defer_attributes(span, _url_attributes, url)
-        inject(headers, span)
+        inject(headers, context, span)
         kwargs["headers"] = headers
         return ClientCall(span, context)
 
@@ -84,7 +84,7 @@ class ClientHook:
 class ClientCall:
     """One running request."""
 
-    def __init__(self, span: trace.Span, parent: Context) -> None:
+    def __init__(self, span: Any, parent: Context) -> None:
         self.span, self.context = span, with_span(span, parent)
 
     def on_return(self, response: Any) -> None:
@@ -92,8 +92,7 @@ class ClientCall:
         try:
             defer_attributes(self.span, _status_attributes, response.status)
             if response.status >= 400:
-                self.span.set_attribute("error.type", str(response.status))
-                self.span.set_status(Status(StatusCode.ERROR))
+                mark_error(self.span, str(response.status))
         finally:
             self.span.end()
 

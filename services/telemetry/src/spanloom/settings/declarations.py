@@ -147,12 +147,12 @@ def _limits() -> Iterator[Variable]:
             f"OTEL_{kind}_ATTRIBUTE_VALUE_LENGTH_LIMIT", "Maximum length of an attribute value, in characters.", count
         )
         yield Variable(
-            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of a {kind.lower()}.", count, "128"
+            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of a {kind.lower()}.", count
         )
     for kind in ("EVENT", "LINK"):
         yield Variable(f"OTEL_SPAN_{kind}_COUNT_LIMIT", f"Maximum number of {kind.lower()}s of a span.", count, "128")
         yield Variable(
-            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of each {kind.lower()}.", count, "128"
+            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of each {kind.lower()}.", count
         )
 
 

@@ -14,43 +14,49 @@ from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
+from spanloom.core.context import get_current, span_of
+from spanloom.core.errors import current_request
+from spanloom.core.logs import redacted_message
+from spanloom.core.redaction import redaction_for
+from spanloom.core.span_context import identity_of
+from spanloom.instrumentation.hooks import Hooks
 from spanloom.settings.levels import LEVELS
-from spanloom.tracing.errors import current_request
-from spanloom.tracing.redaction import redaction_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spanloom.settings import Settings
-    from spanloom.tracing.guard import Guard
+    from spanloom.instrumentation.hooks import Options
 
 UVICORN_LOGGERS = ("uvicorn", "uvicorn.access", "uvicorn.error", "uvicorn.asgi")
 
 
-class JsonLogs:
+class JsonLogsHooks(Hooks):
     """The JSON handler of last resort, and logger levels from SPANLOOM_FILTER."""
 
-    def __init__(self, settings: Settings, guard: Guard) -> None:
-        self._filter, self._guard = settings.level_filter, guard
-        self._handler = logging.StreamHandler(sys.stderr)
-        self._handler.setFormatter(RedactingJsonFormatter())
+    name = "json-logs"
 
-    def install(self) -> None:
+    def hook(self, options: Options) -> None:
         """Install the handler; keep levels that are already set."""
         self._previous_handler = logging.lastResort
-        logging.lastResort = self._handler
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(RedactingJsonFormatter(options.service_name))
+        logging.lastResort = handler
         logging.addLevelName(LEVELS["trace"], "TRACE")
+        level_filter = options.settings.level_filter
         if logging.getLogger().level == logging.WARNING:  # Python's default
-            logging.getLogger().setLevel(self._filter.default)
-        for target, level in self._filter.targets.items():
+            logging.getLogger().setLevel(level_filter.default)
+        for target, level in level_filter.targets.items():
             logging.getLogger(target).setLevel(level)
+        self.on_import(
+            "uvicorn.config", lambda module: self.wrap(module.Config, "configure_logging", self.around_configure)
+        )
 
     def remove(self) -> None:
         """Restore the previous handler."""
+        super().remove()
         logging.lastResort = self._previous_handler
 
     def around_configure(self, configure: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -65,7 +71,7 @@ class JsonLogs:
             is_default = config.log_config == default
             configure(config)
             if is_default and not logging.getLogger().handlers:
-                self._guard.run(_propagate_uvicorn_records)
+                self.guard.run(_propagate_uvicorn_records)
 
         return configure_without_handlers
 
@@ -92,7 +98,8 @@ class RedactingJsonFormatter(JsonFormatter):
     Fields: time (RFC 3339, UTC), level, logger, message, trace and span id, and the record's extra fields.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, service_name: str) -> None:
+        self._service_name = service_name
         super().__init__(
             ["levelname", "name", "message"],
             rename_fields={"levelname": "level", "name": "logger"},
@@ -113,19 +120,8 @@ class RedactingJsonFormatter(JsonFormatter):
         log_data["timestamp"] = datetime.fromtimestamp(record.created, tz=UTC).isoformat(timespec="milliseconds")
         super().add_fields(log_data, record, message_dict)
         log_data["message"] = redacted_message(record)
-        resource = getattr(trace.get_tracer_provider(), "resource", None)
-        if resource is not None:
-            log_data["service.name"] = resource.attributes.get("service.name")
-        context = trace.get_current_span().get_span_context()
-        if context.is_valid:
-            log_data["trace_id"] = trace.format_trace_id(context.trace_id)
-            log_data["span_id"] = trace.format_span_id(context.span_id)
-
-
-def redacted_message(record: logging.LogRecord) -> str:
-    """Return a record's message with data of exceptions and query strings redacted."""
-    arguments = record.args if isinstance(record.args, tuple) else ()
-    errors = [argument for argument in arguments if isinstance(argument, BaseException)]
-    if record.exc_info and record.exc_info[1] is not None:
-        errors.append(record.exc_info[1])
-    return redaction_for(errors, current_request()).redact_text(record.getMessage())
+        log_data["service.name"] = self._service_name
+        identity = identity_of(span_of(get_current()))
+        if identity is not None:
+            log_data["trace_id"] = f"{identity.trace_id:032x}"
+            log_data["span_id"] = f"{identity.span_id:016x}"

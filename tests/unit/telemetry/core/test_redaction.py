@@ -12,7 +12,7 @@ from psycopg.errors import UniqueViolation
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import IntegrityError
 
-from spanloom.tracing.redaction import redact_path, redact_urls, redaction_for, strip_query
+from spanloom.core.redaction import redact_path, redact_urls, redaction_for, strip_query
 
 SECRET = "ann@example.org"
 CANARY = "CANARY42"
@@ -196,4 +196,6 @@ def test_no_url_keeps_a_query(url: str) -> None:
 @given(st.text(), st.text())
 def test_any_text_can_be_redacted(text: str, quoted: str) -> None:
     """No text and no error fails the request it belongs to."""
-    assert isinstance(redaction_for([UniqueViolation(quoted)], {"query_string": quoted.encode()}).redact_text(text), str)
+    assert isinstance(
+        redaction_for([UniqueViolation(quoted)], {"query_string": quoted.encode()}).redact_text(text), str
+    )

@@ -8,24 +8,21 @@ order are unchanged. After MAX_FAILURES exceptions in its own code, a hook is di
 from __future__ import annotations
 
 import functools
-import logging
-import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from spanloom.tracing.context import attach, reset
+from spanloom.core.context import attach, reset
+from spanloom.core.reports import describe, report
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from opentelemetry.context import Context
+    from spanloom.core.context import Context
 
     Begin = Callable[[tuple[Any, ...], dict[str, Any]], "Call | None"]
 
 R = TypeVar("R")
 MAX_FAILURES = 3
-log = logging.getLogger(__name__)
-_reported: set[str] = set()
 
 
 class Call(Protocol):
@@ -53,10 +50,9 @@ class Guard:
         """
         try:
             self.failures += 1
-            log.debug("hook %s failed", self.name, exc_info=error)
             if self.failures >= MAX_FAILURES and not self.is_disabled:
                 self.is_disabled = True
-                report(f"hook {self.name} failed {self.failures} times and is disabled: {_describe(error)}")
+                report(f"hook {self.name} failed {self.failures} times and is disabled: {describe(error)}")
         except Exception:  # noqa: S110 a guard never raises
             pass
 
@@ -71,44 +67,14 @@ class Guard:
             return None
 
 
-def report(text: str) -> None:
-    """Write one line to standard error, not a log record: the application owns logging."""
-    with suppress(Exception):  # standard error may be closed
-        print(f"spanloom: {text}", file=sys.stderr, flush=True)
-
-
-def report_dropped(item: str, error: Exception) -> None:
-    """Report dropped telemetry on standard error once per location in the code; later as debug log records.
-
-    For errors that do not disable a hook: other batches, spans and attributes are not affected.
-    """
-    place = _describe(error)
-    if place in _reported:
-        log.debug("dropped %s", item, exc_info=error)
-    else:
-        _reported.add(place)
-        report(f"dropped {item}: {place}")
-
-
-def _describe(error: Exception) -> str:
-    """Return the type and location of an error, without its message, which may contain data."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f" in {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place is not None else ""
-    return f"{type(error).__name__}{where}"
-
-
 def finish_call(guard: Guard, token: Any, handle: Callable[[Any], None], outcome: Any) -> None:
     """Handle the outcome of a call in its context, then restore the previous context."""
     try:
         handle(outcome)
     except Exception as error:
         guard.record_failure(error)
-    try:
+    with suppress(Exception):  # the call ended in a different context than it began, as some generators do
         reset(token)
-    except Exception:
-        log.debug("a call of hook %s ended in a different context than it began", guard.name)
 
 
 def around(function: Callable[..., Any], begin: Begin, guard: Guard) -> Callable[..., Any]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import zlib
 from base64 import b64encode
-from email.utils import parsedate_to_datetime
 from time import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -146,6 +145,8 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def _until(date: str) -> float:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 imports socket
+
     return max(0.0, parsedate_to_datetime(date).timestamp() - time())
 
 

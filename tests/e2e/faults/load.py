@@ -1,4 +1,4 @@
-"""Requests at the edge all the time, and what Jaeger has of them."""
+"""A steady load at the edge, and the spans of it that are in Jaeger."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AGENT, EDGE = "user_agent.original", "users-api SERVER"
 
 @contextmanager
 def load(release: Release) -> Iterator[list[Answer]]:
-    """List users five times a second inside the block; yield the answers as they come."""
+    """List users five times a second inside the block; yield the list of responses, which grows."""
     answers, over = list[Answer](), threading.Event()
 
     def ask(edge: str) -> None:
@@ -40,7 +40,7 @@ def load(release: Release) -> Iterator[list[Answer]]:
             yield answers
         finally:
             over.set()
-        asking.result()  # raises when a request had no answer
+        asking.result()  # raises if a request got no response
 
 
 def statuses(answers: list[Answer]) -> Counter[int]:
@@ -48,7 +48,7 @@ def statuses(answers: list[Answer]) -> Counter[int]:
 
 
 def spans_of(jaeger: str, answers: list[Answer]) -> list[Span]:
-    """Return the spans that Jaeger has of these requests, each once."""
+    """Return the spans of these requests that are in Jaeger, each once."""
     marks = {answer.mark for answer in answers}
     traces = traces_of(jaeger, "users-api").values()
     ours = [t for t in traces if any(span.attributes.get(AGENT) in marks for span in t.spans)]
@@ -56,13 +56,13 @@ def spans_of(jaeger: str, answers: list[Answer]) -> list[Span]:
 
 
 def edges(jaeger: str, answers: list[Answer]) -> int:
-    """Return how many of these requests have their one server span at the edge."""
+    """Return how many of these requests have exactly one server span at the edge."""
     agents = Counter(span.attributes.get(AGENT) for span in spans_of(jaeger, answers) if span.label.startswith(EDGE))
     return sum(agents[answer.mark] == 1 for answer in answers)
 
 
 def until_stored(release: Release, answers: list[Answer], seconds: float = 180) -> int:
-    """Wait until Jaeger has every span of these requests, all answered with 200, and return how many it has."""
+    """Wait until every span of these successful requests is in Jaeger, and return how many are."""
 
     def stored() -> int:
         with release.reach("jaeger", 16686) as jaeger:

@@ -13,7 +13,7 @@ from support.paths import ROOT
 from support.polling import poll_until
 
 from spanloom.testing import assert_shape
-from spanloom_local.cluster import forwarded, whole
+from spanloom_local.cluster import forwarded, wait_for_trace
 from spanloom_local.journey import send
 
 if TYPE_CHECKING:
@@ -70,9 +70,9 @@ def test_one_label(kube: Kube) -> None:
             forwarded(kube.namespace, "shop", 8000) as edge,
             forwarded(kube.namespace, "traces-jaeger", 16686) as jaeger,
         ):
-            answer = send(edge, "GET", "/users")
-            assert 503 == answer.status
-            assert_shape(whole(jaeger, answer, len(TREE.splitlines())), TREE)
+            response = send(edge, "GET", "/users")
+            assert 503 == response.status
+            assert_shape(wait_for_trace(jaeger, response, len(TREE.splitlines())), TREE)
         kube("label", "deployment", "shop", f"{LABEL}-")
         wait_for_state(kube, None)
         assert before["shop"] == visible_fields(kube, "shop")

@@ -14,8 +14,8 @@ from support.cluster.kube import is_ready
 from support.polling import poll_until
 
 from spanloom.testing import assert_shape
-from spanloom_local.cluster import whole
-from spanloom_local.journey import CREATE, JOURNEY, LIST, SERVICES, is_ours, send, travel
+from spanloom_local.cluster import wait_for_trace
+from spanloom_local.journey import CREATE, JOURNEY, LIST, SERVICES, is_from_journey, send, send_journey
 
 if TYPE_CHECKING:
     from support.cluster.helm_release import Release
@@ -35,10 +35,12 @@ IDENTITY = ("k8s.namespace.name", "k8s.deployment.name", "k8s.pod.name", "k8s.po
 def journey(release: Release) -> list[tuple[str, Trace]]:
     """Send the journey's requests and follow each to Jaeger: the tree it must have, and its trace."""
     with release.reach("users-api", 8000) as edge:
-        answers = list(travel(edge))
-    assert [step.status for step in JOURNEY] == [answer.status for _, answer in answers]
+        responses = list(send_journey(edge))
+    assert [step.status for step in JOURNEY] == [response.status for _, response in responses]
     with release.reach("jaeger", 16686) as jaeger:
-        return [(step.tree, whole(jaeger, answer, len(step.tree.splitlines()))) for step, answer in answers]
+        return [
+            (step.tree, wait_for_trace(jaeger, response, len(step.tree.splitlines()))) for step, response in responses
+        ]
 
 
 def test_every_request_is_one_whole_trace(journey: list[tuple[str, Trace]]) -> None:
@@ -62,9 +64,9 @@ def test_spans_say_which_pod_made_them(release: Release, journey: list[tuple[str
 def test_exemplars_lead_to_traces(release: Release) -> None:
     """The RED metrics at the Collector's Prometheus endpoint carry a request's trace id as an exemplar."""
     with release.reach("users-api", 8000) as edge:
-        answer = send(edge, CREATE.method, CREATE.route, CREATE.body)
+        response = send(edge, CREATE.method, CREATE.route, CREATE.body)
     with release.reach("jaeger", 16686) as jaeger:
-        trace = whole(jaeger, answer, len(CREATE.tree.splitlines()))
+        trace = wait_for_trace(jaeger, response, len(CREATE.tree.splitlines()))
     poll_until(lambda: f'trace_id="{trace.trace_id}"' in release.metrics(), "the exemplar is shown", 60)
 
 
@@ -74,11 +76,11 @@ def test_log_lines_carry_the_trace_id(release: Release) -> None:
     release.kube("scale", database, "--replicas=0")
     poll_until(lambda: not release.pods("postgres"), "the database is gone", 90)
     with release.reach("users-api", 8000) as edge:
-        answer = send(edge, LIST.method, LIST.route)
+        response = send(edge, LIST.method, LIST.route)
     release.kube("scale", database, "--replicas=1")
-    assert 503 == answer.status
+    assert 503 == response.status
     with release.reach("jaeger", 16686) as jaeger:
-        trace = whole(jaeger, answer, 1)
+        trace = wait_for_trace(jaeger, response, 1)
     poll_until(lambda: all(trace.trace_id in _ids(release.log(s)) for s in SERVICES), "both services say so")
     poll_until(lambda: all(is_ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
 
@@ -91,7 +93,9 @@ def test_probes_make_no_trace(release: Release, journey: list[tuple[str, Trace]]
         traces = {trace_id: trace for name in SERVICES for trace_id, trace in traces_of(jaeger, name).items()}
     assert {*SERVICES, "spanloom-operator"} == set(services)
     assert {trace.trace_id for _, trace in journey} <= traces.keys()
-    assert [] == [trace.tree() for trace in traces.values() if not is_ours(trace) or trace.root.service != "users-api"]
+    assert [] == [
+        trace.tree() for trace in traces.values() if not is_from_journey(trace) or trace.root.service != "users-api"
+    ]
 
 
 def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
@@ -108,7 +112,7 @@ def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
     release.kube("wait", "pod/load", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
     sent = [json.loads(line) for line in release.kube("logs", "load").splitlines()]
     release.kube("delete", "pod", "load")
-    assert [] == [request for request in sent if request["answer"] != LIST.status]
+    assert [] == [request for request in sent if request["status"] != LIST.status]
     _assert_all_whole(release, {request["mark"] for request in sent})
 
 

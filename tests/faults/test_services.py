@@ -14,7 +14,7 @@ import pytest
 from support.polling import poll_until
 from support.processes.stack import Stack, running_stack
 
-from spanloom_local.journey import Answer, send
+from spanloom_local.journey import Response, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -84,28 +84,28 @@ def stack() -> Iterator[Stack]:
 
 
 @contextmanager
-def load(stack: Stack) -> Iterator[list[Answer]]:
+def load(stack: Stack) -> Iterator[list[Response]]:
     """Create and read users continuously; yield the list of responses, which grows."""
-    answers, over = list[Answer](), threading.Event()
+    responses, over = list[Response](), threading.Event()
 
     def ask() -> None:
         while not over.is_set():
             made = send(stack.url, "POST", "/users", {"name": "Ada"})
             path = f"/users/{made.body['id']}" if made.status == 201 else "/users"
-            answers.extend([made, send(stack.url, "GET", path)])
+            responses.extend([made, send(stack.url, "GET", path)])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asking = [pool.submit(ask) for _ in range(AT_ONCE)]
         try:
-            yield answers
+            yield responses
         finally:
             over.set()
     for done in asking:
         done.result()  # raises if a request got no response
 
 
-def statuses(answers: list[Answer]) -> Counter[int]:
-    return Counter(answer.status for answer in answers)
+def statuses(responses: list[Response]) -> Counter[int]:
+    return Counter(response.status for response in responses)
 
 
 def each_fault() -> list[ParameterSet]:
@@ -119,18 +119,18 @@ def test_a_fault_causes_503_and_nothing_else(stack: Stack, fault: Fault, record:
     Every request has its server span, and the same process continues after the fault.
     """
     edge = stack.users_api.popen.pid
-    with load(stack) as answers:
-        poll_until(lambda: SUCCESS <= statuses(answers).keys(), "users are created and read")
+    with load(stack) as responses:
+        poll_until(lambda: SUCCESS <= statuses(responses).keys(), "users are created and read")
         with fault(stack):
-            poll_until(lambda: statuses(answers)[503] >= ENOUGH, "responses have status 503")
+            poll_until(lambda: statuses(responses)[503] >= ENOUGH, "responses have status 503")
             probes = [send(stack.url, "GET", probe).status for probe in ("/healthz", "/readyz")]
         poll_until(lambda: send(stack.url, "GET", "/users").status == 200, "the fault is over")
-        repaired = len(answers)
-        poll_until(lambda: SUCCESS <= statuses(answers[repaired:]).keys(), "users are created and read again")
-    poll_until(lambda: stack.edges(answers) == len(answers), "every request has its server span")
-    record(statuses(answers), len(answers), stack.edges(answers))
+        repaired = len(responses)
+        poll_until(lambda: SUCCESS <= statuses(responses[repaired:]).keys(), "users are created and read again")
+    poll_until(lambda: stack.edges(responses) == len(responses), "every request has its server span")
+    record(statuses(responses), len(responses), stack.edges(responses))
     assert [200, 200] == probes
-    assert SUCCESS | {503} == statuses(answers).keys()
-    made = [answer.body["id"] for answer in answers if answer.status == 201]
+    assert SUCCESS | {503} == statuses(responses).keys()
+    made = [response.body["id"] for response in responses if response.status == 201]
     assert {200} == {send(stack.url, "GET", f"/users/{user}").status for user in made}
     assert (edge, None) == (stack.users_api.popen.pid, stack.users_api.popen.poll())

@@ -139,12 +139,10 @@ def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
     """After SIGTERM and after SIGKILL, no process and no file remains."""
     with running() as demo:
         demo.until(STARTED)
-        assert 5 <= len(demo.leftovers()), (
-            "PostgreSQL, both services, the guardian and a directory are there to be leftovers"
-        )
+        assert 5 <= len(demo.leftovers()), "PostgreSQL, both services, the guardian and a directory exist"
         demo.popen.send_signal(number)
         assert {signal.SIGTERM: 0, signal.SIGKILL: -signal.SIGKILL}[number] == demo.ends()
-        poll_until(lambda: not demo.leftovers(), "nothing is leftovers")
+        poll_until(lambda: not demo.leftovers(), "nothing is left")
 
 
 @pytest.mark.parametrize(
@@ -157,16 +155,23 @@ def test_a_killed_process_is_named(words: str, name: str) -> None:
         demo.until(STARTED)
         demo.member(words).kill()
         assert 1 == demo.ends()
-        assert f"✗ {name} ended by SIGKILL, so the rest was stopped, too. Start again with `make demo`." in demo.text
+        assert (
+            f"✗ {name} was killed by SIGKILL; the other processes were stopped. Start again with `make demo`."
+            in demo.text
+        )
         assert "Traceback" not in demo.text
-        poll_until(lambda: not demo.leftovers(), "nothing is leftovers")
+        poll_until(lambda: not demo.leftovers(), "nothing is left")
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["--port", "{busy}"], {}, "✗ port {busy} cannot be used: Address already in use. Free it or choose another."),
-        (["--page-port", "{busy}"], {}, "✗ port {busy} cannot be used: Address already in use."),
+        (
+            ["--port", "{busy}"],
+            {},
+            "✗ port {busy} is not available: Address already in use. Free it or choose another.",
+        ),
+        (["--page-port", "{busy}"], {}, "✗ port {busy} is not available: Address already in use."),
         ([], {"SPANLOOM_FILTER": "loud"}, "✗ SPANLOOM_FILTER='loud' is not understood; expected LEVEL or TARGET=LEVEL"),
     ],
     ids=["busy port", "busy page port", "wrong filter"],

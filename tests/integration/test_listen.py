@@ -39,8 +39,8 @@ def test_a_service_listens_on_ipv4_and_ipv6(service: str, address: str) -> None:
     process = start(program, *arguments, **environment, **SETTINGS[service])
     try:
         poll_until(lambda: listens(int(port)) or process.poll() is not None, f"{service} listens", 30)
-        with urlopen(f"http://{address}:{port}/healthz") as answer:
-            assert 200 == answer.status
+        with urlopen(f"http://{address}:{port}/healthz") as response:
+            assert 200 == response.status
     finally:
         process.terminate()
         process.communicate()

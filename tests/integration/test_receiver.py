@@ -15,7 +15,7 @@ from support.builders.otlp import proto_span, sender, traces_body
 
 from spanloom.testing import assert_shape
 from spanloom_local.journey import send
-from spanloom_local.receiver import LARGEST_BODY, Receiver
+from spanloom_local.receiver import MAX_BODY_BYTES, Receiver
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
@@ -77,8 +77,8 @@ def test_a_restarted_receiver_keeps_its_traces(receiver: Receiver) -> None:
         (b"not gzip", PROTOBUF | {"Content-Encoding": "gzip"}, 400),
         (b"{}", {"Content-Type": "application/json"}, 415),
         (b"", PROTOBUF | {"Content-Encoding": "br"}, 415),
-        (gzip.compress(bytes(LARGEST_BODY + 1)), PROTOBUF | {"Content-Encoding": "gzip"}, 413),
-        (bytes(LARGEST_BODY + 1), PROTOBUF, 413),
+        (gzip.compress(bytes(MAX_BODY_BYTES + 1)), PROTOBUF | {"Content-Encoding": "gzip"}, 413),
+        (bytes(MAX_BODY_BYTES + 1), PROTOBUF, 413),
     ],
     ids=["no protobuf", "no gzip", "json", "unknown encoding", "gzip bomb", "too large"],
 )
@@ -86,9 +86,9 @@ def test_bad_bodies_are_refused(
     receiver: Receiver, path: str, body: bytes, headers: Mapping[str, str], status: int
 ) -> None:
     """An invalid body gets a status and a protobuf message, as OTLP requires, and nothing is stored."""
-    actual, answer = post(receiver, path, body, headers)
+    actual, response = post(receiver, path, body, headers)
     assert status == actual
-    assert Status.FromString(answer).message
+    assert Status.FromString(response).message
     assert {} == receiver.store.traces()
 
 

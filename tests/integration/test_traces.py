@@ -9,7 +9,7 @@ import pytest
 from support.polling import poll_until
 
 from spanloom.testing import assert_shape
-from spanloom_local.journey import CREATE, JOURNEY, Answer, Step, made_by, send, travel, without_functions
+from spanloom_local.journey import CREATE, JOURNEY, Response, Step, send, send_journey, trace_of, without_functions
 from spanloom_local.receiver import Receiver
 from spanloom_local.stack import Stack, running
 
@@ -33,46 +33,46 @@ def stack(receiver: Receiver) -> Iterator[Stack]:
         yield found
 
 
-def complete_trace(receiver: Receiver, answer: Answer, spans: int) -> Trace:
+def complete_trace(receiver: Receiver, response: Response, spans: int) -> Trace:
     """Return the trace of `answer` once it has at least `spans` spans."""
 
     def complete() -> Trace | None:
-        trace = made_by(answer, receiver.store.traces().values())
+        trace = trace_of(response, receiver.store.traces().values())
         return trace if trace and len(trace.spans) >= spans else None
 
-    return poll_until(complete, f"the trace of {answer.mark} is complete_trace")
+    return poll_until(complete, f"the trace of {response.mark} is complete_trace")
 
 
 @pytest.fixture(scope="module")
-def answers(stack: Stack) -> dict[str, Answer]:
-    return {step.title: answer for step, answer in travel(stack.url)}
+def responses(stack: Stack) -> dict[str, Response]:
+    return {step.title: response for step, response in send_journey(stack.url)}
 
 
 @pytest.mark.parametrize("step", JOURNEY, ids=lambda step: step.title)
-def test_a_request_has_exactly_its_tree(step: Step, answers: dict[str, Answer], receiver: Receiver) -> None:
+def test_a_request_has_exactly_its_tree(step: Step, responses: dict[str, Response], receiver: Receiver) -> None:
     """Every request has the response of the table, and its trace is the tree of the table, with one root."""
-    assert step.status == answers[step.title].status
-    assert_shape(complete_trace(receiver, answers[step.title], 6), step.tree)
+    assert step.status == responses[step.title].status
+    assert_shape(complete_trace(receiver, responses[step.title], 6), step.tree)
 
 
 def test_the_filter_keeps_server_and_client_spans(receiver: Receiver) -> None:
     """SPANLOOM_FILTER=warn removes function spans; four spans remain, in one trace."""
     with running(receiver, extra={"SPANLOOM_FILTER": "warn"}) as stack:
-        for step, answer in travel(stack.url):
-            assert_shape(complete_trace(receiver, answer, 4), without_functions(step.tree))
+        for step, response in send_journey(stack.url):
+            assert_shape(complete_trace(receiver, response, 4), without_functions(step.tree))
 
 
-def test_resources_name_service_and_distribution(answers: dict[str, Answer], receiver: Receiver) -> None:
+def test_resources_name_service_and_distribution(responses: dict[str, Response], receiver: Receiver) -> None:
     """Every span has the name and instance of its service, and the name of the distribution."""
-    trace = complete_trace(receiver, answers[CREATE.title], 6)
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
     assert {"users-api", "users-db-service"} == {span.resource["service.name"] for span in trace.spans}
     assert 2 == len({span.resource["service.instance.id"] for span in trace.spans})
     assert {"spanloom"} == {span.resource["telemetry.distro.name"] for span in trace.spans}
 
 
-def test_the_statement_has_no_parameters(answers: dict[str, Answer], receiver: Receiver) -> None:
+def test_the_statement_has_no_parameters(responses: dict[str, Response], receiver: Receiver) -> None:
     """The database span names PostgreSQL, table and statement; the user's name is nowhere in the trace."""
-    trace = complete_trace(receiver, answers[CREATE.title], 6)
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
     [statement] = [span for span in trace.spans if span.name == CREATE.statement]
     expected = {"db.system.name": "postgresql", "db.operation.name": "INSERT", "db.collection.name": "users"}
     assert expected == {key: statement.attributes[key] for key in expected}
@@ -98,13 +98,13 @@ async def test_the_edge_drops_untrusted_context(stack: Stack, receiver: Receiver
         await touch(session, "GET", f"{stack.internal_url}/users")
         poll_until(lambda: receiver.store.trace(forged), "the trace the caller chose arrives")
         await touch(session, "GET", f"{stack.url}/users", headers={"User-Agent": "boundary"})
-    trace = complete_trace(receiver, Answer(200, None, "boundary"), 6)
+    trace = complete_trace(receiver, Response(200, None, "boundary"), 6)
     assert trace.root.trace_id != forged
 
 
-def test_log_records_carry_their_trace(answers: dict[str, Answer], receiver: Receiver) -> None:
+def test_log_records_carry_their_trace(responses: dict[str, Response], receiver: Receiver) -> None:
     """The access log records of both services contain the trace id of their request."""
-    trace = complete_trace(receiver, answers[CREATE.title], 6)
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
 
     def complete() -> set[str]:
         found = {
@@ -117,9 +117,9 @@ def test_log_records_carry_their_trace(answers: dict[str, Answer], receiver: Rec
     assert {"users-api", "users-db-service"} == poll_until(complete, "both access records arrive")
 
 
-def test_durations_are_measured_with_exemplars(answers: dict[str, Answer], receiver: Receiver) -> None:
+def test_durations_are_measured_with_exemplars(responses: dict[str, Response], receiver: Receiver) -> None:
     """The histogram of request durations has an exemplar for each route."""
-    trace = complete_trace(receiver, answers[CREATE.title], 6)
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
 
     def exemplar() -> bool:
         return any(e.trace_id.hex() == trace.trace_id for point in durations(receiver) for e in point.exemplars)
@@ -129,8 +129,8 @@ def test_durations_are_measured_with_exemplars(answers: dict[str, Answer], recei
 
 def test_errors_name_their_trace(stack: Stack, receiver: Receiver) -> None:
     """The trace_id of a problem response is that of the request's trace."""
-    answer = send(stack.url, "GET", "/users/00000000-0000-0000-0000-000000000000")
-    assert complete_trace(receiver, answer, 6).trace_id == answer.body["trace_id"]
+    response = send(stack.url, "GET", "/users/00000000-0000-0000-0000-000000000000")
+    assert complete_trace(receiver, response, 6).trace_id == response.body["trace_id"]
 
 
 async def touch(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> None:

@@ -103,17 +103,17 @@ async def test_invalid_input_changes_nothing(users_db: Client, bad: BadRequest) 
     """Invalid input gets its status and a problem that names the fields, and changes nothing."""
     before = (await users_db("GET", "/users")).json
     data = bad.options.get("data")
-    answer = await users_db(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
-    assert_problem(bad.status, answer)
-    assert bad.fields == [error["field"] for error in answer.json.get("errors", [])]
+    response = await users_db(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
+    assert_problem(bad.status, response)
+    assert bad.fields == [error["field"] for error in response.json.get("errors", [])]
     assert before == (await users_db("GET", "/users")).json
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), WRONG_METHODS)
 async def test_a_wrong_method_gets_allow(users_db: Client, method: str, path: str, allowed: str) -> None:
     """405 lists every method of the path in Allow."""
-    answer = await users_db(method, path)
-    assert (405, allowed) == (answer.status, answer.headers["Allow"])
+    response = await users_db(method, path)
+    assert (405, allowed) == (response.status, response.headers["Allow"])
 
 
 async def test_a_stopped_database_causes_503_until_it_is_back(
@@ -160,11 +160,11 @@ async def test_a_paused_database_causes_503_until_it_is_back(
         assert (await users_db("GET", "/users")).status == 200
         with postgres.paused():
             for _ in range(2):
-                for answer in await asyncio.gather(*(users_db("GET", "/users") for _ in range(5))):
-                    assert_unavailable(answer)
+                for response in await asyncio.gather(*(users_db("GET", "/users") for _ in range(5))):
+                    assert_unavailable(response)
             assert (await users_db("GET", "/healthz")).status == 200
-        answers = await asyncio.gather(*(users_db("GET", "/users") for _ in range(5)))
-        assert [answer.status for answer in answers] == [200] * 5
+        responses = await asyncio.gather(*(users_db("GET", "/users") for _ in range(5)))
+        assert [response.status for response in responses] == [200] * 5
 
 
 @pytest.mark.parametrize("bound", ["statement_timeout_seconds", "deadline_seconds"])
@@ -198,9 +198,9 @@ async def test_a_missing_migration_shows_no_database_error(
         users_db = Client(http, url)
         assert (await users_db("GET", "/healthz")).status == 200
         assert_unavailable(await users_db("GET", "/readyz"))
-        answer = await users_db("GET", "/users")
-    assert_problem(500, answer)
-    assert answer.json["detail"] == "The request failed because of an internal error."
+        response = await users_db("GET", "/users")
+    assert_problem(500, response)
+    assert response.json["detail"] == "The request failed because of an internal error."
     assert "relation" not in caplog.text
     assert "database error: UndefinedTable" in caplog.text
 

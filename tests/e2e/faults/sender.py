@@ -24,7 +24,7 @@ class Sender:
     """Sends `spans` per request; records responses by status or error, and the ids of acknowledged spans."""
 
     spans: int = 20
-    answers: Counter[int | str] = field(default_factory=Counter)
+    responses: Counter[int | str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
 
     def send(self, collector: str) -> bool:
@@ -33,11 +33,11 @@ class Sender:
         spans = [proto_span(first + n, trace=trace, attributes=PADDING) for n in range(self.spans)]
         for span in spans:
             span.span_id = secrets.token_bytes(8)
-        answer = _posted(f"{collector}/v1/traces", traces_body(*spans, service=SERVICE))
-        self.answers[answer] += 1
-        if answer == HTTPStatus.OK:
+        response = _posted(f"{collector}/v1/traces", traces_body(*spans, service=SERVICE))
+        self.responses[response] += 1
+        if response == HTTPStatus.OK:
             self.acknowledged |= {span.span_id.hex() for span in spans}
-        return answer == HTTPStatus.OK
+        return response == HTTPStatus.OK
 
     def fill(self, collector: str) -> None:
         """Send until the Collector refuses."""
@@ -47,8 +47,8 @@ class Sender:
 
 def _posted(url: str, body: bytes) -> int | str:
     try:
-        with urlopen(Request(url, body, PROTOBUF), timeout=TIMEOUT_SECONDS) as answer:
-            return int(answer.status)
+        with urlopen(Request(url, body, PROTOBUF), timeout=TIMEOUT_SECONDS) as response:
+            return int(response.status)
     except HTTPError as error:
         return error.code
     except OSError as error:

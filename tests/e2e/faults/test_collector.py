@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from support.cluster.helm_release import Release
     from support.plugins.faults import Record
 
-    from spanloom_local.journey import Answer
+    from spanloom_local.journey import Response
 
 pytestmark = pytest.mark.timeout(300)
 PART = "otel-collector"
@@ -34,23 +34,23 @@ class Count(NamedTuple):
     recorded: int
 
 
-def sent(sender: Sender, answers: list[Answer]) -> Count:
-    return Count(len(sender.acknowledged), WHOLE * len(answers))
+def sent(sender: Sender, responses: list[Response]) -> Count:
+    return Count(len(sender.acknowledged), WHOLE * len(responses))
 
 
-def found(release: Release, sender: Sender, answers: list[Answer]) -> Count:
+def found(release: Release, sender: Sender, responses: list[Response]) -> Count:
     """Return how many of them are in Jaeger, each counted once."""
     with release.reach("jaeger", 16686) as jaeger:
         stored = {span.span_id for trace in traces_of(jaeger, SERVICE).values() for span in trace.spans}
-        return Count(len(stored & sender.acknowledged), len(spans_of(jaeger, answers)))
+        return Count(len(stored & sender.acknowledged), len(spans_of(jaeger, responses)))
 
 
-def until_found(release: Release, sender: Sender, answers: list[Answer], seconds: float = 120) -> Count:
+def until_found(release: Release, sender: Sender, responses: list[Response], seconds: float = 120) -> Count:
     """Wait until all are in Jaeger, and return how many are."""
-    expected = sent(sender, answers)
+    expected = sent(sender, responses)
     with suppress(TimeoutError):
-        poll_until(lambda: found(release, sender, answers) == expected, "every span arrives", seconds)
-    return found(release, sender, answers)
+        poll_until(lambda: found(release, sender, responses) == expected, "every span arrives", seconds)
+    return found(release, sender, responses)
 
 
 def acknowledged(expected: Count, actual: Count) -> str:
@@ -61,15 +61,15 @@ def acknowledged(expected: Count, actual: Count) -> str:
 def test_killed_with_a_full_queue(release: Release, record: Record) -> None:
     """Every acknowledged span arrives, compared by id; requests are unaffected, and their spans arrive."""
     sender = Sender()
-    with without(release, "jaeger"), load(release) as answers:
+    with without(release, "jaeger"), load(release) as responses:
         with release.reach(PART, 4318) as collector:
             sender.fill(collector)
         before = the_pod(release, PART)
         kill(before)
         wait_until_ready(release, PART, after=before)
-    expected, actual = sent(sender, answers), until_found(release, sender, answers)
-    record(statuses(answers), expected.recorded, actual.recorded, acknowledged(expected, actual))
-    assert {200} == set(statuses(answers))
+    expected, actual = sent(sender, responses), until_found(release, sender, responses)
+    record(statuses(responses), expected.recorded, actual.recorded, acknowledged(expected, actual))
+    assert {200} == set(statuses(responses))
     assert expected == actual
 
 
@@ -87,41 +87,41 @@ def test_a_full_disk_is_survived(release: Release, record: Record) -> None:
                 assert early.send(collector)
             disk.fill()
         assert sent(early, []) == until_found(release, early, [])
-        with load(release) as answers:
+        with load(release) as responses:
             with release.reach(PART, 4318) as collector:
                 assert not large.send(collector)
-            poll_until(lambda: len(answers) >= ENOUGH, "requests are made while the disk is full")
+            poll_until(lambda: len(responses) >= ENOUGH, "requests are made while the disk is full")
             disk.free()
             before = the_pod(release, PART)
             kill(before)
             wait_until_ready(release, PART, after=before)
             with release.reach(PART, 4318) as collector:
                 assert large.send(collector)
-        expected = sent(large, answers)
+        expected = sent(large, responses)
         assert expected.acknowledged == until_found(release, large, []).acknowledged
-        actual = until_found(release, large, answers, SHORT)
-    refused = ", ".join(str(answer) for answer in large.answers if answer != HTTPStatus.OK)
+        actual = until_found(release, large, responses, SHORT)
+    refused = ", ".join(str(response) for response in large.responses if response != HTTPStatus.OK)
     notes = [
         f"{len(early.acknowledged)} spans acknowledged before the fault, all in Jaeger",
         f"{refused} while the disk was full",
         "200 after the restart",
     ]
-    record(statuses(answers), expected.recorded, actual.recorded, *notes)
-    assert {200} == set(statuses(answers))
+    record(statuses(responses), expected.recorded, actual.recorded, *notes)
+    assert {200} == set(statuses(responses))
 
 
 @pytest.mark.fault("Collector evicted, as by `kubectl drain`, while Jaeger is down")
 def test_evicted(release: Release, record: Record) -> None:
     """Every acknowledged span arrives, compared by id; requests are unaffected, and their spans arrive."""
     sender = Sender()
-    with without(release, "jaeger"), load(release) as answers:
+    with without(release, "jaeger"), load(release) as responses:
         before = the_pod(release, PART)
         with release.reach(PART, 4318) as collector:
             assert sender.send(collector)
             evict(release, before)
             sender.fill(collector)
         wait_until_ready(release, PART, after=before)
-    expected, actual = sent(sender, answers), until_found(release, sender, answers)
-    record(statuses(answers), expected.recorded, actual.recorded, acknowledged(expected, actual))
-    assert {200} == set(statuses(answers))
+    expected, actual = sent(sender, responses), until_found(release, sender, responses)
+    record(statuses(responses), expected.recorded, actual.recorded, acknowledged(expected, actual))
+    assert {200} == set(statuses(responses))
     assert expected == actual

@@ -22,10 +22,10 @@ OUTAGE_SECONDS = 120
 @pytest.mark.fault("Jaeger down for 2 minutes")
 def test_down_for_two_minutes(release: Release, record: Record) -> None:
     """Every request gets its response, and every span of the outage is in Jaeger afterwards."""
-    with without(release, "jaeger"), load(release) as answers:
+    with without(release, "jaeger"), load(release) as responses:
         over = time.monotonic() + OUTAGE_SECONDS
         poll_until(lambda: time.monotonic() > over, "the outage is over", OUTAGE_SECONDS + 1)
-    found = until_stored(release, answers)
-    record(statuses(answers), WHOLE * len(answers), found)
-    assert {200} == set(statuses(answers))
-    assert WHOLE * len(answers) == found
+    found = until_stored(release, responses)
+    record(statuses(responses), WHOLE * len(responses), found)
+    assert {200} == set(statuses(responses))
+    assert WHOLE * len(responses) == found

@@ -26,18 +26,18 @@ def test_killed(release: Release, record: Record) -> None:
     A user that was acknowledged before the fault is still stored.
     """
     services = [containers(the_pod(release, part)) for part in ("users-api", "users-db-service")]
-    with load(release) as answers, release.reach("users-api", 8000) as edge:
+    with load(release) as responses, release.reach("users-api", 8000) as edge:
         user = send(edge, CREATE.method, CREATE.route, CREATE.body).body["id"]
         before = the_pod(release, PART)
         kill(before)
-        poll_until(lambda: statuses(answers)[503], "responses have status 503")
+        poll_until(lambda: statuses(responses)[503], "responses have status 503")
         wait_until_ready(release, PART, after=before)
-        repaired = len(answers)
-        poll_until(lambda: statuses(answers[repaired:])[200], "requests are answered again")
+        repaired = len(responses)
+        poll_until(lambda: statuses(responses[repaired:])[200], "requests are answered again")
         read = send(edge, READ.method, READ.route.format(user_id=user))
     with release.reach("jaeger", 16686) as jaeger:
-        poll_until(lambda: edges(jaeger, answers) == len(answers), "every request has its server span", 60)
-        record(statuses(answers), len(answers), edges(jaeger, answers))
-    assert {200, 503} == set(statuses(answers))
+        poll_until(lambda: edges(jaeger, responses) == len(responses), "every request has its server span", 60)
+        record(statuses(responses), len(responses), edges(jaeger, responses))
+    assert {200, 503} == set(statuses(responses))
     assert (200, user) == (read.status, read.body["id"])
     assert services == [containers(the_pod(release, part)) for part in ("users-api", "users-db-service")]

@@ -80,9 +80,9 @@ def by_http(url: str, caller: Caller, body: bytes) -> str:
     try:
         with (
             _context(caller) as context,
-            urlopen(Request(f"{url}/v1/traces", body, headers), timeout=SECONDS, context=context) as answer,
+            urlopen(Request(f"{url}/v1/traces", body, headers), timeout=SECONDS, context=context) as response,
         ):
-            return str(answer.status)
+            return str(response.status)
     except HTTPError as error:
         return str(error.code)
     except OSError:
@@ -163,12 +163,12 @@ def test_strangers_are_refused(kube: Kube, protection: str, protocol: str) -> No
     port, send = PROTOCOLS[protocol]
     people = {**STRANGERS[protection], **FRIENDS[protection]}
     with forwarded(kube.namespace, f"{protection}-otel-collector", port) as url:
-        answers = {
+        responses = {
             who: send(url, caller, traces_body(proto_span(1, name=f"{protocol} {who}")))
             for who, caller in people.items()
         }
-    assert {"200" if protocol == "http" else "OK"} == {answers[who] for who in FRIENDS[protection]}
-    assert {answers[who] for who in STRANGERS[protection]} <= REFUSALS[protection]
+    assert {"200" if protocol == "http" else "OK"} == {responses[who] for who in FRIENDS[protection]}
+    assert {responses[who] for who in STRANGERS[protection]} <= REFUSALS[protection]
     poll_until(lambda: seen(kube, protection, protocol, FRIENDS) == FRIENDS[protection].keys(), "friends' spans are in")
     assert set() == seen(kube, protection, protocol, STRANGERS)
 

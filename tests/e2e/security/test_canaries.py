@@ -1,7 +1,7 @@
-"""Secrets and personal data through every path of a real release: none is found where operators of it look.
+"""Secrets and personal data by every input of a real release: none is found where its operators look.
 
-Searched are Jaeger, the Collector's metrics, the logs of every part but PostgreSQL (it quotes rows that break a
-constraint: SECURITY.md), the Events, and the Deployments and profiles with their status.
+The test searches Jaeger, the Collector's metrics, the logs of every part except PostgreSQL (it quotes rows that violate
+a constraint: SECURITY.md), the Events, and the Deployments and profiles with their status.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ OBJECTS = "events,deployments,statefulsets,pods,otelprofiles"
 
 
 @pytest.fixture(scope="module")
-def told(release: Release) -> Outputs:
-    """Send every canary to both services, wait until all has arrived, and return what is told where."""
+def outputs(release: Release) -> Outputs:
+    """Send every canary to both services, wait until all spans have arrived, and return the outputs."""
     found = Outputs()
     database = release.pods("postgres")[0]["metadata"]["name"]
     release.kube("exec", "--stdin", database, "--", "sh", "-c", PSQL, stdin=TRAPS)
     with release.reach("users-api", 8000) as edge, release.reach("users-db-service", 8000) as internal:
         with ThreadPoolExecutor(AT_ONCE) as pool:  # a forwarded connection takes a second to end
-            found.responses = dict(pool.map(lambda path: (path, attacked(path, found, edge, internal)), PATHS))
+            found.responses = dict(pool.map(lambda path: (path, send_requests(path, found, edge, internal)), PATHS))
         last = send(edge, LIST.method, LIST.route)
-    poll_until(lambda: stored(release, last), "the last request is in Jaeger", 120)
+    poll_until(lambda: is_stored(release, last), "the last request is in Jaeger", 120)
     poll_until(lambda: ROUTE in release.metrics(), "the metrics tell of the routes", 60)
     found.bytes = {place: text.encode() for place, text in everything(release).items()}
     return found
 
 
-def stored(release: Release, response: Response) -> bool:
-    """Tell whether Jaeger has the whole trace of `answer`, asked through a connection of its own."""
+def is_stored(release: Release, response: Response) -> bool:
+    """Return whether Jaeger has the complete trace of this request."""
     with release.reach("jaeger", 16686) as jaeger:
         trace = found_in_jaeger(jaeger, response)
     return trace is not None and len(trace.spans) == len(LIST.tree.splitlines())
 
 
-def attacked(path: str, found: Outputs, edge: str, internal: str) -> set[int]:
-    """Send the path's requests to the edge, and to the service behind it; return how the edge has answered."""
+def send_requests(path: str, found: Outputs, edge: str, internal: str) -> set[int]:
+    """Send the requests to the edge and to the service behind it; return the edge's status codes."""
     attacks = [request.written(found.canaries[path]) for request in PATHS[path][0]]
     responses = {status(exchange(edge, [attack])) for attack in attacks}
     for attack in attacks:
@@ -66,7 +66,7 @@ def attacked(path: str, found: Outputs, edge: str, internal: str) -> set[int]:
 
 
 def everything(release: Release) -> dict[str, str]:
-    """Return what operators of the release see, by place."""
+    """Return everything that operators of the release can see, by name."""
     with release.reach("jaeger", 16686) as jaeger:
         traces = [_text(f"{jaeger}/api/traces?service={name}&limit=7000") for name in query(jaeger, "services")["data"]]
     with release.reach("otel-collector-pods", 8888) as collector:
@@ -85,20 +85,22 @@ def _text(url: str) -> str:
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_canary_is_found_nowhere(told: Outputs, path: str) -> None:
-    """What a caller sends, or an error quotes, is in no trace, metric, log, Event or status."""
-    assert [] == told.where(told.canaries[path])
+def test_no_output_contains_a_canary(outputs: Outputs, path: str) -> None:
+    """A value from a caller or a database error is in no trace, metric, log, Event or status."""
+    assert [] == outputs.where(outputs.canaries[path])
 
 
-def test_every_path_was_walked(told: Outputs) -> None:
-    """The requests were answered as meant, so the canaries did get in."""
-    assert {path: told.responses[path] for path in PATHS} == {path: expected for path, (_, expected) in PATHS.items()}
+def test_every_request_had_its_status(outputs: Outputs) -> None:
+    """The requests had the expected status codes, so the canaries were processed."""
+    assert {path: outputs.responses[path] for path in PATHS} == {
+        path: expected for path, (_, expected) in PATHS.items()
+    }
 
 
-def test_what_may_be_told_is_found(told: Outputs) -> None:
-    """The search would find a canary: each place that tells of requests or objects was read."""
-    assert {"Jaeger", "metrics", *SERVICES} <= set(told.where(ROUTE))
+def test_every_output_is_searched(outputs: Outputs) -> None:
+    """The search would find a canary: each output contains a word that it should contain."""
+    assert {"Jaeger", "metrics", *SERVICES} <= set(outputs.where(ROUTE))
     for name in ("UniqueViolation", "CheckViolation", "RaiseException"):
-        assert {"Jaeger", "otel-collector", "users-db-service"} <= set(told.where(name))
-    assert {"objects", "jaeger", "operator"} <= {place for place, found in told.bytes.items() if found}
-    assert "objects" in told.where("involvedObject")
+        assert {"Jaeger", "otel-collector", "users-db-service"} <= set(outputs.where(name))
+    assert {"objects", "jaeger", "operator"} <= {place for place, found in outputs.bytes.items() if found}
+    assert "objects" in outputs.where("involvedObject")

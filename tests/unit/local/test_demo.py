@@ -45,7 +45,7 @@ def test_an_invalid_filter_is_refused() -> None:
             "shop INTERNAL work",
             "expected the status 201, got 503: {'title'",
         ),
-        (Response(201, None, ""), None, "shop INTERNAL work", "no trace came within 10 s"),
+        (Response(201, None, ""), None, "shop INTERNAL work", "no trace arrived within 10 s"),
         (Response(201, None, ""), RIGHT, "shop SERVER work", "! shop SERVER work  | shop INTERNAL work"),
     ],
     ids=["right", "wrong status", "no trace", "other tree"],
@@ -63,4 +63,4 @@ def test_a_trace_without_a_request_is_an_error(capsys: pytest.CaptureFixture[str
     ours = Trace.from_spans(from_otlp(traces_body(proto_span(1, attributes=agent))))
     assert no_other_traces({"ours": ours})
     assert not no_other_traces({"ours": ours, "other": RIGHT})
-    assert "a trace that no request made" in capsys.readouterr().out
+    assert "a trace that belongs to no request of the journey" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from support.builders.otlp import proto_span, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Trace
-from spanloom_local.page import detail, plain, summary
+from spanloom_local.page import detail, json_safe, summary
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from spanloom_local.page import detail, plain, summary
 )
 def test_values_are_exact_in_javascript(value: object, expected: object) -> None:
     """Numbers that JavaScript cannot represent become text, bytes become hexadecimal."""
-    assert expected == plain(value)
+    assert expected == json_safe(value)
 
 
 def trace(*parents: int | None) -> Trace:

@@ -12,7 +12,7 @@ def test_a_busy_port_is_named() -> None:
     """A required port that is in use causes an error that names it."""
     with listen(0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StackError, match=f"port {port} cannot be used: Address already in use"):
+        with pytest.raises(StackError, match=f"port {port} is not available: Address already in use"):
             listen(port)
 
 

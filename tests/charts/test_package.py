@@ -90,7 +90,7 @@ def test_published_images_are_the_releases_own(published: Path) -> None:
 def test_published_charts_say_where_they_come_from(published: Path) -> None:
     """Every chart is published, with the release's version throughout and its repository as a source."""
     names = sorted(path.name for path in published.iterdir())
-    parts = ["jaeger", "operator", "otel-collector", "postgres", "spanloom", "spanloom-users"]
+    parts = ["jaeger", "otel-collector", "postgres", "spanloom", "spanloom-operator", "spanloom-users"]
     assert [f"{name}-1.2.3.tgz" for name in parts] == names
     for package in published.iterdir():
         shown = subprocess.check_output([need("helm"), "show", "chart", package], text=True)

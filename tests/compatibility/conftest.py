@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from compatibility.programs import ENVIRONMENTS, UVICORN, Program, program
-from support.environments import stranger
 from support.polling import poll_until
-from support.postgres import Postgres
+from support.processes.environments import stranger
+from support.processes.postgres import Postgres
 
 from spanloom_local.processes import Processes
 from spanloom_local.receiver import Receiver

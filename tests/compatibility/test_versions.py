@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from compatibility.programs import ENVIRONMENTS, program
 from compatibility.test_applications import FAILING, ROUTES, conversation
 from compatibility.versions import VERSIONS
-from support.environments import stranger
+from support.processes.environments import stranger
 
 if TYPE_CHECKING:
     import pytest

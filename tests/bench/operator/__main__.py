@@ -20,8 +20,8 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import psutil
-from support.deployments import EXPORTER, deployment
-from support.processes import free_port
+from support.builders.deployments import EXPORTER, deployment
+from support.processes.commands import free_port
 
 from spanloom_operator import paths
 from spanloom_operator.api import ApiError, Client

@@ -87,7 +87,7 @@ def targets() -> list[tuple[str, int, str]]:
     """Return file, line and name of every function in the rooms of the distribution."""
     found = []
     for room in ROOMS:
-        for file in sorted((ROOT / room).glob("*.py")):
+        for file in sorted((ROOT / room).rglob("*.py")):
             if str(file.relative_to(ROOT)) not in TRUSTED:
                 module = compile(file.read_text(), str(file), "exec")
                 inner = [code for code in _inner(module) if code.co_name not in COMPREHENSIONS]

@@ -8,10 +8,10 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
-from support.api_double import ApiDouble
-from support.deployments import container, deployment, env
+from support.builders.deployments import container, deployment, env
+from support.builders.strategies import PLATFORM
 from support.polling import poll_until
-from support.templates import PLATFORM
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator import paths
 from spanloom_operator.api import ApiError, Client
@@ -22,7 +22,7 @@ from spanloom_operator.ownership import applied_env, handover, owned_env
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.kube import Kube, Object
+    from support.cluster.kube import Kube, Object
 
     from spanloom_operator.api import Api
 

@@ -5,9 +5,9 @@ from copy import deepcopy
 
 import pytest
 from hypothesis import given
-from support.api_double import USER, ApiDouble
-from support.deployments import Object, container, deployment, env
-from support.templates import CONTAINERS, LAYERS, PLATFORM
+from support.builders.deployments import Object, container, deployment, env
+from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM
+from support.servers.api_double import USER, ApiDouble
 
 from spanloom_operator.api import ApiError
 from spanloom_operator.apply import Status, patch, withdrawal

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from support.api_double import ApiDouble
-from support.deployments import EXPORTER, Object, container, deployment, env, rolled_out, rolling_out
+from support.builders.deployments import EXPORTER, Object, container, deployment, env, rolled_out, rolling_out
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator import rollout
 from spanloom_operator.apply import Status

@@ -5,8 +5,8 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.deployments import EXPORTER, Object, container, deployment, env
-from support.templates import CONTAINERS, LAYERS, PLATFORM, layer
+from support.builders.deployments import EXPORTER, Object, container, deployment, env
+from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM, layer
 
 from spanloom_operator.inject import ATTRIBUTES, Injection, encode, image_tag, inject
 from spanloom_operator.profile import Layer

@@ -16,8 +16,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.api_double import ApiDouble, Crash
-from support.deployments import EXPORTER, Object, deployment, env, profile, rolled_out, rolling_out
+from support.builders.deployments import EXPORTER, Object, deployment, env, profile, rolled_out, rolling_out
+from support.servers.api_double import ApiDouble, Crash
 
 from spanloom_operator.api import ApiError
 from spanloom_operator.apply import Status

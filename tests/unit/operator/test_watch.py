@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import kopf
 import pytest
-from support.api_double import ApiDouble
-from support.deployments import Object, deployment, profile
+from support.builders.deployments import Object, deployment, profile
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator import handlers, watch
 from spanloom_operator.api import ApiError

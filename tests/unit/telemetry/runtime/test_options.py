@@ -59,7 +59,7 @@ def test_a_limit_of_one_kind_wins_over_the_general_one() -> None:
     ],
 )
 def test_numbers_have_the_units_of_the_specification(environ: dict[str, str], field: str, expected: Any) -> None:
-    """Milliseconds of delays and intervals become seconds; a timeout is seconds, as OpenTelemetry for Python reads it."""
+    """Milliseconds of delays and intervals become seconds; a timeout is in seconds already."""
     assert expected == getattr(options(**environ), field)
 
 

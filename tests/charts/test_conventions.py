@@ -1,4 +1,4 @@
-"""What all charts have in common: definitions of their schemas, listening addresses, readable templates."""
+"""Conventions of all charts: schema definitions, listening addresses, line lengths."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LINE = 160
 
 
 def test_definitions_of_one_name_are_equal() -> None:
-    """A definition that several charts' schemas have under one name is the same in each."""
+    """A schema definition of the same name is the same in every chart."""
     seen: dict[str, object] = {}
     for chart in SCHEMAS.keys() - OTHERS:
         for name, definition in SCHEMAS[chart].get("$defs", {}).items():
@@ -31,8 +31,8 @@ def test_definitions_of_one_name_are_equal() -> None:
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
-def test_servers_listen_on_both_families(case: Case) -> None:
-    """Nothing that is rendered listens on an IPv4 address only."""
+def test_servers_listen_on_ipv4_and_ipv6(case: Case) -> None:
+    """No rendered configuration listens on an IPv4 address only."""
     assert [] == re.findall(r".*0\.0\.0\.0.*", render(case))
 
 

@@ -1,4 +1,4 @@
-"""What each ServiceAccount of the charts may do: exactly this. The operator's rights are held by its own suite."""
+"""The exact rights of each ServiceAccount of the charts. Those of the operator are tested by its own suite."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ OPERATORS = ("operator", "operator-cleanup", "operator-test")
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_rights_of_every_account(case: Case) -> None:
-    """Each account has the rights of the table and no other, by whatever binding; no group and no user has any."""
+    """Each account has the rights of the table and no others, by any binding; no group or user has any."""
     accounts = {item["metadata"]["name"]: _label(item) for item in of_kind(case, "ServiceAccount")}
     accounts = {name: label for name, label in accounts.items() if label not in OPERATORS}
     assert {name: RIGHTS[label] for name, label in accounts.items()} == {
@@ -38,8 +38,8 @@ def test_rights_of_every_account(case: Case) -> None:
     assert kinds <= {"ServiceAccount"}
 
 
-def test_the_table_is_of_the_charts() -> None:
-    """Every line of the table is an account of some case."""
+def test_every_account_of_the_table_exists() -> None:
+    """Every row of the table is an account of a case."""
     labels = {_label(item) for case in cases() for item in of_kind(case, "ServiceAccount")}
     assert set(RIGHTS) == labels - set(OPERATORS)
 
@@ -60,7 +60,7 @@ def _bindings(case: Case) -> list[Object]:
 
 
 def _role(case: Case, reference: Object) -> Object:
-    """Return the role; ValueError when the chart does not bring it, as a built-in one."""
+    """Return the role; ValueError if the chart does not contain it, such as a built-in role."""
     (role,) = (
         item
         for item in objects(case)

@@ -1,4 +1,4 @@
-"""PostgreSQL or users-db-service breaks: every request is answered, what was acknowledged is kept, nothing restarts."""
+"""PostgreSQL or users-db-service fails: every request gets a response, and no acknowledged user is lost."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ import pytest
 from support.polling import poll_until
 from support.processes.stack import Stack, running_stack
 
-from spanloom_local.journey import Answer, send
+from spanloom_local.journey import Response, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from _pytest.mark import ParameterSet
-    from support.plugins.faults import Tell
+    from support.plugins.faults import Record
 
     Fault = Callable[[Stack], AbstractContextManager[None]]
 
-# Shorter than the defaults, in the same order; a pool that two slow statements exhaust.
+# Shorter than the defaults, in the same order; two slow statements exhaust the pool.
 BOUNDS = {
     "USERS_DB_POOL_SIZE": "2",
     "USERS_DB_POOL_TIMEOUT_SECONDS": "0.3",
@@ -33,7 +33,7 @@ BOUNDS = {
     "USERS_DB_DEADLINE_SECONDS": "0.6",
     "USERS_API_DEADLINE_SECONDS": "1.2",
 }
-WORKS = {200, 201}
+SUCCESS = {200, 201}
 AT_ONCE, ENOUGH = 4, 12  # requests
 
 
@@ -48,7 +48,7 @@ def stopped(stack: Stack) -> Iterator[None]:
 
 @contextmanager
 def locked(stack: Stack) -> Iterator[None]:
-    """Let every statement wait for a lock: slow statements that hold every connection of the pool."""
+    """Block every statement by a lock, so that slow statements occupy every connection of the pool."""
     with psycopg.connect(stack.postgres.url) as connection:
         connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         yield
@@ -69,11 +69,11 @@ def proxy(mode: str, stack: Stack) -> AbstractContextManager[None]:
 FAULTS: dict[str, Fault] = {
     "PostgreSQL restarted": stopped,
     "PostgreSQL paused (SIGSTOP)": lambda stack: stack.postgres.paused(),
-    "every pooled connection taken by slow statements": locked,
-    "users-db-service killed and started again": killed,
-    "users-db-service does not answer": partial(proxy, "hold"),
+    "slow statements occupy every pooled connection": locked,
+    "users-db-service killed and restarted": killed,
+    "users-db-service hangs": partial(proxy, "hold"),
     "users-db-service resets connections": partial(proxy, "reset"),
-    "users-db-service answers garbage": partial(proxy, "garbage"),
+    "users-db-service sends invalid HTTP": partial(proxy, "garbage"),
 }
 
 
@@ -84,28 +84,28 @@ def stack() -> Iterator[Stack]:
 
 
 @contextmanager
-def load(stack: Stack) -> Iterator[list[Answer]]:
-    """Make and read users all the time inside the block; yield the answers as they come."""
-    answers, over = list[Answer](), threading.Event()
+def load(stack: Stack) -> Iterator[list[Response]]:
+    """Create and read users continuously; yield the list of responses, which grows."""
+    responses, over = list[Response](), threading.Event()
 
     def ask() -> None:
         while not over.is_set():
             made = send(stack.url, "POST", "/users", {"name": "Ada"})
             path = f"/users/{made.body['id']}" if made.status == 201 else "/users"
-            answers.extend([made, send(stack.url, "GET", path)])
+            responses.extend([made, send(stack.url, "GET", path)])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asking = [pool.submit(ask) for _ in range(AT_ONCE)]
         try:
-            yield answers
+            yield responses
         finally:
             over.set()
     for done in asking:
-        done.result()  # raises when a request had no answer
+        done.result()  # raises if a request got no response
 
 
-def statuses(answers: list[Answer]) -> Counter[int]:
-    return Counter(answer.status for answer in answers)
+def statuses(responses: list[Response]) -> Counter[int]:
+    return Counter(response.status for response in responses)
 
 
 def each_fault() -> list[ParameterSet]:
@@ -113,24 +113,24 @@ def each_fault() -> list[ParameterSet]:
 
 
 @pytest.mark.parametrize("fault", each_fault())
-def test_a_fault_is_told_and_over_when_it_is_over(stack: Stack, fault: Fault, tell: Tell) -> None:
-    """Every request is answered, with 503 meanwhile; the edge stays alive and ready, no acknowledged user is lost.
+def test_a_fault_causes_503_and_nothing_else(stack: Stack, fault: Fault, record: Record) -> None:
+    """Every request gets a response (503 during the fault), users-api stays ready, no acknowledged user is lost.
 
-    Each request has its server span, and afterwards the same process works on.
+    Every request has its server span, and the same process continues after the fault.
     """
     edge = stack.users_api.popen.pid
-    with load(stack) as answers:
-        poll_until(lambda: WORKS <= statuses(answers).keys(), "users are made and read")
+    with load(stack) as responses:
+        poll_until(lambda: SUCCESS <= statuses(responses).keys(), "users are created and read")
         with fault(stack):
-            poll_until(lambda: statuses(answers)[503] >= ENOUGH, "the fault is told")
+            poll_until(lambda: statuses(responses)[503] >= ENOUGH, "responses have status 503")
             probes = [send(stack.url, "GET", probe).status for probe in ("/healthz", "/readyz")]
         poll_until(lambda: send(stack.url, "GET", "/users").status == 200, "the fault is over")
-        mended = len(answers)
-        poll_until(lambda: WORKS <= statuses(answers[mended:]).keys(), "users are made and read again")
-    poll_until(lambda: stack.edges(answers) == len(answers), "every request has its server span")
-    tell(statuses(answers), len(answers), stack.edges(answers))
+        repaired = len(responses)
+        poll_until(lambda: SUCCESS <= statuses(responses[repaired:]).keys(), "users are created and read again")
+    poll_until(lambda: stack.edges(responses) == len(responses), "every request has its server span")
+    record(statuses(responses), len(responses), stack.edges(responses))
     assert [200, 200] == probes
-    assert WORKS | {503} == statuses(answers).keys()
-    made = [answer.body["id"] for answer in answers if answer.status == 201]
+    assert SUCCESS | {503} == statuses(responses).keys()
+    made = [response.body["id"] for response in responses if response.status == 201]
     assert {200} == {send(stack.url, "GET", f"/users/{user}").status for user in made}
     assert (edge, None) == (stack.users_api.popen.pid, stack.users_api.popen.poll())

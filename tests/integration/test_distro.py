@@ -1,4 +1,4 @@
-"""The distribution as a process meets it."""
+"""The distribution in a process of its own."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ SCRIPTS = Path(sys.executable).parent
         ("OTEL_EXPORTER_OTLP_TIMEOUT", "10000", "spanloom: OTEL_EXPORTER_OTLP_TIMEOUT='10000' is not understood"),
     ],
 )
-def test_a_process_does_not_start_half_configured(key: str, value: str, expected: str) -> None:
-    """A setting that cannot be understood ends the process with one line, before the application is loaded."""
+def test_an_invalid_setting_stops_the_process(key: str, value: str, expected: str) -> None:
+    """An invalid setting ends the process with one line, before the application is loaded."""
     with traced_app("http://127.0.0.1:9", **{key: value}) as app:
         assert 78 == app.end()
     assert app.output.startswith(expected)

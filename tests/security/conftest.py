@@ -1,4 +1,4 @@
-"""The stack that strangers attack."""
+"""The stack under attack."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
-    """Return both services, PostgreSQL and a receiver, all running."""
+    """Run both services, PostgreSQL and a receiver."""
     with running_stack() as found:
         yield found

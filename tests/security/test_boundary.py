@@ -1,4 +1,4 @@
-"""Forged trace context at the edge: it neither hides a request nor joins it to another, and goes no further."""
+"""Forged trace context at the edge: it neither switches off recording nor joins traces, and is not propagated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from support.polling import poll_until
 from support.raw_http import Request, exchange, status
 
 from spanloom.testing import assert_shape
-from spanloom_local.journey import LIST, Answer, made_by
+from spanloom_local.journey import LIST, Response, trace_of
 
 if TYPE_CHECKING:
     from support.processes.stack import Stack
@@ -23,10 +23,10 @@ FORGED: dict[str, list[tuple[str, str]]] = {
     "chosen trace": [SAMPLED],
     "hidden request": [("traceparent", f"00-{TRACE}-{SPAN}-00")],
     "two parents": [SAMPLED, ("traceparent", f"00-{TRACE}-{SPAN}-00")],
-    "version of the future": [("traceparent", f"cc-{TRACE}-{SPAN}-01-what-else")],
+    "future version": [("traceparent", f"cc-{TRACE}-{SPAN}-01-what-else")],
     "upper case": [("Traceparent", f"00-{TRACE.upper()}-{SPAN.upper()}-01")],
     "no ids": [("traceparent", f"00-{'0' * 32}-{'0' * 16}-01")],
-    "no traceparent at all": [("traceparent", "x" * 9_999)],
+    "malformed traceparent": [("traceparent", "x" * 9_999)],
     "tracestate": [SAMPLED, ("tracestate", f"{CANARY}={CANARY}")],
     "oversized tracestate": [SAMPLED, ("tracestate", ",".join(f"k{n}={CANARY}" for n in range(3_000)))],
     "baggage": [("baggage", f"user={CANARY}")],
@@ -38,28 +38,28 @@ FORGED: dict[str, list[tuple[str, str]]] = {
 BY_NAME = pytest.mark.parametrize("headers", FORGED.values(), ids=FORGED)
 
 
-def ask(url: str, headers: list[tuple[str, str]]) -> Answer:
-    """List users with these headers, as `journey.send` would."""
+def list_users(url: str, headers: list[tuple[str, str]]) -> Response:
+    """List users with these headers, as `journey.send` does."""
     mark = f"forger/{uuid4()}"
-    answer = exchange(url, [Request("GET", "/users?limit=1", (*headers, ("User-Agent", mark))).written()])
-    return Answer(status(answer), None, mark)
+    response = exchange(url, [Request("GET", "/users?limit=1", (*headers, ("User-Agent", mark))).written()])
+    return Response(status(response), None, mark)
 
 
-def trace_of(stack: Stack, answer: Answer, spans: int) -> Trace:
-    def whole() -> Trace | None:
-        trace = made_by(answer, stack.traces())
+def complete_trace(stack: Stack, response: Response, spans: int) -> Trace:
+    def complete() -> Trace | None:
+        trace = trace_of(response, stack.traces())
         return trace if trace and len(trace.spans) >= spans else None
 
-    return poll_until(whole, "the request's trace is whole")
+    return poll_until(complete, "the request's trace is complete")
 
 
 @BY_NAME
-def test_the_edge_obeys_no_stranger(stack: Stack, headers: list[tuple[str, str]]) -> None:
-    """The request is answered and has a whole trace of its own; nothing forged reaches users-db-service."""
+def test_the_edge_ignores_untrusted_context(stack: Stack, headers: list[tuple[str, str]]) -> None:
+    """The request has a complete trace of its own; nothing forged reaches users-db-service."""
     stack.proxy.passed.clear()
-    answer = ask(stack.url, headers)
-    assert 200 == answer.status
-    trace = trace_of(stack, answer, 6)
+    response = list_users(stack.url, headers)
+    assert 200 == response.status
+    trace = complete_trace(stack, response, 6)
     assert_shape(trace, LIST.tree)
     assert TRACE != trace.trace_id
     assert f"traceparent: 00-{trace.trace_id}".encode() in stack.proxy.passed
@@ -68,6 +68,6 @@ def test_the_edge_obeys_no_stranger(stack: Stack, headers: list[tuple[str, str]]
 
 
 @BY_NAME
-def test_a_service_that_trusts_is_not_broken(stack: Stack, headers: list[tuple[str, str]]) -> None:
-    """Behind the edge, where context is obeyed, malformed and oversized headers do no harm: the answer is 200."""
-    assert 200 == ask(stack.internal_url, headers).status
+def test_malformed_context_does_no_harm(stack: Stack, headers: list[tuple[str, str]]) -> None:
+    """Behind the edge, where context is trusted, malformed and oversized headers do no harm: the status is 200."""
+    assert 200 == list_users(stack.internal_url, headers).status

@@ -1,4 +1,4 @@
-"""HTTP abused: the abuser is refused, the process stays small and answers others meanwhile."""
+"""Abusive HTTP: it is refused, the process does not grow, and other requests are served meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from support.polling import poll_until
 from support.raw_http import Request, connect, connections, everything, exchange, status
 
-from spanloom_local.journey import Answer, send
+from spanloom_local.journey import Response, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ def once(data: bytes) -> Callable[[], Iterator[bytes]]:
 
 
 class Abuse(NamedTuple):
-    """What is sent, and the status it is answered with (0: hung up on)."""
+    """A request to send, and the expected status (0: the connection is closed without a response)."""
 
     pieces: Callable[[], Iterator[bytes]]
     status: int
@@ -77,8 +77,8 @@ UNFINISHED = {
 
 
 @contextmanager
-def small(stack: Stack) -> Iterator[None]:
-    """Assert that inside the block users-api does not grow."""
+def without_growth(stack: Stack) -> Iterator[None]:
+    """Assert that the memory of users-api does not grow inside the block."""
     process = psutil.Process(stack.users_api.popen.pid)
     before = process.memory_info().rss
     yield
@@ -91,14 +91,14 @@ def assert_answers_others(stack: Stack) -> None:
 
 @pytest.mark.parametrize("abuse", REFUSED.values(), ids=REFUSED)
 def test_abuse_is_refused(stack: Stack, abuse: Abuse) -> None:
-    """It is answered with its status, the connection is closed, and the process has not grown."""
-    with small(stack):
+    """The request gets its status, the connection is closed, and the process has not grown."""
+    with without_growth(stack):
         assert abuse.status == status(exchange(stack.url, abuse.pieces()))
     assert_answers_others(stack)
 
 
-def test_who_does_not_finish_is_hung_up_on(stack: Stack) -> None:
-    """Others are answered while up to 10,000 connections wait, of all kinds at once, and each of these is ended."""
+def test_unfinished_requests_are_closed(stack: Stack) -> None:
+    """Others are served while up to 10,000 connections of all kinds wait, and each of these is closed."""
     with ExitStack() as waiting:
         kinds = [waiting.enter_context(connections(stack.url, *unfinished)) for unfinished in UNFINISHED.values()]
         for _ in range(5):
@@ -107,30 +107,30 @@ def test_who_does_not_finish_is_hung_up_on(stack: Stack) -> None:
     assert [{0}, {408}, {404}, {0}] == ends
 
 
-def test_a_process_out_of_files_recovers(stack: Stack) -> None:
-    """With no file descriptor left for a connection the process does not end; once others go, it answers again."""
+def test_a_process_without_file_descriptors_recovers(stack: Stack) -> None:
+    """The process survives without a free file descriptor, and responds again once connections close."""
     process = psutil.Process(stack.users_api.popen.pid)
     before = process.rlimit(psutil.RLIMIT_NOFILE)
     process.rlimit(psutil.RLIMIT_NOFILE, (process.num_fds() + 20, before[1]))
     try:
         with connections(stack.url, 100):
             poll_until(lambda: process.num_fds() >= process.rlimit(psutil.RLIMIT_NOFILE)[0], "no descriptor is left")
-        poll_until(partial(answers, stack), "it answers again")
+        poll_until(partial(responses, stack), "it answers again")
     finally:
         process.rlimit(psutil.RLIMIT_NOFILE, before)
     assert stack.users_api.alive
 
 
-def answers(stack: Stack) -> bool:
+def responses(stack: Stack) -> bool:
     try:
         return send(stack.url, "GET", "/users").status == 200
     except OSError:
         return False
 
 
-def test_pipelined_requests_are_each_answered(stack: Stack) -> None:
-    """Two hundred requests sent at once are answered one after the other, each with a trace of its own."""
-    sent = [Answer(404, None, f"pipeline/{number}") for number in range(200)]
+def test_pipelined_requests_each_get_a_response(stack: Stack) -> None:
+    """Two hundred pipelined requests get their responses in order, each with a trace of its own."""
+    sent = [Response(404, None, f"pipeline/{number}") for number in range(200)]
     one = "GET /users/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {}\r\n\r\n"
     with connect(stack.url) as connection:
         connection.sendall("".join(one.format(request.mark) for request in sent).encode())

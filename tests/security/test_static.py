@@ -1,4 +1,4 @@
-"""What is read rather than run: the lock file, workflows, the Dockerfile, and secrets that do not belong here."""
+"""Static checks: the lock file, workflows, the Dockerfile, and committed secrets."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def jobs(name: str) -> dict[str, dict[str, Any]]:
 
 @BY_WORKFLOW
 def test_actions_are_pinned(name: str) -> None:
-    """Every action is named by the hash of a commit, with the version beside it."""
+    """Every action is pinned by a commit hash, with the version in a comment."""
     uses = [step["uses"] for job in jobs(name).values() for step in job["steps"] if "uses" in step]
     assert [] == [action for action in uses if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40}", action)]
     text = (ROOT / ".github/workflows" / name).read_text()
@@ -46,7 +46,7 @@ def test_actions_are_pinned(name: str) -> None:
 
 @BY_WORKFLOW
 def test_workflows_have_least_permissions(name: str) -> None:
-    """A workflow has none, a job what it needs; no token stays in the checkout; strangers' code gets no secrets."""
+    """A workflow has no permissions and a job only those it needs; no token stays in the checkout."""
     assert {} == WORKFLOWS[name]["permissions"]
     for job, does in jobs(name).items():
         assert WRITES.get((name, job), set()) == {key for key, value in does["permissions"].items() if value == "write"}
@@ -57,15 +57,15 @@ def test_workflows_have_least_permissions(name: str) -> None:
 
 
 @BY_WORKFLOW
-def test_workflows_run_no_text_of_strangers(name: str) -> None:
-    """No expression is put into a script, where a branch's name or a title would become a command."""
+def test_workflows_expand_no_expression_in_scripts(name: str) -> None:
+    """No script contains an expression, in which a branch name or a title would become a command."""
     scripts = [step["run"] for job in jobs(name).values() for step in job["steps"] if "run" in step]
     assert [] == [script for script in scripts if "${{" in script]
 
 
 @BY_WORKFLOW
 def test_workflows_call_targets_that_exist(name: str) -> None:
-    """What a workflow makes is a target of the Makefile."""
+    """Every make target that a workflow calls exists in the Makefile."""
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     scripts = "\n".join(step.get("run", "") for job in jobs(name).values() for step in job["steps"])
     called = {
@@ -77,7 +77,7 @@ def test_workflows_call_targets_that_exist(name: str) -> None:
 
 
 def test_every_locked_file_has_its_hash() -> None:
-    """Every distribution that uv.lock names comes with a SHA-256, from the public index or this workspace."""
+    """Every distribution in uv.lock has a SHA-256, from the public index or this workspace."""
     files = [file for package in LOCKED for file in [*package.get("wheels", []), *filter(None, [package.get("sdist")])]]
     assert files
     assert [] == [file["url"] for file in files if not re.fullmatch(r"sha256:[0-9a-f]{64}", file["hash"])]
@@ -87,23 +87,23 @@ def test_every_locked_file_has_its_hash() -> None:
     assert {'{"registry": "https://pypi.org/simple"}'} == sources
 
 
-def test_the_dockerfile_is_sound() -> None:
-    """hadolint, shellcheck included, has nothing to say."""
+def test_hadolint_accepts_the_dockerfile() -> None:
+    """hadolint, including shellcheck, reports nothing."""
     done = subprocess.run(
         [SCRIPTS / "hadolint", ROOT / "deploy/Dockerfile"], capture_output=True, text=True, check=False
     )
     assert (0, "") == (done.returncode, done.stdout + done.stderr)
 
 
-def test_images_bound_requests_as_the_laptop_does() -> None:
-    """The environment of uvicorn in the images is that of the demo, which the other tests here attack."""
+def test_images_limit_requests_as_the_demo_does() -> None:
+    """Uvicorn has the same environment in the images as in the demo, which the other tests here attack."""
     assert {" ".join(f"{key}={value}" for key, value in UVICORN.items())} == set(
         re.findall(r"^ENV (UVICORN_.*)$", (ROOT / "deploy/Dockerfile").read_text(), re.MULTILINE)
     )
 
 
 def test_no_secret_is_committed() -> None:
-    """detect-secrets finds none outside the tests, whose canaries and example ids look like some."""
+    """detect-secrets finds no secret outside the tests, whose canaries and example ids look like some."""
     kinds: dict[str, type] = get_mapping_from_secret_type_to_class()
     detectors = {kind.__name__ for kind in kinds.values()} - NOISY
     found = SecretsCollection(root=str(ROOT))

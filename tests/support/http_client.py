@@ -43,15 +43,15 @@ class Client:
             return Response(response.status, response.headers, await response.text())
 
 
-def assert_problem(status: int, answer: Response) -> None:
+def assert_problem(status: int, response: Response) -> None:
     """Assert that `answer` is a problem (RFC 9457) of this status."""
-    members = answer.json
-    actual = (answer.status, answer.headers["Content-Type"], members["type"], members["title"], members["status"])
+    members = response.json
+    actual = (response.status, response.headers["Content-Type"], members["type"], members["title"], members["status"])
     assert (status, "application/problem+json", "about:blank", HTTPStatus(status).phrase, status) == actual
 
 
-def assert_unavailable(answer: Response) -> None:
+def assert_unavailable(response: Response) -> None:
     """Assert that `answer` says: not now, come back in a second, and no more."""
-    assert_problem(503, answer)
-    assert answer.headers["Retry-After"] == "1"
-    assert answer.json["detail"] == "The service is temporarily unavailable; try again later."
+    assert_problem(503, response)
+    assert response.headers["Retry-After"] == "1"
+    assert response.json["detail"] == "The service is temporarily unavailable; try again later."

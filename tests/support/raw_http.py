@@ -1,4 +1,4 @@
-"""HTTP as a stranger writes it: any bytes, any header, any number of times."""
+"""HTTP as raw bytes: any header, any number of times."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def connect(url: str) -> socket.socket:
 
 @contextmanager
 def connections(url: str, count: int, first: bytes = b"") -> Iterator[list[socket.socket]]:
-    """Hold so many connections, on each of which these bytes were sent."""
+    """Open `count` connections and send these bytes on each."""
     with ExitStack() as stack:
         held = [stack.enter_context(connect(url)) for _ in range(count)]
         for connection in held:
@@ -30,7 +30,7 @@ def connections(url: str, count: int, first: bytes = b"") -> Iterator[list[socke
 
 
 def exchange(url: str, pieces: Iterable[bytes]) -> bytes:
-    """Send pieces until the server has enough of them, and return all it answers until it hangs up."""
+    """Send pieces until the server closes or all are sent, and return every byte that it sends."""
     with connect(url) as connection:
         with suppress(ConnectionError):
             for piece in pieces:
@@ -39,7 +39,7 @@ def exchange(url: str, pieces: Iterable[bytes]) -> bytes:
 
 
 def everything(connection: socket.socket) -> bytes:
-    """Return all bytes until the end of the connection, or its reset."""
+    """Return all bytes until the connection is closed or reset."""
     found = bytearray()
     with suppress(ConnectionError):
         while piece := connection.recv(65_536):
@@ -63,6 +63,6 @@ class Request(NamedTuple):
         return ("\r\n".join([*lines, "", ""]).replace("CANARY", canary) + body).encode()
 
 
-def status(answer: bytes) -> int:
-    """Return the status of an answer; 0 when there is none."""
-    return int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/1.") else 0
+def status(response: bytes) -> int:
+    """Return the status code of a response; 0 when there is none."""
+    return int(response.split(b" ", 2)[1]) if response.startswith(b"HTTP/1.") else 0

@@ -44,7 +44,7 @@ def change_profile(kube: Kube, name: str, value: int) -> None:
     kube("patch", "otelprofile", name, "--type=merge", f"--patch={patch}")
 
 
-def put_label(kube: Kube, label: str, *names: str) -> None:
+def set_label(kube: Kube, label: str, *names: str) -> None:
     kube("label", "--overwrite", "deployment", *names, f"{LABEL}={label}" if label else f"{LABEL}-")
 
 
@@ -52,8 +52,8 @@ def generations(kube: Kube) -> dict[str, int]:
     return {item["metadata"]["name"]: int(item["metadata"]["generation"]) for item in kube.get("deployments")["items"]}
 
 
-class Wishes:
-    """What people ask for, change by change, and the templates that each Deployment needs in turn."""
+class Changes:
+    """Random changes by users, and the sequence of pod templates that each Deployment needs for them."""
 
     def __init__(self, kube: Kube, deployments: int, profiles: int, seed: int) -> None:
         self._kube, self._random = kube, random.Random(seed)
@@ -67,22 +67,22 @@ class Wishes:
         return {name: self._profiles.get(label) for name, label in self._labels.items()}
 
     def relabel(self, number: int) -> None:
-        """Give so many Deployments another profile, or none."""
+        """Select another profile, or none, in this many Deployments."""
         chosen = self._random.sample(sorted(self._labels), number)
         new = {name: self._random.choice(sorted({OFF, *self._profiles} - {self._labels[name]})) for name in chosen}
         for label in sorted(set(new.values())):
-            put_label(self._kube, label, *(name for name in chosen if new[name] == label))
+            set_label(self._kube, label, *(name for name in chosen if new[name] == label))
         self._labels |= new
-        self._note(number)
+        self._record(number)
 
     def change_profiles(self) -> None:
         """Change every profile."""
         for name in self._profiles:
             self._profiles[name] += 10
             change_profile(self._kube, name, self._profiles[name])
-        self._note(len(self._profiles))
+        self._record(len(self._profiles))
 
-    def _note(self, changes: int) -> None:
+    def _record(self, changes: int) -> None:
         self.made += changes
         for name, value in self.expected().items():
             if value != self.needed[name][-1]:

@@ -1,4 +1,4 @@
-"""A sender of OTLP that remembers what the Collector has acknowledged."""
+"""A sender of OTLP that records which spans the Collector has acknowledged."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from support.builders.otlp import proto_span, traces_body
 
 SERVICE = "sender"
 PADDING = {"padding": AnyValue(string_value="x" * 5000)}
-PATIENCE_SECONDS = 5.0  # longer than a Collector takes that is not made to wait
+TIMEOUT_SECONDS = 5.0  # longer than a Collector takes that accepts the spans
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
 
 @dataclass
 class Sender:
-    """Sends `spans` in a request; keeps what was answered, by status or error, and the ids of acknowledged spans."""
+    """Sends `spans` per request; records responses by status or error, and the ids of acknowledged spans."""
 
     spans: int = 20
-    answers: Counter[int | str] = field(default_factory=Counter)
+    responses: Counter[int | str] = field(default_factory=Counter)
     acknowledged: set[str] = field(default_factory=set)
 
     def send(self, collector: str) -> bool:
-        """Send one request of new spans, all one trace, and tell whether it was acknowledged."""
+        """Send one request with new spans of one trace, and return whether it was acknowledged."""
         trace, first = secrets.randbits(127) + 1, int(time.time() * 1000)
         spans = [proto_span(first + n, trace=trace, attributes=PADDING) for n in range(self.spans)]
         for span in spans:
             span.span_id = secrets.token_bytes(8)
-        answer = _posted(f"{collector}/v1/traces", traces_body(*spans, service=SERVICE))
-        self.answers[answer] += 1
-        if answer == HTTPStatus.OK:
+        response = _posted(f"{collector}/v1/traces", traces_body(*spans, service=SERVICE))
+        self.responses[response] += 1
+        if response == HTTPStatus.OK:
             self.acknowledged |= {span.span_id.hex() for span in spans}
-        return answer == HTTPStatus.OK
+        return response == HTTPStatus.OK
 
     def fill(self, collector: str) -> None:
-        """Send until the Collector takes no more."""
+        """Send until the Collector refuses."""
         while self.send(collector):
             pass
 
 
 def _posted(url: str, body: bytes) -> int | str:
     try:
-        with urlopen(Request(url, body, PROTOBUF), timeout=PATIENCE_SECONDS) as answer:
-            return int(answer.status)
+        with urlopen(Request(url, body, PROTOBUF), timeout=TIMEOUT_SECONDS) as response:
+            return int(response.status)
     except HTTPError as error:
         return error.code
     except OSError as error:

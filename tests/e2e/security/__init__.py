@@ -1,1 +1,1 @@
-"""A package, so that its release is uninstalled when its last test has run."""
+"""A package, so that its release is uninstalled after its last test."""

@@ -1,7 +1,7 @@
-"""Secrets and personal data through every path of a real release: none is found where operators of it look.
+"""Secrets and personal data by every input of a real release: none is found where its operators look.
 
-Searched are Jaeger, the Collector's metrics, the logs of every part but PostgreSQL (it quotes rows that break a
-constraint: SECURITY.md), the Events, and the Deployments and profiles with their status.
+The test searches Jaeger, the Collector's metrics, the logs of every part except PostgreSQL (it quotes rows that violate
+a constraint: SECURITY.md), the Events, and the Deployments and profiles with their status.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 import pytest
-from support.builders.canaries import PATHS, TRAPS, Told
+from support.builders.canaries import PATHS, TRAPS, Outputs
 from support.cluster.jaeger import query
 from support.polling import poll_until
 from support.raw_http import exchange, status
@@ -22,7 +22,7 @@ from spanloom_local.journey import LIST, SERVICES, send
 if TYPE_CHECKING:
     from support.cluster.helm_release import Release
 
-    from spanloom_local.journey import Answer
+    from spanloom_local.journey import Response
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -34,39 +34,39 @@ OBJECTS = "events,deployments,statefulsets,pods,otelprofiles"
 
 
 @pytest.fixture(scope="module")
-def told(release: Release) -> Told:
-    """Send every canary to both services, wait until all has arrived, and return what is told where."""
-    found = Told()
+def outputs(release: Release) -> Outputs:
+    """Send every canary to both services, wait until all spans have arrived, and return the outputs."""
+    found = Outputs()
     database = release.pods("postgres")[0]["metadata"]["name"]
     release.kube("exec", "--stdin", database, "--", "sh", "-c", PSQL, stdin=TRAPS)
     with release.reach("users-api", 8000) as edge, release.reach("users-db-service", 8000) as internal:
         with ThreadPoolExecutor(AT_ONCE) as pool:  # a forwarded connection takes a second to end
-            found.answers = dict(pool.map(lambda path: (path, attacked(path, found, edge, internal)), PATHS))
+            found.responses = dict(pool.map(lambda path: (path, send_requests(path, found, edge, internal)), PATHS))
         last = send(edge, LIST.method, LIST.route)
-    poll_until(lambda: stored(release, last), "the last request is in Jaeger", 120)
+    poll_until(lambda: is_stored(release, last), "the last request is in Jaeger", 120)
     poll_until(lambda: ROUTE in release.metrics(), "the metrics tell of the routes", 60)
     found.bytes = {place: text.encode() for place, text in everything(release).items()}
     return found
 
 
-def stored(release: Release, answer: Answer) -> bool:
-    """Tell whether Jaeger has the whole trace of `answer`, asked through a connection of its own."""
+def is_stored(release: Release, response: Response) -> bool:
+    """Return whether Jaeger has the complete trace of this request."""
     with release.reach("jaeger", 16686) as jaeger:
-        trace = found_in_jaeger(jaeger, answer)
+        trace = found_in_jaeger(jaeger, response)
     return trace is not None and len(trace.spans) == len(LIST.tree.splitlines())
 
 
-def attacked(path: str, found: Told, edge: str, internal: str) -> set[int]:
-    """Send the path's requests to the edge, and to the service behind it; return how the edge has answered."""
+def send_requests(path: str, found: Outputs, edge: str, internal: str) -> set[int]:
+    """Send the requests to the edge and to the service behind it; return the edge's status codes."""
     attacks = [request.written(found.canaries[path]) for request in PATHS[path][0]]
-    answers = {status(exchange(edge, [attack])) for attack in attacks}
+    responses = {status(exchange(edge, [attack])) for attack in attacks}
     for attack in attacks:
         exchange(internal, [attack])
-    return answers
+    return responses
 
 
 def everything(release: Release) -> dict[str, str]:
-    """Return what operators of the release see, by place."""
+    """Return everything that operators of the release can see, by name."""
     with release.reach("jaeger", 16686) as jaeger:
         traces = [_text(f"{jaeger}/api/traces?service={name}&limit=7000") for name in query(jaeger, "services")["data"]]
     with release.reach("otel-collector-pods", 8888) as collector:
@@ -80,25 +80,27 @@ def everything(release: Release) -> dict[str, str]:
 
 
 def _text(url: str) -> str:
-    with urlopen(url, timeout=60) as answer:
-        return str(answer.read().decode())
+    with urlopen(url, timeout=60) as response:
+        return str(response.read().decode())
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_a_canary_is_found_nowhere(told: Told, path: str) -> None:
-    """What a caller sends, or an error quotes, is in no trace, metric, log, Event or status."""
-    assert [] == told.where(told.canaries[path])
+def test_no_output_contains_a_canary(outputs: Outputs, path: str) -> None:
+    """A value from a caller or a database error is in no trace, metric, log, Event or status."""
+    assert [] == outputs.where(outputs.canaries[path])
 
 
-def test_every_path_was_walked(told: Told) -> None:
-    """The requests were answered as meant, so the canaries did get in."""
-    assert {path: told.answers[path] for path in PATHS} == {path: expected for path, (_, expected) in PATHS.items()}
+def test_every_request_had_its_status(outputs: Outputs) -> None:
+    """The requests had the expected status codes, so the canaries were processed."""
+    assert {path: outputs.responses[path] for path in PATHS} == {
+        path: expected for path, (_, expected) in PATHS.items()
+    }
 
 
-def test_what_may_be_told_is_found(told: Told) -> None:
-    """The search would find a canary: each place that tells of requests or objects was read."""
-    assert {"Jaeger", "metrics", *SERVICES} <= set(told.where(ROUTE))
+def test_every_output_is_searched(outputs: Outputs) -> None:
+    """The search would find a canary: each output contains a word that it should contain."""
+    assert {"Jaeger", "metrics", *SERVICES} <= set(outputs.where(ROUTE))
     for name in ("UniqueViolation", "CheckViolation", "RaiseException"):
-        assert {"Jaeger", "otel-collector", "users-db-service"} <= set(told.where(name))
-    assert {"objects", "jaeger", "operator"} <= {place for place, found in told.bytes.items() if found}
-    assert "objects" in told.where("involvedObject")
+        assert {"Jaeger", "otel-collector", "users-db-service"} <= set(outputs.where(name))
+    assert {"objects", "jaeger", "operator"} <= {place for place, found in outputs.bytes.items() if found}
+    assert "objects" in outputs.where("involvedObject")

@@ -1,4 +1,4 @@
-"""Who reaches whom, tried for real by a pod that is none of ours, where the cluster enforces NetworkPolicies."""
+"""Connections from an unrelated pod, where the cluster enforces NetworkPolicies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.timeout(600)
 
-# Of each Service: the ports that a stranger in the namespace reaches, and those that are closed
+# Of each Service: the ports that an unrelated pod in the namespace reaches, and those that are closed
 OPEN = {"users-api": {8000}, "otel-collector": {4317, 4318}}
 CLOSED = {
     "users-db-service": {8000},
@@ -44,32 +44,34 @@ CLOSE = {
 
 
 @pytest.fixture(scope="module")
-def stranger(release: Release) -> Kube:
-    """Start a pod that tries, and one that a policy of its own closes to everybody."""
+def unrelated_pod(release: Release) -> Kube:
+    """Start a pod that connects to others, and a pod whose policy refuses every connection."""
     kube = release.kube
-    kube.apply(CLOSE, pod("stranger", SLEEP), pod("closed", SERVE))
-    kube("wait", "pod/stranger", "pod/closed", "--for=condition=Ready", "--timeout=90s")
+    kube.apply(CLOSE, pod("unrelated", SLEEP), pod("closed", SERVE))
+    kube("wait", "pod/unrelated", "pod/closed", "--for=condition=Ready", "--timeout=90s")
     return kube
 
 
 @pytest.fixture(scope="module")
-def enforced(stranger: Kube) -> None:
-    """Skip where a pod that is closed to everybody can be reached: there a policy is a word."""
-    address = stranger.get("pod/closed")["status"]["podIP"]
-    poll_until(lambda: "True" in stranger("exec", "closed", "--", "python3", "-c", SERVES), "it serves")
-    if reached(stranger, [(address, 8000)]):
+def enforced(unrelated_pod: Kube) -> None:
+    """Skip the test where a pod with a policy against every connection is reachable: policies are not enforced."""
+    address = unrelated_pod.get("pod/closed")["status"]["podIP"]
+    poll_until(
+        lambda: "True" in unrelated_pod("exec", "closed", "--", "python3", "-c", SERVES), "the closed pod listens"
+    )
+    if reached(unrelated_pod, [(address, 8000)]):
         pytest.skip("this cluster accepts NetworkPolicies and does not enforce them")
 
 
-def test_a_stranger_reaches_what_is_open(release: Release, stranger: Kube) -> None:
-    """A pod in the namespace reaches the edge and the Collector's receivers."""
-    assert addresses(release, OPEN) == reached(stranger, addresses(release, OPEN))
+def test_an_unrelated_pod_reaches_open_ports(release: Release, unrelated_pod: Kube) -> None:
+    """A pod in the namespace can connect to the edge and the Collector's receivers."""
+    assert addresses(release, OPEN) == reached(unrelated_pod, addresses(release, OPEN))
 
 
 @pytest.mark.usefixtures("enforced")
-def test_a_stranger_reaches_nothing_else(release: Release, stranger: Kube) -> None:
-    """The same pod reaches neither PostgreSQL, nor Jaeger, nor the service behind the edge, nor the metrics."""
-    assert [] == reached(stranger, addresses(release, CLOSED))
+def test_an_unrelated_pod_reaches_nothing_else(release: Release, unrelated_pod: Kube) -> None:
+    """The same pod cannot connect to PostgreSQL, Jaeger, the service behind the edge or the metrics."""
+    assert [] == reached(unrelated_pod, addresses(release, CLOSED))
 
 
 def addresses(release: Release, services: dict[str, set[int]]) -> list[tuple[str, int]]:
@@ -77,8 +79,8 @@ def addresses(release: Release, services: dict[str, set[int]]) -> list[tuple[str
 
 
 def reached(kube: Kube, wanted: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return which of these addresses accept a connection from the stranger."""
-    found = json.loads(kube("exec", "stranger", "--", "python3", "-c", TRY, json.dumps(wanted)))
+    """Return which of these addresses accept a connection from the unrelated pod."""
+    found = json.loads(kube("exec", "unrelated", "--", "python3", "-c", TRY, json.dumps(wanted)))
     return [(host, port) for host, port in found]
 
 

@@ -1,4 +1,4 @@
-"""A tenant who may label Deployments and write OtelProfiles gets telemetry configured, and nothing else done for them.
+"""A tenant who may label Deployments and write OtelProfiles gets telemetry configured, and no other change.
 
 The tenant is an impersonated user, limited to that by a role and by an admission policy.
 """
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from support.cluster.kube import Kube, Object
 
 
-class Tried(NamedTuple):
-    """What came of an attempt: the Deployment before and after, and whether the API server refused the profile."""
+class Result(NamedTuple):
+    """An attempt's result: the Deployment before and after, and the API server's refusal of the profile."""
 
     before: Object
     after: Object
@@ -32,33 +32,35 @@ class Tried(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def tried(
+def results(
     home: Kube, account: Path, tenant_namespace: Kube, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Tried]:
-    """Let the tenant try everything, each with a Deployment of its own, and the operator answer."""
+) -> dict[str, Result]:
+    """Run every attempt, each with a Deployment of its own, and wait for the operator."""
     names = {attempt: f"shop-{number}" for number, attempt in enumerate(ATTEMPTS)}
     tenant_namespace.apply(*(shop(name, SECRETS, {"name": "sidecar", "image": "none:0"}) for name in names.values()))
     before = deployments(tenant_namespace)
-    refused = {names[attempt]: attempts(tenant_namespace, names[attempt], trial) for attempt, trial in ATTEMPTS.items()}
+    refused = {
+        names[attempt]: attempt_profile(tenant_namespace, names[attempt], trial) for attempt, trial in ATTEMPTS.items()
+    }
     log = tmp_path_factory.mktemp("operator") / "log"
     with operator_process(account, log, **scope_settings(home, tenant_namespace)):
         poll_until(
-            lambda: all(map(has_answer, deployments(tenant_namespace).values())), "every Deployment has its answer"
+            lambda: all(map(has_status, deployments(tenant_namespace).values())), "every Deployment has a status"
         )
     after = deployments(tenant_namespace)
-    return {attempt: Tried(before[name], after[name], refused[name]) for attempt, name in names.items()}
+    return {attempt: Result(before[name], after[name], refused[name]) for attempt, name in names.items()}
 
 
 def deployments(kube: Kube) -> dict[str, Object]:
     return {item["metadata"]["name"]: item for item in kube.get("deployments")["items"]}
 
 
-def has_answer(deployment: Object) -> bool:
+def has_status(deployment: Object) -> bool:
     return STATUS in deployment["metadata"]["annotations"]
 
 
-def attempts(tenant_namespace: Kube, name: str, attempt: Attempt) -> str:
-    """Write the profile, or else an empty one, and choose it with a label; return why the API server refused it."""
+def attempt_profile(tenant_namespace: Kube, name: str, attempt: Attempt) -> str:
+    """Create the profile, or an empty one if it is refused; select it by a label; return the reason of the refusal."""
     wanted = json.dumps(profile(name, {**attempt.spec, "containers": ["*"]}))
     refused = ""
     try:
@@ -78,8 +80,8 @@ def env(deployment: Object) -> dict[str, str]:
     return {entry["name"]: entry["value"] for each in containers for entry in each.get("env", ()) if "value" in entry}
 
 
-def without_ours(deployment: Object) -> Object:
-    """Return a Deployment without what the operator is for, nor the tenant's label and bookkeeping."""
+def without_injection(deployment: Object) -> Object:
+    """Return a Deployment without OTEL_* entries, the tenant's label and bookkeeping."""
     its = deepcopy(deployment)
     for container in its["spec"]["template"]["spec"]["containers"]:
         container["env"] = [entry for entry in container.get("env", ()) if not entry["name"].startswith("OTEL_")]
@@ -88,9 +90,9 @@ def without_ours(deployment: Object) -> Object:
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_telemetry_cannot_be_redirected(tried: dict[str, Tried], attempt: str) -> None:
-    """Where telemetry goes is as the operator's owner says, or there is none; and no secret goes with it."""
-    found = env(tried[attempt].after)
+def test_telemetry_cannot_be_redirected(results: dict[str, Result], attempt: str) -> None:
+    """Telemetry goes to the operator's allowed endpoint or nowhere, and contains no secret."""
+    found = env(results[attempt].after)
     exporting = {name: value for name, value in found.items() if name.startswith("OTEL_EXPORTER_")}
     allowed = {"OTEL_EXPORTER_OTLP_ENDPOINT": EXPORTER["endpoint"], "OTEL_EXPORTER_OTLP_PROTOCOL": EXPORTER["protocol"]}
     assert exporting in ({}, allowed)
@@ -100,18 +102,19 @@ def test_telemetry_cannot_be_redirected(tried: dict[str, Tried], attempt: str) -
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
-def test_nothing_but_otel_variables_is_written(tried: dict[str, Tried], attempt: str) -> None:
-    """Whatever the profile says: all but OTEL_* entries and the status annotation is as it was."""
-    assert without_ours(tried[attempt].before) == without_ours(tried[attempt].after)
+def test_nothing_but_otel_variables_is_written(results: dict[str, Result], attempt: str) -> None:
+    """With any profile, everything except OTEL_* entries and the status annotation is unchanged."""
+    assert without_injection(results[attempt].before) == without_injection(results[attempt].after)
 
 
-def test_attempts_were_made(tried: dict[str, Tried]) -> None:
-    """Each was refused by the API server as a profile, or found invalid by the operator, or was harmless."""
+def test_attempts_were_made(results: dict[str, Result]) -> None:
+    """Each attempt was refused by the API server, invalid for the operator, or harmless."""
     states = {
-        attempt: json.loads(found.after["metadata"]["annotations"][STATUS])["state"] for attempt, found in tried.items()
+        attempt: json.loads(found.after["metadata"]["annotations"][STATUS])["state"]
+        for attempt, found in results.items()
     }
     assert {"Injected", "Invalid"} == set(states.values())
     assert "an annotation that is more" in {attempt for attempt, found in states.items() if found == "Injected"}
     assert all(
-        "OtelProfile" in found.refused or "otelprofile" in found.refused for found in tried.values() if found.refused
+        "OtelProfile" in found.refused or "otelprofile" in found.refused for found in results.values() if found.refused
     )

@@ -33,10 +33,10 @@ MAY = {
 }
 
 
-def test_a_neighbours_profile_is_not_seen(
+def test_a_profile_of_another_namespace_is_not_used(
     home: Kube, account: Path, tenant_namespace: Kube, neighbour: Kube, tmp_path: Path
 ) -> None:
-    """A profile applies in its own namespace alone, and who names it elsewhere learns nothing of what it names."""
+    """A profile applies in its own namespace only, and selecting it elsewhere reveals nothing of its content."""
     tenant_namespace.apply(shop("curious"))
     with operator_process(account, tmp_path / "log", **scope_settings(home, tenant_namespace, neighbour)):
         tenant_namespace("label", TENANT, "deployment", "curious", f"{LABEL}=neighbours")
@@ -48,21 +48,21 @@ def test_a_neighbours_profile_is_not_seen(
 
 
 @pytest.mark.parametrize("what", ["secrets", "otelprofiles"])
-def test_tenant_reads_nothing_of_the_neighbour(tenant_namespace: Kube, neighbour: Kube, what: str) -> None:
-    """The tenant of these tests has no other way: the API server refuses the neighbour's Secrets and profiles."""
+def test_the_tenant_reads_no_other_namespace(tenant_namespace: Kube, neighbour: Kube, what: str) -> None:
+    """The API server refuses the tenant the Secrets and profiles of another namespace."""
     assert "forbidden" in neighbour("get", TENANT, what, succeeds=False)
 
 
 def rights(kube: Kube, account: str) -> set[str]:
-    """Return what a ServiceAccount may do in a namespace: resource, names and verbs, a line each."""
+    """Return the rights of a ServiceAccount in a namespace: resource, names and verbs, one line each."""
     who = f"--as=system:serviceaccount:{kube.namespace}:{account}"
     lines = kube("auth", "can-i", "--list", who).splitlines()[1:]
     return {" ".join(line.replace("[]", "").split()) for line in lines if not line.startswith(" ")}
 
 
 @pytest.mark.parametrize("account", MAY)
-def test_accounts_may_do_just_this(home: Kube, account: str) -> None:
-    """Roles give each account of the chart these rights beyond those of every account, and no other."""
+def test_accounts_have_exactly_these_rights(home: Kube, account: str) -> None:
+    """Roles grant each account of the chart these rights beyond those of every account, and no others."""
     assert MAY[account] == rights(home, account) - rights(home, "default")
 
 
@@ -73,8 +73,8 @@ def test_every_account_is_in_the_table(home: Kube) -> None:
 
 
 @pytest.mark.parametrize("patch", [{"image": "evil:1"}, {"env": [{"name": "LD_PRELOAD", "value": "/evil.so"}]}])
-def test_the_operators_account_is_held_to_otel_variables(home: Kube, tenant_namespace: Kube, patch: Object) -> None:
-    """The admission policy refuses whoever acts as the operator and writes anything else into a container."""
+def test_the_operators_account_writes_only_otel_variables(home: Kube, tenant_namespace: Kube, patch: Object) -> None:
+    """The admission policy refuses any other change of a container by the operator's account."""
     tenant_namespace.apply(shop("held"))
     body = {"spec": {"template": {"spec": {"containers": [{"name": "app", **patch}]}}}}
     who = f"--as=system:serviceaccount:{home.namespace}:{ACCOUNT}"

@@ -1,4 +1,4 @@
-"""OTLP receivers with a token, and with mutual TLS: who has neither is refused, and nothing of theirs gets in."""
+"""OTLP receivers with a token, and with mutual TLS: a sender with neither is refused, and no span of it is accepted."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RECEIVERS = {
 
 @dataclass(frozen=True)
 class Caller:
-    """Who sends: with this `Authorization`, by TLS or without, showing this certificate."""
+    """A sender: its `Authorization` header, TLS or not, and its client certificate."""
 
     authorization: str = ""
     tls: bool = False
@@ -73,16 +73,16 @@ REFUSALS = {"token": {"401", "UNAUTHENTICATED"}, "mtls": {"400", "no answer", "U
 
 
 def by_http(url: str, caller: Caller, body: bytes) -> str:
-    """Send, and return the status; `no answer` when the connection ends without one."""
+    """Send over HTTP and return the status code; `no answer` if the connection is closed without a response."""
     headers = {"Content-Type": "application/x-protobuf", "Authorization": caller.authorization}
     if caller.tls:
         url = url.replace("http:", "https:")
     try:
         with (
             _context(caller) as context,
-            urlopen(Request(f"{url}/v1/traces", body, headers), timeout=SECONDS, context=context) as answer,
+            urlopen(Request(f"{url}/v1/traces", body, headers), timeout=SECONDS, context=context) as response,
         ):
-            return str(answer.status)
+            return str(response.status)
     except HTTPError as error:
         return str(error.code)
     except OSError:
@@ -99,7 +99,7 @@ def _context(caller: Caller) -> Iterator[ssl.SSLContext]:
 
 
 def by_grpc(url: str, caller: Caller, body: bytes) -> str:
-    """Send, and return the status by its name."""
+    """Send over gRPC and return the name of the status."""
     target, metadata = url.removeprefix("http://"), (("authorization", caller.authorization),)
     with _channel(target, caller) as channel:
         try:
@@ -158,22 +158,24 @@ def _make_secrets(kube: Kube, directory: Path) -> None:
 
 
 @pytest.mark.parametrize(("protection", "protocol"), EVERY_WAY)
-def test_strangers_are_refused(kube: Kube, protection: str, protocol: str) -> None:
-    """Every stranger is refused and every friend answered, and of all their spans the Collector has the friends'."""
+def test_unauthenticated_senders_are_refused(kube: Kube, protection: str, protocol: str) -> None:
+    """Every sender without credentials is refused; the Collector has only the spans of the others."""
     port, send = PROTOCOLS[protocol]
     people = {**STRANGERS[protection], **FRIENDS[protection]}
     with forwarded(kube.namespace, f"{protection}-otel-collector", port) as url:
-        answers = {
+        responses = {
             who: send(url, caller, traces_body(proto_span(1, name=f"{protocol} {who}")))
             for who, caller in people.items()
         }
-    assert {"200" if protocol == "http" else "OK"} == {answers[who] for who in FRIENDS[protection]}
-    assert {answers[who] for who in STRANGERS[protection]} <= REFUSALS[protection]
-    poll_until(lambda: seen(kube, protection, protocol, FRIENDS) == FRIENDS[protection].keys(), "friends' spans are in")
-    assert set() == seen(kube, protection, protocol, STRANGERS)
+    assert {"200" if protocol == "http" else "OK"} == {responses[who] for who in FRIENDS[protection]}
+    assert {responses[who] for who in STRANGERS[protection]} <= REFUSALS[protection]
+    poll_until(
+        lambda: senders(kube, protection, protocol, FRIENDS) == FRIENDS[protection].keys(), "friends' spans are in"
+    )
+    assert set() == senders(kube, protection, protocol, STRANGERS)
 
 
-def seen(kube: Kube, protection: str, protocol: str, people: dict[str, dict[str, Caller]]) -> set[str]:
-    """Return whose spans the Collector has printed."""
+def senders(kube: Kube, protection: str, protocol: str, people: dict[str, dict[str, Caller]]) -> set[str]:
+    """Return the senders whose spans the Collector has printed."""
     log = kube("logs", f"statefulset/{protection}-otel-collector", "--tail=-1")
     return {who for who in people[protection] if f"{protocol} {who}" in log}

@@ -1,4 +1,4 @@
-"""Secrets and personal data, and the paths by which strangers bring them in. CANARY is replaced."""
+"""Requests that carry secrets and personal data. CANARY is replaced by a unique word."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ PATHS: dict[str, tuple[list[Request], set[int]]] = {
 }
 
 
-class Told:
-    """What has left the processes, by place; the answers, and the canary of each path."""
+class Outputs:
+    """The outputs of the processes by name, the status codes of the requests, and the canary of each path."""
 
     def __init__(self) -> None:
         self.bytes: dict[str, bytes] = {}
-        self.answers: dict[str, set[int]] = {}
+        self.responses: dict[str, set[int]] = {}
         self.canaries = {path: f"canary{uuid4().hex}" for path in PATHS}
 
     def where(self, word: str) -> list[str]:
-        """Return the places where `word` is found."""
+        """Return the names of the outputs that contain `word`."""
         return [place for place, found in self.bytes.items() if word.encode() in found]

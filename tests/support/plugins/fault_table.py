@@ -1,7 +1,8 @@
-"""docs/reliability.md: the table that the lines of the fault suite make."""
+"""The tables of docs/reliability.md, made of the rows of the fault suites."""
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -10,51 +11,59 @@ if TYPE_CHECKING:
 HEAD = """\
 # Reliability
 
-What breaks, what is promised then, and what was counted when the fault was caused for real. Made by the fault suite
-itself: `make reliability`, and with a cluster `make reliability ARGS=tests/e2e/faults`. Requests and answers
-are counted at the client, spans where they are received, each once.
+The faults that the tests cause, the promised behaviour, and the measurement of the last run. Written by the fault
+suites: `make reliability`, and with a cluster `make reliability ARGS=tests/e2e/faults`. Responses are counted by the
+client, spans by the receiver, each once.
 """
 COLUMNS = "| fault | promise | measured |\n| --- | --- | --- |"
 
 
-class Line(NamedTuple):
-    """One row: the fault, what is promised, and what was counted (empty until the test has run)."""
+class Row(NamedTuple):
+    """One row: the fault, the promised behaviour, and the measurement (empty until the test has run)."""
 
     fault: str
     promise: str
     measured: str = ""
 
 
-def counted(answers: Mapping[int, int], sent: int, found: int, *more: str) -> str:
-    """Return what was counted as a person reads it: answers by status, spans sent and found."""
-    by_status = ", ".join(f"{number} of {status}" for status, number in sorted(answers.items()))
-    requests = [f"answers: {by_status}"] if answers else []
-    spans = [f"spans: {sent} sent, {found} found"] if sent else []
-    return "; ".join([*requests, *spans, *more])
+def measurement(responses: Mapping[int, int], sent: int, received: int, *more: str) -> str:
+    """Return the text of a measurement: responses by status code, spans received of those sent, and more."""
+    spans = [f"{received} of {sent} spans received"] if sent else []
+    return "; ".join([*_responses(responses), *spans, *more])
 
 
-def written(sections: Mapping[str, Iterable[Line]]) -> str:
-    """Return the text of the file: a section for each place where faults are caused."""
+def _responses(responses: Mapping[int, int]) -> list[str]:
+    total = sum(responses.values())
+    noun = "response" if total == 1 else "responses"
+    if len(responses) == 1:
+        (status,) = responses
+        return [f"{total} {noun}, {'all ' if total > 1 else ''}{status} {HTTPStatus(status).phrase}"]
+    by_status = ", ".join(f"{number} with {status}" for status, number in sorted(responses.items()))
+    return [f"{total} {noun}: {by_status}"] if responses else []
+
+
+def to_markdown(sections: Mapping[str, Iterable[Row]]) -> str:
+    """Return the text of the file: a section for each place where tests cause faults."""
     parts = [HEAD]
-    for title, lines in sections.items():
-        rows = [f"| {' | '.join(_cell(text) for text in line)} |" for line in lines]
-        parts.append("\n".join([f"## {title}\n", COLUMNS, *rows, ""]))
+    for title, rows in sections.items():
+        cells = [f"| {' | '.join(_cell(text) for text in row)} |" for row in rows]
+        parts.append("\n".join([f"## {title}\n", COLUMNS, *cells, ""]))
     return "\n".join(parts)
 
 
-def read(text: str) -> dict[str, list[Line]]:
-    """Return the sections of a file that `written` made."""
+def from_markdown(text: str) -> dict[str, list[Row]]:
+    """Return the sections of a file that `to_markdown` wrote."""
     _, *parts = text.split("\n## ")
     return {part.partition("\n")[0]: [_line(row) for row in part.splitlines() if _is_row(row)] for part in parts}
 
 
-def merged(before: Mapping[str, list[Line]], now: Mapping[str, list[Line]]) -> dict[str, list[Line]]:
-    """Return the sections with the lines of `now` in place of those of the same fault; what did not run stays."""
+def merge(before: Mapping[str, list[Row]], now: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """Return the sections with the rows of `now`; a fault whose test did not run keeps its row."""
     sections = dict(before)
-    for title, lines in now.items():
-        known = {line.fault: line for line in before.get(title, ())}
-        fresh = {line.fault: line if line.measured else known.get(line.fault, line) for line in lines}
-        sections[title] = list({**known, **fresh}.values())
+    for title, rows in now.items():
+        old = {line.fault: line for line in before.get(title, ())}
+        fresh = {line.fault: line if line.measured else old.get(line.fault, line) for line in rows}
+        sections[title] = list({**old, **fresh}.values())
     return sections
 
 
@@ -66,6 +75,6 @@ def _is_row(row: str) -> bool:
     return row.startswith("| ") and row not in COLUMNS.splitlines()
 
 
-def _line(row: str) -> Line:
+def _line(row: str) -> Row:
     fault, promise, measured = row.removeprefix("| ").removesuffix(" |").split(" | ")
-    return Line(fault, promise, measured)
+    return Row(fault, promise, measured)

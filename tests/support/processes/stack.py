@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from spanloom.traces.model import Trace
-    from spanloom_local.journey import Answer
+    from spanloom_local.journey import Response
 
 KEPT_TRACES = 10_000
 
@@ -52,7 +52,7 @@ class Stack(stack.Stack):
         """Return every trace that has come."""
         return list(self.receiver.store.traces().values())
 
-    def edges(self, answers: list[Answer]) -> int:
+    def edges(self, responses: list[Response]) -> int:
         """Return how many of these requests have their one server span at the edge."""
         agents = Counter(
             span.attributes.get("user_agent.original")
@@ -60,7 +60,7 @@ class Stack(stack.Stack):
             for span in trace.spans
             if span.label.startswith("users-api SERVER")
         )
-        return sum(agents[answer.mark] == 1 for answer in answers)
+        return sum(agents[response.mark] == 1 for response in responses)
 
 
 @contextmanager

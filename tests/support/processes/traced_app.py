@@ -37,7 +37,7 @@ class TracedApp:
             response.read()
             return int(response.status)
 
-    def answers(self) -> bool:
+    def responses(self) -> bool:
         """Tell whether requests are answered by now."""
         try:
             return self.get("/work/0") == 200
@@ -73,7 +73,7 @@ def traced_app(endpoint: str, app: str = "support.processes.sample_app:app", **s
             )
             running = TracedApp(popen, f"http://{HOST}:{listener.getsockname()[1]}", written)
         try:
-            poll_until(lambda: running.answers() or popen.poll() is not None, f"{app} answers")
+            poll_until(lambda: running.responses() or popen.poll() is not None, f"{app} answers")
             yield running
         finally:
             popen.kill()

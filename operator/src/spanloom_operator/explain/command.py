@@ -18,9 +18,9 @@ Show what the operator injects into Deployments: every variable with its value,
 source and owner, and the reason for each that is not injected. Nothing is written.
 
 \b
-  spanloom explain deployment/shop            in the current context and namespace
+  spanloom explain deployment/shop            in the current namespace
   spanloom explain deploy shop cart -n demo   several
-  spanloom explain deployments -o yaml        all Deployments of the namespace
+  spanloom explain deployments -o yaml        all of the namespace
   spanloom explain -f deploy/                 manifests of a directory
   helm template shop | spanloom explain -f -  standard input
   spanloom explain -f shop.yaml --local       without asking a cluster
@@ -47,9 +47,7 @@ FORMATS = {Output.TEXT: output.as_text, Output.JSON: output.as_json, Output.YAML
 
 
 def explain_command(
-    deployments: Annotated[
-        list[str] | None, typer.Argument(metavar="[TYPE/NAME | TYPE NAME]...", help=ARGUMENTS)
-    ] = None,
+    deployments: Annotated[list[str] | None, typer.Argument(metavar="TYPE/NAME | TYPE NAME", help=ARGUMENTS)] = None,
     file: Annotated[
         list[str] | None, typer.Option("--filename", "-f", "--file", help="file or directory; - is standard input")
     ] = None,

@@ -94,6 +94,11 @@ def _literal(entry: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     return str(entry.get("value", ""))
 
 
+def has_own_label(deployment: Mapping[str, Any]) -> bool:
+    """Tell whether the Deployment itself says whether it is injected: its namespace does not count then."""
+    return LABEL in (deployment["metadata"].get("labels") or {})
+
+
 def namespace_label(namespace: Mapping[str, Any] | None) -> str | None:
     """Return the label of a Namespace that requests injection for its Deployments, or None."""
     label = (((namespace or {}).get("metadata") or {}).get("labels") or {}).get(LABEL)

@@ -102,4 +102,4 @@ def _line(error: ValidationError) -> str:
     if problem["type"] == "missing":
         return f"no {path}, as in a patch"
     found = "" if isinstance(problem["input"], dict | list) else f" {problem['input']!r}"
-    return f"{path}{found}: {problem['msg'].removeprefix('Input should be ')}"
+    return f"{path}{found}: {problem['msg'].replace('Input should be', 'expected', 1)}"

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 SEPARATOR = re.compile(r"^---(?=\s|$)", re.MULTILINE)
+CONTENT = re.compile(r"(?:^|(?<=^---))(?![ \t]*(?:#|$)).", re.MULTILINE)
+"""The beginning of the first line that is neither blank nor a comment."""
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # the C one where it was built
@@ -54,19 +56,20 @@ def parse(text: str, file: str) -> Iterator[Document | ExplainError]:
         try:
             content = _load(part, line)
         except (yaml.YAMLError, ValueError, RecursionError) as error:
-            yield ExplainError(f"{place}: neither YAML nor JSON: {_one_line(error)}")
+            hint = "a template, to be rendered first, as by `helm template`" if "{{" in part else _one_line(error)
+            yield ExplainError(f"{place}: neither YAML nor JSON: {hint}")
         else:
             yield from _objects(Document(place, content))
 
 
 def _parts(text: str) -> Iterator[tuple[int, str]]:
-    """Split at `---`, as kubectl does, so that one broken document leaves the others; each with its first line."""
+    """Split at `---`, as kubectl does, so that one broken document leaves the others; each with its line."""
     ends = [0, *(match.end() for match in SEPARATOR.finditer(text))]
     starts = [*(match.start() for match in SEPARATOR.finditer(text)), len(text)]
     for begin, end in zip(ends, starts, strict=True):
-        part = text[begin:end]
-        blank = len(part) - len(part.lstrip())
-        yield text.count("\n", 0, begin + blank) + 1, part.strip("\n")
+        content = CONTENT.search(text, begin, end)
+        if content:
+            yield text.count("\n", 0, content.start()) + 1, text[content.start() : end]
 
 
 def _load(part: str, line: int) -> Any:
@@ -75,7 +78,7 @@ def _load(part: str, line: int) -> Any:
             return json.loads(part)
         except ValueError:
             pass  # YAML in flow style, or a template
-    return yaml.load("\n" * (line - 1) + part.lstrip("\n"), _Loader)  # noqa: S506 - derived from the safe loader
+    return yaml.load("\n" * (line - 1) + part, _Loader)  # noqa: S506 - derived from the safe loader
 
 
 def _one_line(error: Exception) -> str:

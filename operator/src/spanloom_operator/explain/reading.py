@@ -9,6 +9,7 @@ from spanloom_operator.explain.decision import (
     Inputs,
     config_map_names,
     explain,
+    has_own_label,
     installation,
     namespace_label,
     profile_names,
@@ -38,7 +39,7 @@ def explain_with(reader: Reader, deployment: Mapping[str, Any], home: str = "") 
 
 def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installation | None, home: str) -> Inputs:
     namespace = deployment["metadata"]["namespace"]
-    label = namespace_label(reader.get("Namespace", "", namespace))
+    label = None if has_own_label(deployment) else namespace_label(reader.get("Namespace", "", namespace))
     profiles = {
         (where, name): _section(found, "spec")
         for where, name in profile_names(deployment, label, home)

@@ -62,11 +62,20 @@ def explain_all(request: Request) -> Report:
         cluster, current = _cluster(request)
         namespace = request.namespace or current
         files = _files(request, namespace, report)
-        for deployment in _chosen(request, files, cluster, namespace, report):
-            report.explanations.append(explain_with(Reader(files, cluster), deployment, request.home))
+        chosen = _chosen(request, files, cluster, namespace, report)
     except ExplainError as error:
         report.fail(error)
+        return report
+    for deployment in chosen:
+        _explain(deployment, Reader(files, cluster), request.home, report)
     return report
+
+
+def _explain(deployment: Object, reader: Reader, home: str, report: Report) -> None:
+    try:
+        report.explanations.append(explain_with(reader, deployment, home))
+    except ExplainError as error:
+        report.fail(error)
 
 
 def _cluster(request: Request) -> tuple[Source, str]:

@@ -1,4 +1,4 @@
-"""How parts of a release are broken, and mended."""
+"""Faults of a release's parts, and their repair."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Disk(NamedTuple):
     path: str
 
     def fill(self) -> None:
-        """Leave no block free."""
+        """Fill the volume completely."""
         on_node(self.node, "dd", "if=/dev/zero", f"of={self.path}/filler", "bs=4k", succeeds=False)  # until it is full
 
     def free(self) -> None:
@@ -46,7 +46,7 @@ def the_pod(release: Release, part: str) -> Object:
 
 
 def kill(pod: Object) -> None:
-    """Kill every process of the pod's only container: SIGKILL, from the node, which finds them by their cgroup."""
+    """Send SIGKILL to every process of the pod's only container; the node finds them by their cgroup."""
     (status,) = pod["status"]["containerStatuses"]
     container = status["containerID"].removeprefix("containerd://")
     script = f"kill -KILL $(grep -ls {container} /proc/[0-9]*/cgroup | cut -d/ -f3)"
@@ -54,15 +54,15 @@ def kill(pod: Object) -> None:
 
 
 def evict(release: Release, pod: Object) -> None:
-    """Evict a pod by the API that `kubectl drain` uses."""
+    """Evict a pod through the API, as `kubectl drain` does."""
     name = pod["metadata"]["name"]
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": release.name}}
     path = f"/api/v1/namespaces/{release.name}/pods/{name}/eviction"
     release.kube("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
 
 
-def until_ready(release: Release, part: str, *, after: Object) -> None:
-    """Wait until the part's only pod is another one than `after`, or restarted since, and ready."""
+def wait_until_ready(release: Release, part: str, *, after: Object) -> None:
+    """Wait until the part has one ready pod that is not `after`, or was restarted since."""
 
     def again() -> bool:
         pods = release.pods(part)
@@ -73,7 +73,7 @@ def until_ready(release: Release, part: str, *, after: Object) -> None:
 
 @contextmanager
 def without(release: Release, part: str) -> Iterator[None]:
-    """Scale a part to nothing inside the block."""
+    """Scale a part to zero replicas inside the block."""
     kind = {"jaeger": "deployment", "otel-collector": "statefulset"}[part]
     workload = f"{kind}/{release.name}-{part}"
     release.kube("scale", workload, "--replicas=0")
@@ -87,7 +87,7 @@ def without(release: Release, part: str) -> Iterator[None]:
 
 @contextmanager
 def small_disk(release: Release) -> Iterator[Disk]:
-    """Give the Collector's volume 24 MiB of its own inside the block; its queue begins and ends empty."""
+    """Mount 24 MiB as the Collector's volume inside the block; its queue starts and ends empty."""
     node = the_pod(release, "otel-collector")["spec"]["nodeName"]
     claim = release.kube.get(f"persistentvolumeclaim/queue-{release.name}-otel-collector-0")
     volume = release.kube.get(f"persistentvolume/{claim['spec']['volumeName']}")["spec"]

@@ -12,6 +12,8 @@ from compatibility.versions import PLATFORMS
 from support.paths import ROOT
 from unit.repository.test_imports import ROOMS
 
+from spanloom.sdk.distro import REPLACED
+
 CODE = re.compile(r"`([^`]+)`")
 SKELETON = (
     "docs/architecture.md", "docs/guide.md", "docs/install.md", "services/telemetry/README.md",
@@ -66,15 +68,26 @@ def test_the_suites_are_those_of_the_layout() -> None:
 
 def test_figures_of_the_overhead_are_those_of_the_benchmark() -> None:
     """README.md and docs/comparison.md repeat docs/performance.md."""
-    measured = {
-        row[0].strip("*"): row[1].split(" ")[0].strip("*") for row in _rows("docs/performance.md", "What it costs")
-    }
+    measured = {row[0].strip("*"): row[1].split(" ")[0].strip("*") for row in _rows("docs/performance.md", "Results")}
     compared = {row[0]: row[1] for row in _rows("docs/comparison.md", "Cost")}
     percent = re.findall(r"keeps (\d+) %", _text("README.md"))
 
     assert {arm: measured[arm] for arm in compared} == compared
     expected = [measured["spanloom, 100 %"], measured["`opentelemetry-instrument`, its defaults"]]
     assert expected == [f"0.{number}" for number in percent]
+
+
+def test_the_libraries_are_those_that_have_hooks() -> None:
+    """services/telemetry/README.md lists every hook by the name that disables it, and what hooks replace."""
+    page = "services/telemetry/README.md"
+    project = tomllib.loads(_text("services/telemetry/pyproject.toml"))["project"]
+    replaced = re.search(r"unless a hook does its work: (.*)\.", _text(page))
+
+    assert set(project["entry-points"]["opentelemetry_instrumentor"]) == {
+        row[0].strip("`") for row in _rows(page, "Libraries")
+    }
+    assert replaced
+    assert REPLACED == set(CODE.findall(replaced[1]))
 
 
 def test_prerequisites_are_those_that_are_tried() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.api_server import ApiServer, api_server
-from support.explain_command import HOME, SHOP
+from support.processes.explain_command import HOME, SHOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from support.explain_command import HOME, NAMES, SHOP, Run, files, run
+from support.processes.explain_command import HOME, NAMES, SHOP, Run, files, run
 
 PROGRAMS = Path(sys.executable).parent
 

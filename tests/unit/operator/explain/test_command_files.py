@@ -6,7 +6,7 @@ import json
 
 import pytest
 import yaml
-from support.explain_command import BESIDE_A_PATCH, HOME, IN_GIT, LIST, NAMES, SHOP, files, run, titles
+from support.processes.explain_command import BESIDE_A_PATCH, HOME, IN_GIT, LIST, NAMES, SHOP, files, run, titles
 
 
 def test_a_file_with_its_profile() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.deployments import container, deployment
+from support.builders.deployments import container, deployment
 
 from spanloom_operator.explain.deployment import whole_deployment
 from spanloom_operator.explain.documents import Document

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.deployments import EXPORTER, container, deployment, env, profile
+from support.builders.deployments import EXPORTER, container, deployment, env, profile
 
 from spanloom_operator.explain.documents import Document
 from spanloom_operator.explain.problems import UnreadableError

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.deployments import Object, container, deployment, env, profile
+from support.builders.deployments import Object, container, deployment, env, profile
 from typer.testing import CliRunner
 
 from spanloom_operator.cli import app

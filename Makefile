@@ -1,75 +1,75 @@
-# Every target sets itself up: a virtual environment with uv in it, then what the lock file names.
+# Every target creates what it needs: a virtual environment with uv, then the packages of uv.lock.
 PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
 .PHONY: help setup demo picture test test-matrix lock reliability sbom up down e2e docs golden checkov bench bench-operator lint format clean
 help:  ## Show this list
-	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 16
 
-setup: .venv/.ready  ## Make .venv and install what uv.lock names
+setup: .venv/.ready  ## Create .venv and install the packages of uv.lock
 
 .venv/.ready: uv.lock pyproject.toml deploy/setup
 	@PYTHON="$(PYTHON)" deploy/setup
 
-demo: setup  ## Run the whole stack on this machine (ARGS=--once ends by itself)
+demo: setup  ## Run the whole stack on this machine (ARGS=--once exits after one round of requests)
 	@$(RUN) spanloom-demo $(ARGS)
 
-picture: setup  ## Make the README's picture anew
+picture: setup  ## Regenerate the waterfall picture of the README
 	$(RUN) spanloom-demo --picture docs/pictures/waterfall.png
 
-test: setup  ## Run every test that needs no cluster
+test: setup  ## Run every test that needs no cluster (ARGS="-k WORD" selects)
 	$(RUN) python -m pytest $(ARGS)
 
-test-matrix: setup  ## Run the distribution with every version of docs/compatibility.md, and a fault in every hook
+test-matrix: setup  ## Test every version of docs/compatibility.md, and an exception in every hook
 	$(RUN) python -m pytest tests/compatibility --whole $(ARGS)
 
-lock: setup  ## Lock the newest versions: the project's, and those of the environments of tests/compatibility
+lock: setup  ## Update uv.lock and the environments of tests/compatibility to the newest versions
 	$(UV) lock --upgrade
 	PYTHONPATH=tests $(RUN) python -m compatibility.lock
 
-up: setup  ## Install the whole stack into the current cluster, or a new kind cluster
+up: setup  ## Install the whole stack into the current kind cluster, or into a new one
 	deploy/up
 
-down:  ## Take away what `make up` made
+down:  ## Remove what `make up` installed
 	deploy/down
 
 e2e: setup  ## Run the tests that need a cluster (the current context)
-	$(RUN) python -m pytest tests/e2e tests/faults/cluster tests/security/cluster $(ARGS)
+	$(RUN) python -m pytest tests/e2e $(ARGS)
 
-docs: setup  ## Write the generated pages: configuration, compatibility, the READMEs of charts
+docs: setup  ## Generate docs/configuration.md, docs/compatibility.md and the charts' READMEs
 	PYTHONPATH=tests $(RUN) python docs/generator
 
-golden: setup  ## Render every chart's cases anew
+golden: setup  ## Render every chart's cases to tests/charts/golden (needs helm)
 	$(RUN) python -m pytest -q tests/charts --golden
 
-checkov: setup  ## Ask checkov about the rendered default (installs it for the moment)
+checkov: setup  ## Check the rendered default values with checkov (needs helm; installs checkov temporarily)
 	@mkdir -p build && helm template demo helm/spanloom --skip-tests --kube-version 1.34.0 \
 	  --set postgres.existingSecret=database >build/default.yaml 2>/dev/null
 	$(UV) run --no-project --with checkov checkov --config-file deploy/checkov.yaml --file build/default.yaml
 
-reliability: setup  ## Cause every fault and write what was counted to docs/reliability.md
-	$(RUN) python -m pytest tests/faults/laptop -m fault --reliability docs/reliability.md $(ARGS)
+reliability: setup  ## Cause every fault and write the measurements to docs/reliability.md
+	$(RUN) python -m pytest tests/faults -m fault --reliability docs/reliability.md $(ARGS)
 
-sbom: setup  ## Write a CycloneDX SBOM of what uv.lock puts into each image to build/sbom
+sbom: setup  ## Write a CycloneDX SBOM of each image's Python packages to build/sbom
 	@mkdir -p build/sbom
 	@for image in users-api users-db-service spanloom-operator spanloom-local; do \
 	  $(UV) export --quiet --locked --no-dev --no-editable --package $$image \
 	    --format cyclonedx1.5 --preview-features sbom-export --output-file build/sbom/$$image.cdx.json; done
 	@ls build/sbom
 
-bench: setup  ## Measure what tracing costs (ARGS=--quick: under 3 minutes)
+bench: setup  ## Measure the overhead of tracing (ARGS=--quick: under 3 minutes)
 	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)
 
-bench-operator: setup  ## Measure the operator against a bare loop of the same writes (the current context)
+bench-operator: setup  ## Measure the operator against a loop of the same writes (the current context)
 	@PYTHONPATH=tests $(RUN) python -m bench.operator
 
-lint: setup  ## ruff and mypy --strict
+lint: setup  ## Run ruff and mypy --strict
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 
-format: setup  ## Rewrite what ruff can mend
+format: setup  ## Fix what ruff can fix
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 

@@ -1,7 +1,9 @@
-"""What holds for every test."""
+"""Plugins, options and rules of every test."""
 
 import pytest
 from hypothesis import settings
+
+pytest_plugins = ["support.plugins.faults"]
 
 settings.register_profile("spanloom", deadline=None)  # no test asserts on time
 settings.load_profile("spanloom")
@@ -14,7 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test that does not say, in its docstring, which behaviour it holds."""
-    silent = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
-    if silent:
-        raise pytest.UsageError("a test without a docstring: " + ", ".join(silent))
+    """Refuse a test without a docstring, which states the behaviour that the test promises."""
+    undocumented = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
+    if undocumented:
+        raise pytest.UsageError("tests without a docstring: " + ", ".join(undocumented))

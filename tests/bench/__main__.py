@@ -1,4 +1,4 @@
-"""`make bench`: what tracing costs, beside what others take for it. Exit status 3: the run is void."""
+"""`make bench`: the overhead of tracing, compared with other distributions. Exit status 3: the run is invalid."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ import typer
 from bench import measure, report
 from bench.arms import ARMS, choose
 from bench.content import NAMES, examine
-from bench.cpu import pinned, shares
+from bench.cpu import pinned, split_cores
 from bench.decode import spans
-from bench.homes import NotInstalledError, installed
+from bench.environments import installed
 from bench.load import LoadError
 from bench.plot import svg
 from bench.results import row, verdict
 from bench.services import running
 from bench.sink import read
 from rich.console import Console
+from support.processes.environments import NotInstalledError
 
 from spanloom_local import terminal
 from spanloom_local.processes import StackError
@@ -40,20 +41,20 @@ if TYPE_CHECKING:
     from spanloom.traces.model import Span
 
 VOID = 3
-# Tables keep their columns where the output is a file or a narrow terminal.
+# Tables keep all columns when the output is a file or a narrow terminal.
 console = Console(highlight=False, theme=terminal.THEME, width=max(Console().width, report.WIDTH))
 
 
 def main(
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Under 3 minutes on a quiet machine.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Run under 3 minutes on an idle machine.")] = False,
     arms: Annotated[str, typer.Option(help="Names separated by commas; both untraced arms always run.")] = "",
     out: Annotated[Path | None, typer.Option(help="Directory for bench.json and bench.svg.")] = None,
 ) -> None:
-    """Measure what tracing costs: one run, every arm the same two services against the same PostgreSQL."""
+    """Measure the overhead of tracing: every arm runs the same two services with the same PostgreSQL."""
     try:
         if not hasattr(os, "sched_setaffinity"):
-            raise StackError("the benchmark reads /proc and pins processes to cores: it needs Linux")
+            raise StackError("the benchmark requires Linux: it reads /proc and pins processes to cores")
         chosen, left_out = installed(choose(arms.split(",") if arms else [arm.name for arm in ARMS]))
         status = _run(chosen, left_out, measure.QUICK if quick else measure.FULL, out)
     except (ValueError, StackError, LoadError, NotInstalledError) as error:
@@ -64,12 +65,12 @@ def main(
 
 def _run(arms: Sequence[Arm], left_out: dict[str, str], plan: Plan, out: Path | None) -> int:
     for name, reason in left_out.items():
-        console.print(f"[yellow]without {name}[/]: {reason}")
-    services, others = shares(os.sched_getaffinity(0))
+        console.print(f"[yellow]left out: {name}[/]: {reason}")
+    services, others = split_cores(os.sched_getaffinity(0))
     console.print(_where(services, others), style="dim")
     with pinned(others), TemporaryDirectory(prefix="spanloom-bench-") as kept:
         directories = [Path(kept, str(number)) for number in range(plan.batches)]
-        found = measure.merged([_batch(arms, services, plan, directory) for directory in directories])
+        found = measure.merge([_batch(arms, services, plan, directory) for directory in directories])
         rows = _rows(arms, found, directories)
     judged = verdict(found)
     for table in report.tables(rows):
@@ -90,7 +91,7 @@ def _args() -> str:
 
 def _where(services: set[int], others: set[int]) -> str:
     if services == others:
-        return f"one core only ({services}): services, database, load and sink share it; wall times mean little"
+        return f"warning: one core only ({services}) for services, database, load and sink; wall times are unreliable"
     return f"services on core {services}, PostgreSQL, load and sink on {others}"
 
 
@@ -112,13 +113,13 @@ def _batch(arms: Sequence[Arm], services: set[int], plan: Plan, directory: Path)
 
 
 def _rows(arms: Sequence[Arm], found: dict[str, Measured], directories: Sequence[Path]) -> list[Row]:
-    with console.status("reading what the sink kept"):
+    with console.status("decoding the requests of the sink"):
         return [_row(number, arm, found, directories) for number, arm in enumerate(arms)]
 
 
 def _row(number: int, arm: Arm, found: dict[str, Measured], directories: Sequence[Path]) -> Row:
-    came: list[Span] = [span for directory in directories for span in spans(read(directory / str(number)))]
-    return row(arm, found, examine(came, NAMES[arm.names], found[arm.name].served, arm.share))
+    received: list[Span] = [span for directory in directories for span in spans(read(directory / str(number)))]
+    return row(arm, found, examine(received, NAMES[arm.names], found[arm.name].served, arm.share))
 
 
 def _write(out: Path, rows: Sequence[Row], document: dict[str, object]) -> None:

@@ -1,4 +1,4 @@
-"""The arms: the same two services, each time with another way of tracing."""
+"""The arms: the same two services, each traced in another way."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OTLP = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "{sink}",
     "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
 }
-# The access line is a log record; as no arm writes one (uvicorn --no-access-log), this one does not either.
+# No arm writes an access log (uvicorn --no-access-log); spanloom's is a log record, which this filter disables.
 SPANLOOM = {**OTLP, "OTEL_PYTHON_DISTRO": "spanloom", "SPANLOOM_FILTER": "info,spanloom.access=off"}
 TRUST = {"SPANLOOM_TRUST_INCOMING": "true"}  # users-db-service trusts users-api, as in the demo
 TUNED = {
@@ -40,7 +40,7 @@ LOGFIRE = {
     **OTLP,
     "LOGFIRE_SERVICE_NAME": "{service}",
     "LOGFIRE_SEND_TO_LOGFIRE": "false",
-    "LOGFIRE_CONSOLE": "false",  # no arm writes a line for a request
+    "LOGFIRE_CONSOLE": "false",  # no arm logs requests
     "LOGFIRE_DISTRIBUTED_TRACING": "true",
 }
 INSTRUMENT = ("opentelemetry-instrument",)
@@ -50,10 +50,10 @@ INSTRUMENT = ("opentelemetry-instrument",)
 class Arm:
     """One way of tracing.
 
-    home: the environment it is installed in. launcher: the program that starts uvicorn. settings: environment
-    variables, `{service}` and `{sink}` to be filled in. inner: more of them for users-db-service alone. factory: what
-    uvicorn runs, `{package}` to be filled in. headers: what the client sends. names: which names of
-    attributes it is held to (content.NAMES). share: the part of the requests that makes a trace.
+    home: its environment. launcher: the program that starts uvicorn. settings: environment variables with the
+    placeholders `{service}` and `{sink}`. inner: further ones for users-db-service only. factory: the application,
+    with the placeholder `{package}`. headers: request headers of the client. names: the attribute names to require
+    (content.NAMES). share: the fraction of requests that is traced.
     """
 
     name: str
@@ -68,16 +68,16 @@ class Arm:
     share: float = 1.0
 
     def environment(self, inherited: Mapping[str, str], service: str, sink: str) -> dict[str, str]:
-        """Return a service's environment; settings of the person's own telemetry do not reach it."""
+        """Return the environment of a service, without the caller's own telemetry settings."""
         kept = {key: value for key, value in inherited.items() if not key.startswith(FOREIGN)}
         own = {**self.settings, **(self.inner if service == "users-db-service" else NOTHING)}
         filled = {key: value.format(service=service, sink=sink) for key, value in own.items()}
-        # One order of dicts and sets for every arm: that alone moves a process by some per cent.
+        # The same order of dicts and sets in every arm: it alone changes the CPU time by some per cent.
         return {**kept, "PYTHONHASHSEED": "0", **filled}
 
 
 def unsampled() -> str:
-    """Return a traceparent header of a caller that has decided not to record."""
+    """Return the traceparent header of a caller that does not sample."""
     return UNSAMPLED.format(trace=secrets.token_hex(16), span=secrets.token_hex(8))
 
 
@@ -117,9 +117,9 @@ BASES = ("untraced", "untraced-again")
 
 
 def choose(names: Iterable[str]) -> list[Arm]:
-    """Return the arms of those names and, always, both untraced ones; ValueError names an unknown one."""
-    known = {arm.name: arm for arm in ARMS}
+    """Return the arms of these names and both untraced ones; ValueError for an unknown name."""
+    valid = {arm.name for arm in ARMS}
     chosen = {*BASES, *names}
-    if unknown := sorted(chosen - known.keys()):
-        raise ValueError(f"--arms {unknown[0]}: expected one or several of {', '.join(known)}")
+    if unknown := sorted(chosen - valid):
+        raise ValueError(f"--arms {unknown[0]}: expected one or several of {', '.join(arm.name for arm in ARMS)}")
     return [arm for arm in ARMS if arm.name in chosen]

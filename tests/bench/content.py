@@ -1,8 +1,8 @@
-"""What every arm must deliver for each request, and what it did: no arm wins by dropping or thinning.
+"""The spans that every arm must deliver for each request: no arm gains by dropping spans or attributes.
 
 The names are those of the semantic conventions, stable and former, and Datadog's. The table of stable names is what
-OpenTelemetry's instrumentations deliver with their knobs set, but for `client.port` (opt-in in the conventions),
-the port of a database behind a Unix socket (there is none), and repetitions.
+OpenTelemetry's instrumentations deliver when tuned, except `client.port` (opt-in in the conventions), the port of a
+database behind a Unix socket (there is none), and duplicates.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ ROUTE = "/users/{user_id}"
 DEVIATIONS = 5  # standard deviations of a binomial: a right sampler falls outside about once in 10^6 runs
 
 
-class Carrier(NamedTuple):
-    """A span that every request must have: known by an attribute whose value contains a text, holding the rest."""
+class RequiredSpan(NamedTuple):
+    """A span that every request must have, identified by an attribute whose value contains a text."""
 
     service: str
     kind: str
@@ -35,34 +35,34 @@ class Carrier(NamedTuple):
 
     @property
     def label(self) -> str:
-        """Two words for people."""
+        """Service and kind."""
         return f"{self.service} {self.kind}"
 
-    def is_(self, span: Span) -> bool:
-        """Tell whether `span` is this one."""
+    def matches(self, span: Span) -> bool:
+        """Return whether `span` is this required span."""
         value = str(span.attributes.get(self.attribute, ""))
         return span.service == self.service and span.kind == self.kind and self.contains in value
 
 
 def _chain(
     route: str, url: str, statement: str, server: str, client: str, database: str, function: str
-) -> tuple[Carrier, ...]:
-    """Return the carriers of one request, each below the one before; required names are separated by spaces."""
+) -> tuple[RequiredSpan, ...]:
+    """Return the required spans of a request, each below the one before; attribute names are separated by spaces."""
     functions = () if not function else ("code.function.name", tuple(function.split()))
     carriers = [
-        Carrier("users-api", "SERVER", route, ROUTE, tuple(server.split())),
-        Carrier("users-api", "CLIENT", url, "/users/", tuple(client.split())),
-        Carrier("users-db-service", "SERVER", route, ROUTE, tuple(server.split())),
-        Carrier("users-db-service", "CLIENT", statement, "WHERE users.id", tuple(database.split())),
+        RequiredSpan("users-api", "SERVER", route, ROUTE, tuple(server.split())),
+        RequiredSpan("users-api", "CLIENT", url, "/users/", tuple(client.split())),
+        RequiredSpan("users-db-service", "SERVER", route, ROUTE, tuple(server.split())),
+        RequiredSpan("users-db-service", "CLIENT", statement, "WHERE users.id", tuple(database.split())),
     ]
     if functions:
-        carriers.insert(3, Carrier("users-db-service", "INTERNAL", functions[0], "select_user", functions[1]))
-        carriers.insert(1, Carrier("users-api", "INTERNAL", functions[0], "read_user", functions[1]))
+        carriers.insert(3, RequiredSpan("users-db-service", "INTERNAL", functions[0], "select_user", functions[1]))
+        carriers.insert(1, RequiredSpan("users-api", "INTERNAL", functions[0], "read_user", functions[1]))
     return tuple(carriers)
 
 
 FUNCTION = "code.function.name code.file.path code.line.number user_id"
-NAMES: Mapping[str, tuple[Carrier, ...]] = {
+NAMES: Mapping[str, tuple[RequiredSpan, ...]] = {
     "stable": _chain(
         route="http.route",
         url="url.full",
@@ -83,7 +83,7 @@ NAMES: Mapping[str, tuple[Carrier, ...]] = {
         database="db.system db.name db.statement net.peer.name",
         function=FUNCTION,
     ),
-    # Without the functions: with OpenTelemetry's API switched on, ddtrace would have FastAPI's own spans as well.
+    # Without function spans: with its OpenTelemetry API enabled, ddtrace would also have FastAPI's own spans.
     "datadog": _chain(
         route="http.route",
         url="http.url",
@@ -98,11 +98,11 @@ NAMES: Mapping[str, tuple[Carrier, ...]] = {
 
 @dataclass
 class Content:
-    """What an arm delivered.
+    """The spans that an arm delivered.
 
-    requests: traces with a carrier in them. spans: theirs. lost: carriers that never came. orphans: spans whose
-    parent never came. misplaced: carriers that are not below the one before, or came twice. thin: how often a
-    required attribute was missing, by `service KIND attribute`. others: spans of probes and the like.
+    requests: traces with a required span. spans: their spans. lost: missing required spans. orphans: spans whose
+    parent is missing. misplaced: required spans that are not below the one before, or are duplicated. thin: how often
+    a required attribute was missing, by `service KIND attribute`. others: spans of other traces, such as probes.
     """
 
     requests: int = 0
@@ -114,11 +114,11 @@ class Content:
     others: int = 0
 
 
-def examine(spans: Iterable[Span], chain: Sequence[Carrier], served: int, share: float) -> Content:
-    """Hold the spans of an arm that served so many requests, `share` of them traced, to its table."""
+def examine(spans: Iterable[Span], chain: Sequence[RequiredSpan], served: int, share: float) -> Content:
+    """Compare the spans of an arm that served this many requests, `share` of them traced, with its table."""
     found = Content()
     for trace in group(spans).values():
-        if any(carrier.is_(span) for span in trace.spans for carrier in chain):
+        if any(carrier.matches(span) for span in trace.spans for carrier in chain):
             _examine_one(trace, chain, found)
         else:
             found.others += len(trace.spans)
@@ -127,11 +127,11 @@ def examine(spans: Iterable[Span], chain: Sequence[Carrier], served: int, share:
     return found
 
 
-def _examine_one(trace: Trace, chain: Sequence[Carrier], found: Content) -> None:
+def _examine_one(trace: Trace, chain: Sequence[RequiredSpan], found: Content) -> None:
     found.requests += 1
     found.spans += len(trace.spans)
     found.orphans += len(trace.orphans)
-    matches = [[span for span in trace.spans if carrier.is_(span)] for carrier in chain]
+    matches = [[span for span in trace.spans if carrier.matches(span)] for carrier in chain]
     found.lost += sum(not spans for spans in matches)
     found.misplaced += sum(len(spans) > 1 for spans in matches)
     parents = {span.span_id: span.parent_id for span in trace.spans}
@@ -150,16 +150,16 @@ def _is_below(span: Span, above: Span, parents: Mapping[str, str | None]) -> boo
 
 
 def faults(found: Content, served: int, share: float) -> list[str]:
-    """Return what an arm owes, in words; nothing when it delivered all."""
-    said = [f"{count} times no {what}" for what, count in sorted(found.thin.items())]
-    for count, what in ((found.lost, "lost"), (found.orphans, "orphans"), (found.misplaced, "misplaced or doubled")):
+    """Return the missing and misplaced spans and attributes as texts; empty if the arm delivered all."""
+    texts = [f"attribute missing {count} times: {what}" for what, count in sorted(found.thin.items())]
+    for count, what in ((found.lost, "lost"), (found.orphans, "orphans"), (found.misplaced, "misplaced or duplicate")):
         if count:
-            said.append(f"{count} spans {what}")
+            texts.append(f"{count} spans {what}")
     if not plausible(found.requests, served, share):
-        said.append(f"{found.requests} traces of {served} requests, expected {share:.0%}")
-    return said
+        texts.append(f"{found.requests} traces of {served} requests, expected {share:.0%}")
+    return texts
 
 
 def plausible(traces: int, served: int, share: float) -> bool:
-    """Tell whether so many traces fit a sampler that takes `share` of the requests."""
+    """Return whether this number of traces fits a sampler with the ratio `share`."""
     return abs(traces - served * share) <= DEVIATIONS * sqrt(served * share * (1 - share))

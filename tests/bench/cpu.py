@@ -1,7 +1,7 @@
-"""What a process costs: CPU time of all its threads and children, memory, and the core it runs on.
+"""CPU time of a process with all its threads and children, its memory, and the core that it runs on.
 
-The kernel's clock of a process counts nanoseconds of all its threads, ended ones included; /proc/PID/stat, which
-counts in ticks of 10 ms, is asked only for children that have ended.
+The kernel's clock of a process counts nanoseconds of all its threads, ended ones included; /proc/PID/stat, which counts
+ticks of 10 ms, is read only for children that have ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ REAPED_CHILDREN = slice(13, 15)  # cutime and cstime, counted after the command'
 
 
 def family(pid: int) -> list[int]:
-    """Return `pid` and every process below it."""
+    """Return `pid` and all of its descendants."""
     children: list[str] = []
     with suppress(OSError):  # it ended meanwhile
         for task in (PROC / str(pid) / "task").iterdir():
@@ -65,15 +65,15 @@ def _resident(pid: int) -> int:
     return sum(int(words[1]) for words in lines) * BYTES_PER_KIBIBYTE
 
 
-def shares(cores: Collection[int]) -> tuple[set[int], set[int]]:
-    """Return the cores of the services (one) and of everything else; the same one twice when there is no other."""
+def split_cores(cores: Collection[int]) -> tuple[set[int], set[int]]:
+    """Return the core of the services and the cores of everything else; the same core twice if there is only one."""
     first, *rest = sorted(cores)
     return {first}, set(rest) or {first}
 
 
 @contextmanager
 def pinned(cores: Collection[int]) -> Iterator[None]:
-    """Run on `cores` for a while; a process started meanwhile stays there."""
+    """Pin this process to `cores` inside the block; a process started meanwhile stays pinned."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores)
     try:

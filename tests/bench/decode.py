@@ -1,4 +1,4 @@
-"""What the sink kept, as spans: OTLP, and the Datadog agent's protocol."""
+"""The requests of the sink, decoded to spans: OTLP, and the protocol of the Datadog agent."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from spanloom.traces.model import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from bench.sink import Kept
+    from bench.sink import StoredRequest
 
 OTLP_TRACES = "/v1/traces"
 DATADOG_TRACES = "/v0.5/traces"
 BASE_SERVICE = "_dd.base_service"  # a database span bears the database's name as its service; this is the sender's
 
 
-def spans(kept: Iterable[Kept]) -> Iterator[Span]:
-    """Yield the spans of every request that carried some; metrics and the like are passed over."""
+def spans(kept: Iterable[StoredRequest]) -> Iterator[Span]:
+    """Yield the spans of every request; metrics and other requests are skipped."""
     for path, encoding, body in kept:
         plain = gzip.decompress(body) if encoding == "gzip" else body
         if path == OTLP_TRACES:

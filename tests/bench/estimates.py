@@ -1,4 +1,4 @@
-"""Figures and how sure they are: ratios of sums, medians of pairs, bootstrap intervals, the A/A verdict."""
+"""Figures and their confidence: ratios of sums, medians of pairs, bootstrap intervals, the A/A verdict."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def bootstrap(rounds: int, figure: Callable[[Sequence[int]], float], resamples: 
 
 
 def ratio_of_sums(above: Sequence[float], below: Sequence[float]) -> Estimate:
-    """Return sum(above) / sum(below), a value a round each."""
+    """Return sum(above) / sum(below), with one value per round each."""
     return bootstrap(len(above), lambda drawn: sum(above[i] for i in drawn) / sum(below[i] for i in drawn))
 
 
 def difference_of_means(left: Sequence[float], right: Sequence[float]) -> Estimate:
-    """Return mean(left) - mean(right), a value a round each."""
+    """Return mean(left) - mean(right), with one value per round each."""
     return bootstrap(len(left), lambda drawn: fmean([left[i] - right[i] for i in drawn]))
 
 
 def mean(values: Sequence[float]) -> Estimate:
-    """Return the mean, a value a round."""
+    """Return the mean, with one value per round."""
     return bootstrap(len(values), lambda drawn: fmean([values[i] for i in drawn]))
 
 
@@ -61,10 +61,10 @@ def percentile(values: Sequence[float], hundredths: int) -> float:
 
 
 def spread(charged: Sequence[float], rest: float) -> list[float]:
-    """Return `charged` with an equal part of `rest` added to each: work put off until after the last round."""
+    """Return `charged` with an equal part of `rest` added to each: work deferred until after the last round."""
     return [value + rest / len(charged) for value in charged]
 
 
 def differs(again: Estimate) -> bool:
-    """Tell whether two arms that are the same differ by more than TOLERATED: the run then says nothing."""
+    """Return whether two identical arms differ by more than TOLERATED: the run is then invalid."""
     return not 1 - TOLERATED <= again.value <= 1 + TOLERATED

@@ -1,4 +1,4 @@
-"""The load: one GET over a few keep-alive connections, as a closed loop (bursts) or an open one (a fixed rate)."""
+"""The load: GET requests over a few keep-alive connections, as a closed loop (bursts) or an open one (a fixed rate)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ HEAD_END = b"\r\n\r\n"
 
 
 class LoadError(Exception):
-    """An answer that must not be: the measurement is worthless."""
+    """An unexpected response: the measurement is invalid."""
 
 
 class Client:
-    """Sends one request again and again; every answer must have the status 200."""
+    """Sends the same request repeatedly; every response must have status 200."""
 
     def __init__(self, url: str, path: str, headers: Iterable[str] = ()) -> None:
         address = urlsplit(url)
@@ -47,7 +47,7 @@ class Client:
         self._selector.close()
 
     def burst(self, count: int) -> float:
-        """Send `count` requests, the next as soon as a connection is free; return the seconds that took."""
+        """Send `count` requests, each as soon as a connection is free; return the seconds."""
         start = time.perf_counter()
         self._run([start] * count)
         return time.perf_counter() - start
@@ -75,7 +75,7 @@ class Client:
         return taken
 
     def _readable(self, waiting: deque[float] | None) -> list[_Connection]:
-        """Return the connections with something to read; wait no longer than until the next request is due."""
+        """Return the connections with data; wait at most until the next request is due."""
         pause = max(0.0, waiting[0] - time.perf_counter()) if waiting else ANSWER_SECONDS
         ready = self._selector.select(pause)
         if not ready and not waiting:
@@ -84,7 +84,7 @@ class Client:
 
 
 class _Connection:
-    """One keep-alive connection with at most one request on its way."""
+    """A keep-alive connection with at most one open request."""
 
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_connection((host, port), ANSWER_SECONDS)
@@ -97,7 +97,7 @@ class _Connection:
         self.socket.sendall(request)
 
     def receive(self) -> bool:
-        """Read what is there; true when the answer is whole. LoadError when it is not a 200 or breaks off."""
+        """Read the available data; return whether the response is complete. LoadError if it is not a 200 or is cut."""
         data = self.socket.recv(LARGEST_READ)
         if not data:
             raise LoadError("the service closed a connection in use")
@@ -110,7 +110,7 @@ class _Connection:
 
 
 def body_length(head: bytes) -> int:
-    """Return the Content-Length of an answer's head; LoadError when its status is not 200 or it has no length."""
+    """Return the Content-Length of a response head; LoadError if its status is not 200 or the header is missing."""
     status, *fields = head.split(b"\r\n")
     if status.split(b" ")[1:2] != [b"200"]:
         raise LoadError(f"expected the status 200, got {status.decode(errors='replace')}")

@@ -1,4 +1,4 @@
-"""What is done to the arms, and what is read off them meanwhile."""
+"""The measurement: load on the arms, and readings of CPU time, memory and latency."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bench.services import Running
 
-    Progress = Callable[[str, float], object]  # what is being done, and which part of it has been done
+    Progress = Callable[[str, float], object]  # the current step, and the completed fraction of it
 
 BURST = 32
 LEAST_ROUNDS = 8
@@ -27,11 +27,11 @@ LEAST_ROUNDS = 8
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is done. A batch has fresh processes; a round is one burst for each arm, in random order.
+    """The amount of load. A batch has fresh processes; a round is one burst for each arm, in random order.
 
-    rounds: as many, or as fit into `seconds`, whichever comes first. warm_up: rounds that do not count.
-    drain: seconds after which everything deferred has happened (the SDK exports every 5 s). idle: seconds in which
-    nothing is asked. saturated: seconds an arm has a core for itself. steady: seconds at half the slowest capacity.
+    rounds: this many, or as many as fit into `seconds`, whichever is less. warm_up: rounds that do not count.
+    drain: seconds after which all deferred work is done (the SDK exports every 5 s). idle: seconds without requests.
+    saturated: seconds in which an arm has a core to itself. steady: seconds at half the slowest capacity.
     """
 
     batches: int
@@ -50,12 +50,12 @@ QUICK = Plan(batches=1, rounds=24, seconds=40, warm_up=6, saturated=1.5, steady=
 
 @dataclass
 class Measured:
-    """What one arm did, over all batches. CPU times are of both services together, in nanoseconds.
+    """The measurements of one arm over all batches. CPU times are of both services together, in nanoseconds.
 
-    cpu: for each round, from its begin to the begin of the next, with its part of what came after the last one, and
-    less what an idle untraced arm costs in that time (a server's clock ticks, and with many arms resident an arm waits
-    longer than it works). idle: CPU time per second when nothing is asked.
-    wall: seconds of each burst. saturated: requests a second with a core for itself. latencies: seconds each.
+    cpu: for each round, from its beginning to that of the next, including its share of the work after the last round,
+    minus the cost of an idle untraced arm in that time (an idle server uses CPU time, and with many resident arms an
+    arm waits longer than it works). idle: CPU time per second without requests. wall: seconds of each burst.
+    saturated: requests per second with a core to itself. latencies: seconds of each request.
     """
 
     cpu: list[float] = field(default_factory=list)
@@ -75,7 +75,7 @@ def batch(arms: Sequence[Running], plan: Plan, random: Random, progress: Progres
         for done in range(plan.warm_up):
             progress("warm-up", done / plan.warm_up)
             _bursts(arms, random)
-        progress("what the warm-up put off", 0)
+        progress("deferred work of the warm-up", 0)
         time.sleep(plan.drain)
         _idle(arms, found, plan.idle)
         _rounds(arms, found, plan, random, progress)
@@ -108,7 +108,7 @@ def _cpu(arms: Sequence[Running]) -> dict[str, int]:
 
 
 def _idle(arms: Sequence[Running], found: dict[str, Measured], seconds: float) -> None:
-    """Read what a process costs that has nothing to do: it is there for all arms' turns, not only for its own."""
+    """Read the CPU time of a process without requests: it accrues in the turns of all arms, not only in its own."""
     before, start = _cpu(arms), time.perf_counter()
     time.sleep(seconds)
     after, elapsed = _cpu(arms), time.perf_counter() - start
@@ -125,7 +125,7 @@ def _rounds(
         for name, seconds in _bursts(arms, random).items():
             found[name].wall.append(seconds)
         readings.append((time.perf_counter(), _cpu(arms)))
-    progress("what the bursts put off", 0)
+    progress("deferred work of the bursts", 0)
     time.sleep(plan.drain)
     readings.append((time.perf_counter(), _cpu(arms)))
     idle = fmean([found[base].idle[-1] for base in BASES])
@@ -143,7 +143,7 @@ def _done(readings: Sequence[tuple[float, object]], plan: Plan) -> float:
 
 
 def _saturated(arms: Sequence[Running], found: dict[str, Measured], seconds: float, progress: Progress) -> None:
-    """Ask one arm after the other for about so many seconds without a pause: what a queue cannot take gets lost."""
+    """Load one arm after the other for about this many seconds without a pause, so that full queues drop."""
     for done, running in enumerate(arms):
         progress("saturation", done / len(arms))
         measured = found[running.arm.name]
@@ -154,7 +154,7 @@ def _saturated(arms: Sequence[Running], found: dict[str, Measured], seconds: flo
 def _steady(
     arms: Sequence[Running], found: dict[str, Measured], seconds: float, random: Random, progress: Progress
 ) -> None:
-    """Ask every arm at the same rate, half of what the slowest could take, for a second at a time in random order."""
+    """Load every arm at the same rate, half of what the slowest can serve, for a second at a time in random order."""
     rate = min(measured.saturated[-1] for measured in found.values()) / 2
     for done in range(slices := max(1, round(seconds))):
         progress(f"open loop at {rate:.0f} requests a second", done / slices)
@@ -162,11 +162,11 @@ def _steady(
             found[running.arm.name].latencies += running.client.steady(rate, max(1, round(rate)))
 
 
-def merged(batches: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
-    """Return what all batches found, as if they were one."""
-    whole = {name: Measured() for name in batches[0]}
+def merge(batches: Sequence[dict[str, Measured]]) -> dict[str, Measured]:
+    """Return the measurements of all batches as one."""
+    total = {name: Measured() for name in batches[0]}
     for found in batches:
         for name, measured in found.items():
             for key, value in vars(measured).items():
-                setattr(whole[name], key, getattr(whole[name], key) + value)
-    return whole
+                setattr(total[name], key, getattr(total[name], key) + value)
+    return total

@@ -1,4 +1,4 @@
-"""The ratios as a picture: a bar an arm with its confidence interval, as SVG."""
+"""The ratios as a bar chart with confidence intervals, as SVG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SERIES = (("cpu_ratio", "CPU efficiency", "#3b6ea5"), ("throughput_ratio", "thro
 
 
 def svg(rows: Sequence[Row], subtitle: str) -> str:
-    """Return a picture of the ratios to untraced."""
+    """Return a chart of the ratios to untraced."""
     height = HEAD + len(rows) * (2 * BAR + GAP) + FOOT
     parts = [
         (

@@ -1,4 +1,4 @@
-"""What a run says: a table for people, JSON for programs."""
+"""The output of a run: tables, and JSON."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from bench.estimates import Estimate
     from bench.results import Row, Verdict
 
-DEFAULTS = "otel"  # whose added CPU is the measure of the others'
-WIDTH = 120  # columns that the tables need
+DEFAULTS = "otel"  # the arm whose added CPU is the reference
+WIDTH = 120  # columns of the tables
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
-    """Return the figures, a line an arm: what it costs, and what one gets and feels for that."""
+    """Return two tables with a row for each arm: its overhead; and its spans, latency and memory."""
     against = next((row.added_us.value for row in rows if row.name == DEFAULTS), None)
     costs = _table("", "CPU ratio [95 %]", "throughput [95 %]", "CPU µs", "added µs [95 %]", "of defaults", "per span")
     rest = _table("", "spans", "lost", "orphans", "p50 ms", "p99 ms", "req/s", "start s", "MiB", "idle ms/s")
@@ -72,15 +72,15 @@ def _interval(ratio: Estimate) -> str:
 
 
 def sentence(verdict: Verdict) -> str:
-    """Say whether the run counts."""
-    said = f"two untraced arms: CPU {_interval(verdict.cpu)}, throughput {_interval(verdict.throughput)}"
-    return f"VOID, nothing follows from these figures: {said}" if verdict.void else f"A/A within 3 %: {said}"
+    """Return whether the run is valid, as a sentence."""
+    intervals = f"two untraced arms: CPU {_interval(verdict.cpu)}, throughput {_interval(verdict.throughput)}"
+    return f"VOID, the figures are not valid: {intervals}" if verdict.void else f"A/A within 3 %: {intervals}"
 
 
 def document(
     rows: Sequence[Row], verdict: Verdict, left_out: Mapping[str, str], plan: Mapping[str, Any], command: str
 ) -> dict[str, Any]:
-    """Return the run as JSON keeps it."""
+    """Return the run as the content of bench.json."""
     return {
         "command": command,
         "void": verdict.void,

@@ -1,4 +1,4 @@
-"""From what was measured to what is said: one row of figures an arm, and whether the run says anything at all."""
+"""From measurements to figures: one row for each arm, and the validity of the run."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 @dataclass(frozen=True)
 class Row:
-    """One arm. Ratios are untraced over traced: 1 is free, 0.5 is twice the cost.
+    """The figures of one arm. Ratios are untraced over traced: 1 is no overhead, 0.5 is twice the cost.
 
-    added_per_span_us is None where not every request has its spans; times are named by their unit.
+    added_per_span_us is None if not every request is traced; units are in the names.
     """
 
     name: str
@@ -53,19 +53,19 @@ class Row:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How far the two untraced arms are apart; a run in which they are too far apart is void."""
+    """The difference between the two untraced arms; the run is invalid if it is too large."""
 
     cpu: Estimate
     throughput: Estimate
 
     @property
     def void(self) -> bool:
-        """Whether nothing may be concluded from the run."""
+        """Whether the run is invalid."""
         return differs(self.cpu) or differs(self.throughput)
 
 
 def verdict(found: Mapping[str, Measured]) -> Verdict:
-    """Compare the two arms that are the same."""
+    """Compare the two identical arms."""
     first, again = (found[base] for base in BASES)
     return Verdict(ratio_of_sums(first.cpu, again.cpu), paired_ratio(first.wall, again.wall))
 

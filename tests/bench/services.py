@@ -1,4 +1,4 @@
-"""The parts of a run: PostgreSQL, the sink, and for every arm its own two services."""
+"""The processes of a run: PostgreSQL, the sink, and both services of each arm."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from bench.arms import SERVICES
 from bench.cpu import cpu_ns, pinned, resident_bytes
-from bench.homes import SHIPPED, home_of
+from bench.environments import SHIPPED, home_of
 from bench.load import Client
 
 from spanloom_local.journey import send
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 TESTS = Path(__file__).parent.parent
 READY_SECONDS = 60.0
-KEEP_ALIVE = "600"  # seconds: an arm waits for its turn, and uvicorn closes an idle connection after 5 s otherwise
+KEEP_ALIVE = "600"  # seconds: an arm waits for the others, and by default uvicorn closes an idle connection after 5 s
 MAX_CONNECTIONS = 300  # every arm has a pool of 10
 
 
 @dataclass(frozen=True)
 class Running:
-    """One arm's processes, ready."""
+    """The ready processes of one arm."""
 
     arm: Arm
     client: Client
@@ -48,7 +48,7 @@ class Running:
 
     @property
     def cpu_ns(self) -> int:
-        """CPU time of both services since they started, in nanoseconds."""
+        """CPU time of both services since their start, in nanoseconds."""
         return sum(cpu_ns(process.popen.pid) for process in self.processes)
 
     @property
@@ -58,7 +58,7 @@ class Running:
 
 
 class Site:
-    """What every arm shares, and the way to start an arm."""
+    """The parts that all arms share, and the start of an arm."""
 
     def __init__(self, directory: Path, processes: Processes, cores: Collection[int]) -> None:
         self.directory, self.processes = directory, processes
@@ -86,7 +86,7 @@ class Site:
         return "listening" in self.sink.lines
 
     def start_database(self) -> None:
-        """Start PostgreSQL with room for every arm's pool, and the users' table."""
+        """Start PostgreSQL with enough connections for the pools of all arms, and create the table of users."""
         postgres = Postgres(self.processes)
         postgres.initialise()
         postgres.start()
@@ -96,10 +96,10 @@ class Site:
         postgres.start()
         self._database = {"USERS_DB_DATABASE_URL": postgres.url}
         migrate = home_of(SHIPPED).program("users-db-migrate")
-        run([migrate], "the database could not be migrated", env={**self._clean(), **self._database})
+        run([migrate], "the database migration failed", env={**self._clean(), **self._database})
 
     def start(self, arm: Arm) -> tuple[str, tuple[Process, ...], float]:
-        """Start both services of `arm`, one after the other; return the edge's URL, both, and the seconds it took."""
+        """Start both services of `arm`, one after the other; return the edge's URL, both, and the seconds."""
         began = time.monotonic()
         settings, processes, url = self._database, list[Process](), ""
         for service in SERVICES:
@@ -142,21 +142,21 @@ class Site:
 
 @contextmanager
 def running(
-    arms: Sequence[Arm], cores: Collection[int], kept: Path, say: Callable[[str], object]
+    arms: Sequence[Arm], cores: Collection[int], kept: Path, progress: Callable[[str], object]
 ) -> Iterator[list[Running]]:
-    """Run every arm at once, in fresh processes on `cores`; the sink keeps what they send in the directory `kept`."""
+    """Run every arm in fresh processes on `cores`; the sink stores their requests in the directory `kept`."""
     with (
         TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
         Processes(Path(directory)) as processes,
         ExitStack() as clients,
     ):
         site = Site(kept, processes, cores)
-        say("PostgreSQL and the sink")
+        progress("PostgreSQL and the sink")
         site.start_database()
         site.start_sink(arms)
         user, started = "", []
         for arm in arms:
-            say(arm.title)
+            progress(arm.title)
             url, services, seconds = site.start(arm)
             user = user or send(url, "POST", "/users", {"name": "Ada Lovelace"}).body["id"]
             client = clients.enter_context(Client(url, f"/users/{user}", arm.headers))

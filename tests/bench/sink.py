@@ -1,7 +1,7 @@
-"""The place where telemetry goes: a process that takes every body at once and keeps it; it is read after the run.
+"""The receiver of all telemetry: a process that stores every request body; decoded after the run.
 
-`python -m bench.sink DIRECTORY FD…`: listens on each file descriptor and appends what comes in to DIRECTORY/NUMBER,
-NUMBER counting the descriptors from 0. A line on standard output says that it listens; SIGTERM ends it.
+`python -m bench.sink DIRECTORY FD…` listens on each file descriptor and appends requests to DIRECTORY/NUMBER, NUMBER
+counting the descriptors from 0. It prints the line `listening`; SIGTERM ends it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 LENGTH = struct.Struct(">I")
-# OTLP takes an empty body for success; the Datadog agent's clients want JSON.
-OTLP_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
-AGENT_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+# An empty body means success in OTLP; clients of the Datadog agent expect JSON.
+OTLP_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n"
+AGENT_RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
-class Kept(NamedTuple):
-    """One request as it came: path, Content-Encoding, body."""
+class StoredRequest(NamedTuple):
+    """A request: path, Content-Encoding, body."""
 
     path: str
     encoding: str
     body: bytes
 
 
-class Taker(asyncio.Protocol):
-    """Keeps the requests of one connection, one after the other."""
+class RequestStore(asyncio.Protocol):
+    """Stores the requests of one connection, one after the other."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -69,23 +69,23 @@ class Taker(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        write(self._file, Kept(self._path, self._encoding, bytes(self._body)))
-        self._transport.write(OTLP_ANSWER if self._path.startswith("/v1/") else AGENT_ANSWER)
+        write(self._file, StoredRequest(self._path, self._encoding, bytes(self._body)))
+        self._transport.write(OTLP_RESPONSE if self._path.startswith("/v1/") else AGENT_RESPONSE)
         self._clear()
 
 
-def write(file: BinaryIO, kept: Kept) -> None:
-    """Append one request: a line of JSON and the body, each after its length."""
+def write(file: BinaryIO, kept: StoredRequest) -> None:
+    """Append one request: a line of JSON and the body, each preceded by its length."""
     head = json.dumps([kept.path, kept.encoding]).encode()
     file.write(LENGTH.pack(len(head)) + head + LENGTH.pack(len(kept.body)) + kept.body)
 
 
-def read(path: Path) -> Iterator[Kept]:
-    """Yield the requests that `write` kept in a file."""
+def read(path: Path) -> Iterator[StoredRequest]:
+    """Yield the requests that `write` stored in a file."""
     with path.open("rb") as file:
         while head := _piece(file):
             name, encoding = json.loads(head)
-            yield Kept(name, encoding, _piece(file))
+            yield StoredRequest(name, encoding, _piece(file))
 
 
 def _piece(file: BinaryIO) -> bytes:
@@ -94,12 +94,12 @@ def _piece(file: BinaryIO) -> bytes:
 
 
 async def serve(directory: Path, descriptors: list[int]) -> None:
-    """Take requests on every descriptor until SIGTERM."""
+    """Store requests of every descriptor until SIGTERM."""
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, done.set)
     files = [(directory / str(number)).open("wb") for number in range(len(descriptors))]
     for file, descriptor in zip(files, descriptors, strict=True):
-        await loop.create_server(partial(Taker, file), sock=socket.socket(fileno=descriptor))
+        await loop.create_server(partial(RequestStore, file), sock=socket.socket(fileno=descriptor))
     print("listening", flush=True)
     await done.wait()
     for file in files:

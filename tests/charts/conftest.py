@@ -1,4 +1,4 @@
-"""Charts are rendered by the helm that is on PATH."""
+"""Options of the chart tests. Charts are rendered by the helm on PATH."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a chart becomes: its objects, rendered by the helm of this machine."""
+"""The objects of a chart, rendered by the helm of this machine."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet", "Job")
 
 @dataclass(frozen=True)
 class Case:
-    """A chart with one file of values: its own ci/NAME-values.yaml, or a profile of deploy/values."""
+    """A chart with one file of values: ci/NAME-values.yaml of the chart, or a profile of deploy/values."""
 
     chart: str
     values: Path
@@ -42,7 +42,7 @@ class Case:
 
     @property
     def arguments(self) -> list[str]:
-        """Return Helm's arguments; a rendering without a cluster must name the Secret of the database."""
+        """Return the arguments of Helm; rendering without a cluster requires the Secret of the database."""
         return [f"--values={self.values}", *self._secret()]
 
     def _secret(self) -> list[str]:
@@ -57,7 +57,7 @@ class Case:
 
 
 def charts() -> list[str]:
-    """Return every chart that can be installed; a library cannot."""
+    """Return every chart that can be installed; a library chart cannot."""
     return sorted(p.parent.name for p in HELM.glob("*/Chart.yaml") if (p.parent / "ci").is_dir())
 
 
@@ -67,7 +67,7 @@ def cases() -> list[Case]:
 
 
 def cases_with(part: str) -> list[Case]:
-    """Return the cases of the chart `part`, and those of the umbrella that do not switch it off."""
+    """Return the cases of the chart `part`, and those of the umbrella chart that do not disable it."""
     return [case for case in cases() if case.chart == part or (case.chart == "spanloom" and _enabled(case, part))]
 
 
@@ -76,20 +76,20 @@ def _enabled(case: Case, part: str) -> bool:
     return bool(values.get(part, {}).get("enabled", True))
 
 
-def need(program: str) -> str:
-    """Return the path of `program`; skip the test when this machine does not have it."""
+def require(program: str) -> str:
+    """Return the path of `program`; skip the test if this machine does not have it."""
     return shutil.which(program) or pytest.skip(f"{program} is not on PATH")
 
 
 def template(chart: Path | str, *arguments: str, helm: str = "helm") -> subprocess.CompletedProcess[str]:
     """Run `helm template` for a release named `demo`."""
-    command = [need(helm), "template", "demo", str(chart), "--namespace=spanloom", f"--kube-version={KUBERNETES}"]
+    command = [require(helm), "template", "demo", str(chart), "--namespace=spanloom", f"--kube-version={KUBERNETES}"]
     return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
 
 
 @cache
 def render(case: Case, helm: str = "helm") -> str:
-    """Return the case's manifest."""
+    """Return the manifest of the case."""
     done = template(HELM / case.chart, *case.arguments, helm=helm)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -106,13 +106,13 @@ def of_kind(case: Case, *kinds: str) -> list[Object]:
 
 
 def named(case: Case, kind: str, name: str) -> Object:
-    """Return the one object of this kind and name; ValueError when there is none."""
+    """Return the object of this kind and name; ValueError if there is none."""
     (item,) = (item for item in of_kind(case, kind) if item["metadata"]["name"] == name)
     return item
 
 
 def pod_templates(case: Case) -> list[Object]:
-    """Return metadata and spec of every pod the case makes: of workloads, CronJobs and `helm test`."""
+    """Return metadata and spec of every pod of the case: of workloads, CronJobs and `helm test`."""
     return pods_of(objects(case))
 
 
@@ -134,7 +134,7 @@ def containers(pod: Object) -> list[Object]:
 
 
 def selects(selector: Object, labels: Object) -> bool:
-    """Tell whether a label selector of equalities selects `labels`; the empty one selects everything."""
+    """Return whether a label selector of equalities selects `labels`; the empty selector selects everything."""
     wanted: dict[str, str] = selector.get("matchLabels", {})
     return wanted.items() <= labels.items()
 

@@ -1,4 +1,4 @@
-"""Every branch of every template has a ci case: what no case renders, no golden shows and nobody reviewed."""
+"""Every branch of every template has a ci case, so that a golden file shows it and a reviewer has seen it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from charts.rendering import HELM, Case, cases, charts, need, template
+from charts.rendering import HELM, Case, cases, charts, require, template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,14 +43,14 @@ def _ends(text: str) -> list[int]:
 
 
 def _mutant(text: str, branch: int) -> str:
-    """Return the template with its branch made to fail when it is taken."""
+    """Return the template with a failure in this branch."""
     if branch < 0:
         return f'{text[:-branch]}{{{{ else }}}}{{{{ fail "TAKEN" }}}}{text[-branch:]}'
     return f'{text[:branch]}{{{{ fail "TAKEN" }}}}{text[branch:]}'
 
 
 def _taken(helm: Path, path: Path, text: str, branch: int, tried: list[Case]) -> bool:
-    """Tell whether a case takes the branch; put that case first, since it may take the next branch, too."""
+    """Return whether a case takes the branch; put that case first, since it may take the next branch, too."""
     path.write_text(_mutant(text, branch))
     try:
         for case in tried:
@@ -66,8 +66,8 @@ def _taken(helm: Path, path: Path, text: str, branch: int, tried: list[Case]) ->
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("chart", [*(chart for chart in charts() if chart != "spanloom"), "common"])
 def test_every_branch_has_a_case(chart: str, tmp_path: Path) -> None:
-    """For each if, else, with and range there is a ci case that takes it, and one that passes it by."""
-    need("helm")
+    """Each if, else, with and range has a ci case that takes it, and one that does not."""
+    require("helm")
     paths = sorted((HELM / chart / "templates").rglob("*"))
     templates = [path for path in paths if path.suffix in (".yaml", ".tpl") and path.name not in NEEDS_CLUSTER]
     copies = count()

@@ -1,4 +1,4 @@
-"""The configurations inside the ConfigMaps are accepted by the programs that read them."""
+"""The programs accept the configurations inside the ConfigMaps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts.rendering import cases_with, named, need
+from charts.rendering import cases_with, named, require
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,30 +30,32 @@ def _config(case: Case) -> dict[str, Any]:
 
 
 def _validate(program: str, text: str, folder: Path) -> None:
-    """Run `PROGRAM validate`, with every file that a Secret would bring standing in a folder."""
+    """Run `PROGRAM validate`, with every file of a Secret present in a folder."""
     secret = folder / "secret"
     secret.write_text("canary")
     path = folder / "config.yaml"
     path.write_text(MOUNTED.sub(str(secret), text))
-    done = subprocess.run([need(program), "validate", f"--config={path}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [require(program), "validate", f"--config={path}"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("case", COLLECTORS, ids=str)
 def test_collector_accepts_its_configuration(case: Case, tmp_path: Path) -> None:
-    """`otelcol validate` finds nothing wrong."""
+    """`otelcol validate` reports no error."""
     _validate("otelcol", _text(case, "otel-collector"), tmp_path)
 
 
 @pytest.mark.parametrize("case", JAEGERS, ids=str)
 def test_jaeger_accepts_its_configuration(case: Case, tmp_path: Path) -> None:
-    """`jaeger validate` finds nothing wrong."""
+    """`jaeger validate` reports no error."""
     _validate("jaeger", _text(case, "jaeger"), tmp_path)
 
 
 @pytest.mark.parametrize("case", COLLECTORS, ids=str)
 def test_every_pipeline_limits_memory_first_and_redacts(case: Case) -> None:
-    """What comes from outside meets the memory limit first, is redacted, and is never held by `batch`."""
+    """Received telemetry passes the memory limiter first, is redacted, and is never delayed by `batch`."""
     pipelines = _config(case)["service"]["pipelines"]
     outside = [pipeline for pipeline in pipelines.values() if "otlp" in pipeline["receivers"]]
     assert len(outside) == 3
@@ -64,8 +66,8 @@ def test_every_pipeline_limits_memory_first_and_redacts(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", COLLECTORS, ids=str)
-def test_what_is_sent_waits_on_disk(case: Case) -> None:
-    """Every exporter that crosses the network queues on disk, makes senders wait when full, retries for ever."""
+def test_exporters_queue_on_disk(case: Case) -> None:
+    """Every exporter to the network queues on disk, blocks senders when the queue is full, retries without end."""
     for name, exporter in _config(case)["exporters"].items():
         if name.startswith("otlp"):
             assert exporter["sending_queue"]["storage"] == "file_storage"
@@ -74,8 +76,8 @@ def test_what_is_sent_waits_on_disk(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", COLLECTORS, ids=str)
-def test_red_metrics_are_made_before_sampling(case: Case) -> None:
-    """Rates count every span, whatever sampling keeps, and carry exemplars to the Prometheus endpoint."""
+def test_red_metrics_precede_sampling(case: Case) -> None:
+    """The RED metrics count every span before sampling, and have exemplars at the Prometheus endpoint."""
     config = _config(case)
     pipelines = config["service"]["pipelines"]
     assert "span_metrics" in pipelines["traces"]["exporters"]
@@ -86,7 +88,7 @@ def test_red_metrics_are_made_before_sampling(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", COLLECTORS, ids=str)
-def test_no_signal_is_lost_for_want_of_an_exporter(case: Case) -> None:
-    """Every signal has somewhere to go, if only the pod's output."""
+def test_every_signal_has_an_exporter(case: Case) -> None:
+    """Every signal has an exporter, at least the output of the pod."""
     pipelines = _config(case)["service"]["pipelines"]
     assert all(pipeline["exporters"] for pipeline in pipelines.values())

@@ -1,4 +1,4 @@
-"""What all charts have in common: definitions of their schemas, listening addresses, readable templates."""
+"""Conventions of all charts: schema definitions, listening addresses, line lengths."""
 
 from __future__ import annotations
 
@@ -13,26 +13,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMAS = {chart: json.loads((HELM / chart / "values.schema.json").read_text()) for chart in charts()}
-OTHERS = {"operator"}  # has schema definitions, and an admission policy of long lists, of its own
-TEMPLATES = sorted(
-    path
-    for path in HELM.glob("*/templates/**/*")
-    if path.suffix in (".yaml", ".tpl", ".txt") and path.relative_to(HELM).parts[0] not in OTHERS
-)
+TEMPLATES = sorted(path for path in HELM.glob("*/templates/**/*") if path.suffix in (".yaml", ".tpl", ".txt"))
 LINE = 160
 
 
 def test_definitions_of_one_name_are_equal() -> None:
-    """A definition that several charts' schemas have under one name is the same in each."""
+    """A schema definition of the same name is the same in every chart."""
     seen: dict[str, object] = {}
-    for chart in SCHEMAS.keys() - OTHERS:
-        for name, definition in SCHEMAS[chart].get("$defs", {}).items():
+    for chart, schema in SCHEMAS.items():
+        for name, definition in schema.get("$defs", {}).items():
             assert seen.setdefault(name, definition) == definition, f"{chart}: {name}"
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
-def test_servers_listen_on_both_families(case: Case) -> None:
-    """Nothing that is rendered listens on an IPv4 address only."""
+def test_servers_listen_on_ipv4_and_ipv6(case: Case) -> None:
+    """No rendered configuration listens on an IPv4 address only."""
     assert [] == re.findall(r".*0\.0\.0\.0.*", render(case))
 
 

@@ -1,4 +1,4 @@
-"""Who may talk to whom in the umbrella's default: exactly this, by the policies of both ends."""
+"""The allowed connections of the umbrella chart's default values, by the policies of both ends."""
 
 from __future__ import annotations
 
@@ -31,28 +31,28 @@ EDGES = {
 NAMESPACE = {"kubernetes.io/metadata.name": "spanloom"}
 
 
-def test_edges_of_the_default() -> None:
-    """Within the release there are the edges of the main flow and those of `helm test`, and no other."""
+def test_connections_of_the_default_values() -> None:
+    """Within the release, the connections of the main flow and of `helm test` are allowed, and no others."""
     (default,) = (case for case in cases() if str(case) == "spanloom-default")
     assert EDGES == set(_edges(default))
 
 
-def test_a_stranger_in_the_namespace() -> None:
-    """A pod that is none of ours reaches the edge, and may send telemetry; nothing else lets it in."""
+def test_an_unrelated_pod_in_the_namespace() -> None:
+    """An unrelated pod can connect to the edge and send telemetry, and to nothing else."""
     (default,) = (case for case in cases() if str(case) == "spanloom-default")
     stranger = {"metadata": {"labels": {"app": "stranger"}}}
     reached = {
         (_name(pod), number)
         for pod in pod_templates(default)
         for name, number in _ports(pod)
-        if _may(default, "Ingress", pod, stranger, {name, number})
+        if _allows(default, "Ingress", pod, stranger, {name, number})
     }
     assert reached == {("users-api", 8000), ("otel-collector", 4317), ("otel-collector", 4318)}
 
 
 @pytest.mark.parametrize("label", [None, {"spanloom.dev/telemetry": "enabled"}])
 def test_other_namespaces_send_when_labelled(label: dict[str, str] | None) -> None:
-    """Pods of another namespace reach the Collector's receivers only when that namespace has the label."""
+    """Pods of another namespace can connect to the Collector's receivers only if that namespace has the label."""
     (default,) = (case for case in cases() if str(case) == "spanloom-default")
     (policy,) = (p for p in of_kind(default, "NetworkPolicy") if p["metadata"]["name"] == "demo-otel-collector")
     shop = {"kubernetes.io/metadata.name": "shop"} | (label or {})
@@ -70,14 +70,14 @@ def _edges(case: Case) -> Iterator[tuple[str, str, int]]:
     for source in pods:
         for target in pods:
             for name, number in _ports(target):
-                if _may(case, "Egress", source, target, {name, number}) and _may(
+                if _allows(case, "Egress", source, target, {name, number}) and _allows(
                     case, "Ingress", target, source, {name, number}
                 ):
                     yield _name(source), _name(target), number
 
 
-def _may(case: Case, direction: str, pod: Object, peer: Object, port: set[str | int]) -> bool:
-    """Tell whether some policy of `pod` has a rule for `peer` and the port (by either of its names)."""
+def _allows(case: Case, direction: str, pod: Object, peer: Object, port: set[str | int]) -> bool:
+    """Return whether a policy of `pod` has a rule for `peer` and the port (by name or number)."""
     kind, side = direction.lower(), "from" if direction == "Ingress" else "to"
     rules = [
         rule
@@ -94,7 +94,7 @@ def _may(case: Case, direction: str, pod: Object, peer: Object, port: set[str | 
 
 
 def _matches(peers: list[Object], labels: Object, namespace: Object) -> bool:
-    """Tell whether a pod of these labels, in a namespace of those, is one of `peers`; no pod is an ipBlock."""
+    """Return whether a pod with these labels, in a namespace with those, is one of `peers`; no pod is an ipBlock."""
     return any(
         "ipBlock" not in peer
         and selects(peer.get("podSelector", {}), labels)

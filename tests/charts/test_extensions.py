@@ -1,4 +1,4 @@
-"""What people add to a chart is where they expect it: the case `extended` of every chart."""
+"""The extension points of every chart, by its case `extended`."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _workloads(case: Case) -> list[dict[str, object]]:
 
 
 @EACH
-def test_every_pod_is_reached(case: Case) -> None:
-    """Labels, annotations, node selector, pull secrets and registry are on every pod, those of helm test included."""
+def test_every_pod_has_the_settings(case: Case) -> None:
+    """Every pod, also of helm test, has the labels, annotations, node selector, pull secrets and registry."""
     for pod in pod_templates(case):
         meta, spec = pod["metadata"], pod["spec"]
         assert "observability" == meta["labels"]["example.org/team"]
@@ -32,8 +32,8 @@ def test_every_pod_is_reached(case: Case) -> None:
 
 
 @EACH
-def test_workloads_get_what_is_added(case: Case) -> None:
-    """Variables, volumes, mounts and containers are in every workload, once, and the user's variable wins."""
+def test_workloads_get_the_additions(case: Case) -> None:
+    """Every workload has the variables, volumes, mounts and containers once; the user's variable wins."""
     assert _workloads(case)
     for spec in _workloads(case):
         (main, beside) = spec["containers"]  # type: ignore[misc]
@@ -48,23 +48,23 @@ def test_workloads_get_what_is_added(case: Case) -> None:
 
 
 @EACH
-def test_accounts_and_services(case: Case) -> None:
-    """Services have the annotation; an account that is named is used instead of one of the chart's."""
+def test_annotations_and_accounts(case: Case) -> None:
+    """Services have the annotation; a named ServiceAccount replaces those of the chart."""
     assert all(item["metadata"]["annotations"]["example.org/pool"] == "private" for item in of_kind(case, "Service"))
     assert "mine" in {pod["spec"].get("serviceAccountName") for pod in pod_templates(case)}
     assert "mine" not in {item["metadata"]["name"] for item in of_kind(case, "ServiceAccount")}
 
 
 @EACH
-def test_objects_are_installed(case: Case) -> None:
-    """Objects of the user's own are rendered, as maps and as text."""
+def test_extra_objects_are_rendered(case: Case) -> None:
+    """Extra objects are rendered, given as maps or as text."""
     names = {item["metadata"]["name"] for item in objects(case)}
     assert {"demo-extra", "demo-text"} <= names
 
 
 @EACH
 def test_pods_of_helm_test_have_the_resources_given(case: Case) -> None:
-    """A quota can be kept to: what helm test runs has the limits of `test.resources`."""
+    """The pods of helm test have the resources of `test.resources`, so that a quota can be satisfied."""
     tests = [pod for pod in pod_templates(case) if pod["metadata"].get("annotations", {}).get("helm.sh/hook")]
     assert tests
     assert {"100m"} == {container["resources"]["limits"]["cpu"] for pod in tests for container in containers(pod)}
@@ -78,7 +78,7 @@ def test_pods_of_helm_test_have_the_resources_given(case: Case) -> None:
     ],
 )
 def test_a_configuration_is_merged(part: str, path: tuple[str, ...], expected: object) -> None:
-    """`config` replaces what it names and leaves the rest as it was."""
+    """`config` replaces the keys that it contains and keeps all others."""
     (case,) = (case for case in EXTENDED if case.chart == part)
     (plain,) = (case for case in cases() if str(case) == f"{part}-default")
     merged, generated = (
@@ -91,8 +91,8 @@ def test_a_configuration_is_merged(part: str, path: tuple[str, ...], expected: o
     assert generated["receivers"].keys() == merged["receivers"].keys()
 
 
-def test_the_header_of_production_says_what_it_asks_for() -> None:
-    """Requested CPU and memory, at least and at most, are those of the rendered pods."""
+def test_the_header_of_production_is_right() -> None:
+    """The CPU and memory requests in the header are those of the rendered pods."""
     scaled = {
         item["spec"]["scaleTargetRef"]["name"]: (item["spec"]["minReplicas"], item["spec"]["maxReplicas"])
         for item in of_kind(PRODUCTION, "HorizontalPodAutoscaler")

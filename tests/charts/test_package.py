@@ -1,4 +1,4 @@
-"""Charts as a release publishes them: `helm package --version --app-version`, then installed from the package."""
+"""Charts as a release publishes them: `helm package --version --app-version`, then rendered from the package."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts.rendering import HELM, ROOT, containers, need, pods_of, template
+from charts.rendering import HELM, ROOT, containers, pods_of, require, template
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,7 +20,7 @@ MIRROR = "registry.example.org/mirror"
 
 def _package(helm: str, folder: Path, chart: str = "spanloom") -> Path:
     command = [
-        need(helm),
+        require(helm),
         "package",
         str(HELM / chart),
         "--version=1.2.3",
@@ -44,8 +44,8 @@ def _images(objects: list[dict[str, Any]]) -> set[str]:
 
 
 @pytest.mark.parametrize("helm", ["helm", "helm4"])
-def test_a_release_is_of_one_version(helm: str, tmp_path: Path) -> None:
-    """The project's own images have the release's version in every part; others keep theirs, and labels say it."""
+def test_a_release_has_one_version(helm: str, tmp_path: Path) -> None:
+    """The project's own images and the labels have the version of the release, other images keep theirs."""
     objects = _objects(helm, _package(helm, tmp_path), SECRET)
     assert {f"{image}:1.2.3" for image in OWN} | {
         "jaegertracing/jaeger:2.13.0",
@@ -63,7 +63,7 @@ def test_a_release_is_of_one_version(helm: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chart", ["users", "operator"])
 def test_a_part_is_packaged_alone(chart: str, tmp_path: Path) -> None:
-    """A chart of its own has its images' version from its own package."""
+    """The images of a separately packaged chart have the version of its package."""
     objects = _objects("helm", _package("helm", tmp_path, chart))
     assert {"1.2.3"} == {image.split(":")[1] for image in _images(objects)}
 
@@ -71,7 +71,7 @@ def test_a_part_is_packaged_alone(chart: str, tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Package every chart as the release workflow does."""
-    need("helm")
+    require("helm")
     folder = tmp_path_factory.mktemp("published")
     environment = os.environ | {"SOURCE": "https://git.example.org/spanloom"}
     command = [ROOT / "deploy" / "package", "1.2.3", "registry.example.org/spanloom", folder]
@@ -79,21 +79,21 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_published_images_are_the_releases_own(published: Path) -> None:
-    """The project's own images come from the release's registry, in the umbrella and in a part alone."""
+def test_published_charts_use_the_releases_registry(published: Path) -> None:
+    """The project's own images come from the registry of the release, in every chart."""
     own = {f"registry.example.org/spanloom/{image}:1.2.3" for image in OWN}
     assert own <= _images(_objects("helm", published / "spanloom-1.2.3.tgz", SECRET))
     users = _images(_objects("helm", published / "spanloom-users-1.2.3.tgz"))
     assert users == {image for image in own if "users" in image}
 
 
-def test_published_charts_say_where_they_come_from(published: Path) -> None:
-    """Every chart is published, with the release's version throughout and its repository as a source."""
+def test_published_charts_have_version_and_source(published: Path) -> None:
+    """Every chart is published with the version of the release and its repository as a source."""
     names = sorted(path.name for path in published.iterdir())
-    parts = ["jaeger", "operator", "otel-collector", "postgres", "spanloom", "spanloom-users"]
+    parts = ["jaeger", "otel-collector", "postgres", "spanloom", "spanloom-operator", "spanloom-users"]
     assert [f"{name}-1.2.3.tgz" for name in parts] == names
     for package in published.iterdir():
-        shown = subprocess.check_output([need("helm"), "show", "chart", package], text=True)
+        shown = subprocess.check_output([require("helm"), "show", "chart", package], text=True)
         chart = yaml.safe_load(shown)
         assert {"1.2.3"} == {chart["version"], *(part["version"] for part in chart["dependencies"])}
         assert "https://git.example.org/spanloom" in chart["sources"]
@@ -101,7 +101,7 @@ def test_published_charts_say_where_they_come_from(published: Path) -> None:
 
 @pytest.mark.parametrize("helm", ["helm", "helm4"])
 def test_one_registry_and_one_pull_secret_for_every_pod(helm: str, tmp_path: Path) -> None:
-    """global.imageRegistry and global.imagePullSecrets reach every pod: of workloads, Jobs, CronJobs and helm test."""
+    """global.imageRegistry and global.imagePullSecrets apply to every pod: workloads, Jobs, CronJobs, helm test."""
     values = [
         f"--set=global.imageRegistry={MIRROR}",
         "--set=global.imagePullSecrets={mirror}",
@@ -125,20 +125,20 @@ def test_one_registry_and_one_pull_secret_for_every_pod(helm: str, tmp_path: Pat
     ],
 )
 def test_the_global_registry_replaces_others(repository: str, registry: str, expected: str) -> None:
-    """A registry is replaced wherever it was named: in `registry`, or at the beginning of `repository`."""
+    """The global registry replaces `registry`, and the beginning of `repository`."""
     values = f"--set=image.repository={repository},image.registry={registry},global.imageRegistry={MIRROR}"
     done = template(HELM / "jaeger", values)
     assert expected in _images([item for item in yaml.safe_load_all(done.stdout) if item])
 
 
 def test_a_registry_of_one_image() -> None:
-    """`image.registry` is put before the repository."""
+    """`image.registry` precedes the repository."""
     done = template(HELM / "jaeger", "--set=image.registry=quay.io")
     assert "quay.io/jaegertracing/jaeger:2.13.0" in _images([item for item in yaml.safe_load_all(done.stdout) if item])
 
 
 def test_the_database_image_of_cloudnativepg() -> None:
-    """A Cluster's image comes from the mirror, with its pull secret."""
+    """The image of a Cluster comes from the mirror, with its pull secret."""
     done = template(
         HELM / "postgres", f"--set=mode=cnpg,global.imageRegistry={MIRROR}", "--set=global.imagePullSecrets={mirror}"
     )

@@ -1,4 +1,4 @@
-"""Every OtelProfile that the charts render is one that the operator accepts."""
+"""The operator accepts every OtelProfile that the charts render."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ WITH_PROFILES = [case for case in cases() if case.chart in ("users", "operator",
 
 
 @pytest.mark.parametrize("case", WITH_PROFILES, ids=str)
-def test_the_operator_reads_every_profile(case: Case) -> None:
-    """With the settings of the operator beside it, or one that allows every endpoint, a profile has no problem."""
+def test_the_operator_accepts_every_profile(case: Case) -> None:
+    """A profile is valid with the settings of the operator of its case, or with every endpoint allowed."""
     for item in of_kind(case, "OtelProfile"):
         assert isinstance(read(item["spec"], _rules(case)), Profile)
 
 
 def test_the_table_has_profiles() -> None:
-    """Some cases render one of their own, some the operator's default, some both."""
+    """Some cases render a profile of their own, some that of the operator, some both."""
     names = {item["metadata"]["name"] for case in WITH_PROFILES for item in of_kind(case, "OtelProfile")}
     assert {"default", "demo-users"} == names
 
 
 @pytest.mark.parametrize("case", [case for case in WITH_PROFILES if case.chart == "spanloom"], ids=str)
 def test_certificates_are_mounted_where_a_profile_names_them(case: Case) -> None:
-    """Each file of `exporter.tls` lies in a folder that both services mount, and each mount is named."""
+    """Both services mount the directory of each file in `exporter.tls`, and each mount is used."""
     mounts = {
         mount["mountPath"]
         for deployment in of_kind(case, "Deployment")
@@ -46,11 +46,12 @@ def test_certificates_are_mounted_where_a_profile_names_them(case: Case) -> None
 
 
 def _rules(case: Case) -> Rules:
-    """Return what the rendered operator allows; without one, every endpoint."""
+    """Return the allow-list of the rendered operator; without an operator, every endpoint."""
     variables = [
         {variable["name"]: variable.get("value", "spanloom") for variable in container["env"]}
         for deployment in of_kind(case, "Deployment")
         if deployment["metadata"]["labels"]["app.kubernetes.io/name"] == "operator"
         for container in deployment["spec"]["template"]["spec"]["containers"]
+        if container["name"] == "operator"
     ]
     return Settings.from_environ(variables[0]).rules if variables else Rules(endpoints=("*",))

@@ -1,4 +1,4 @@
-"""Every chart renders to what was reviewed, on Helm 3 and 4, and refuses what it does not know."""
+"""Every chart renders to its reviewed golden files, on Helm 3 and 4, and refuses unknown values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
-from charts.rendering import GOLDEN, HELM, KUBERNETES, Case, cases, charts, need, objects, render, show, template
+from charts.rendering import GOLDEN, HELM, KUBERNETES, Case, cases, charts, objects, render, require, show, template
 
 # Kinds of operators: the wheel has only Kubernetes' own schemas, and an OtelProfile's name has a meaning.
 CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1", "spanloom.dev/v1alpha1"}
@@ -17,8 +17,8 @@ CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1", "spanloom.dev
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_golden(case: Case, pytestconfig: pytest.Config) -> None:
-    """A case renders exactly to its golden file; `pytest tests/charts --golden` writes it anew."""
-    need("helm")
+    """A case renders exactly to its golden file; `pytest tests/charts --golden` rewrites it."""
+    require("helm")
     if pytestconfig.getoption("--golden", default=False):
         case.golden.parent.mkdir(parents=True, exist_ok=True)
         case.golden.write_text(render(case))
@@ -32,8 +32,8 @@ def test_no_golden_is_left_over() -> None:
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_helm_4_renders_the_same_objects(case: Case) -> None:
-    """Helm 4 makes the objects that Helm 3 makes."""
-    need("helm4")
+    """Helm 4 renders the same objects as Helm 3."""
+    require("helm4")
     key = lambda item: (item["kind"], item["metadata"]["name"])  # noqa: E731  (the order may differ)
     assert sorted(objects(case), key=key) == sorted(objects(case, "helm4"), key=key)
 
@@ -41,15 +41,15 @@ def test_helm_4_renders_the_same_objects(case: Case) -> None:
 @pytest.mark.parametrize("helm", ["helm", "helm4"])
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_lint(case: Case, helm: str) -> None:
-    """`helm lint --strict` has nothing to say."""
-    command = [need(helm), "lint", "--strict", "--quiet", f"--kube-version={KUBERNETES}", *case.arguments]
+    """`helm lint --strict` reports nothing."""
+    command = [require(helm), "lint", "--strict", "--quiet", f"--kube-version={KUBERNETES}", *case.arguments]
     done = subprocess.run([*command, HELM / case.chart], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_kubernetes_schema(case: Case) -> None:
-    """Every object has only fields that Kubernetes knows, of the right types."""
+    """Every object is valid against the schemas of Kubernetes."""
     for item in objects(case):
         if item["apiVersion"] not in CUSTOM:
             kubernetes_validate.validate(item, KUBERNETES, strict=True)
@@ -57,7 +57,7 @@ def test_kubernetes_schema(case: Case) -> None:
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_names_and_labels(case: Case) -> None:
-    """Every object of Kubernetes' own is named after its release, and all carry the recommended labels."""
+    """Every object of Kubernetes is named after its release, and all have the recommended labels."""
     for item in objects(case):
         labels = item["metadata"]["labels"]
         assert item["apiVersion"] in CUSTOM or "demo-" in item["metadata"]["name"], show(item)
@@ -66,13 +66,13 @@ def test_names_and_labels(case: Case) -> None:
 
 
 def _unknown_keys(values: dict[str, Any], path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
-    """List a path to an unknown key in every object of `values`, however deep."""
+    """Return a path to an unknown key in every object of `values`, at every depth."""
     deeper = [_unknown_keys(v, (*path, key)) for key, v in values.items() if isinstance(v, dict)]
     return [(*path, "unkown"), *(found for paths in deeper for found in paths)]
 
 
 def _free(path: tuple[str, ...]) -> bool:
-    """Tell whether Kubernetes, a program, another chart (global) or the user names the keys there, not the chart."""
+    """Return whether these keys are defined by Kubernetes, a program, another chart (global) or the user."""
     return bool(FREE & set(path))
 
 
@@ -82,7 +82,7 @@ FREE |= {"podAnnotations", "podLabels", "synchronous", "backup"}
 
 @pytest.mark.parametrize("chart", charts())
 def test_unknown_keys_are_refused(chart: str) -> None:
-    """A misspelt value stops the installation and is named, at every level of values.yaml."""
+    """A misspelt value is refused and named, at every level of values.yaml."""
     values = yaml.safe_load((HELM / chart / "values.yaml").read_text())
     for path in filter(lambda path: not _free(path), _unknown_keys(values)):
         nested: Any = True
@@ -165,10 +165,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("promise", REFUSED)
 def test_contradictions_are_refused(promise: str) -> None:
-    """Values that would install something useless or unsafe are refused, and the message names the value."""
+    """Contradictory or unsafe values are refused, and the message names the value."""
     chart, values, named = REFUSED[promise]
     long = ["--name-template=" + "r" * 50] if "release name" in promise else []
-    command = [need("helm"), "template", *(long or ["demo"]), str(HELM / chart), f"--kube-version={KUBERNETES}"]
+    command = [require("helm"), "template", *(long or ["demo"]), str(HELM / chart), f"--kube-version={KUBERNETES}"]
     done = subprocess.run([*command, f"--set={values}"], capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert named in done.stderr

@@ -1,11 +1,11 @@
-"""What each ServiceAccount of the charts may do: exactly this. The operator's rights are held by its own suite."""
+"""The exact rights of each ServiceAccount of the charts. Those of the operator are tested by its own suite."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import pytest
-from charts.rendering import Case, cases, objects, of_kind
+from charts.rendering import Case, cases, cases_with, objects, of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,12 +23,20 @@ RIGHTS = {
     "jaeger-index-cleaner": NOTHING,
     "otel-collector": {("cluster", resource, verb) for resource in ("pods", "namespaces") for verb in READ},
 }
+# What users may do with the operator's resources wherever they have a role of Kubernetes.
+USERS = {
+    "aggregate-to-view": {(kind, verb) for kind in ("otelprofiles", "otelinjections") for verb in READ},
+    "aggregate-to-edit": {
+        ("otelprofiles", verb) for verb in ("create", "update", "patch", "delete", "deletecollection")
+    },
+}
+AGGREGATE = "rbac.authorization.k8s.io/"
 OPERATORS = ("operator", "operator-cleanup", "operator-test")
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
 def test_rights_of_every_account(case: Case) -> None:
-    """Each account has the rights of the table and no other, by whatever binding; no group and no user has any."""
+    """Each account has the rights of the table and no others, by any binding; no group or user has any."""
     accounts = {item["metadata"]["name"]: _label(item) for item in of_kind(case, "ServiceAccount")}
     accounts = {name: label for name, label in accounts.items() if label not in OPERATORS}
     assert {name: RIGHTS[label] for name, label in accounts.items()} == {
@@ -38,10 +46,24 @@ def test_rights_of_every_account(case: Case) -> None:
     assert kinds <= {"ServiceAccount"}
 
 
-def test_the_table_is_of_the_charts() -> None:
-    """Every line of the table is an account of some case."""
+def test_every_account_of_the_table_exists() -> None:
+    """Every row of the table is an account of a case."""
     labels = {_label(item) for case in cases() for item in of_kind(case, "ServiceAccount")}
     assert set(RIGHTS) == labels - set(OPERATORS)
+
+
+@pytest.mark.parametrize("case", cases_with("operator"), ids=str)
+def test_rights_of_users(case: Case) -> None:
+    """`view` reads profiles and injections, `edit` writes profiles, and neither anything else."""
+    found = {
+        label.removeprefix(AGGREGATE): {
+            (resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+        }
+        for role in of_kind(case, "ClusterRole")
+        for label in role["metadata"]["labels"]
+        if label.startswith(AGGREGATE)
+    }
+    assert (USERS if case.name != "namespaced" else {}) == found
 
 
 def _rights(case: Case, account: str) -> Iterator[tuple[str, str, str]]:
@@ -60,7 +82,7 @@ def _bindings(case: Case) -> list[Object]:
 
 
 def _role(case: Case, reference: Object) -> Object:
-    """Return the role; ValueError when the chart does not bring it, as a built-in one."""
+    """Return the role; ValueError if the chart does not contain it, such as a built-in role."""
     (role,) = (
         item
         for item in objects(case)

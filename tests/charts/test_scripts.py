@@ -1,4 +1,4 @@
-"""Scripts in deploy: what they refuse before they touch a cluster."""
+"""The scripts in deploy: what they refuse before they connect to a cluster."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from charts.rendering import ROOT, need
+from charts.rendering import ROOT, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,7 @@ CONTEXT = "arn:aws:eks:eu-1:1:cluster/production"
 
 @pytest.fixture
 def production(tmp_path: Path) -> Iterator[tuple[Path, socket.socket]]:
-    """Return a kubeconfig whose context is not kind's, and the socket of its API server, which never answers."""
+    """Return a kubeconfig whose context is not kind's, and the socket of its API server, which never responds."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
@@ -38,10 +38,10 @@ def production(tmp_path: Path) -> Iterator[tuple[Path, socket.socket]]:
 
 
 @pytest.mark.parametrize("script", ["down", "images"])
-def test_another_cluster_than_kinds_is_left_alone(script: str, production: tuple[Path, socket.socket]) -> None:
-    """With a current context that is not kind's, nothing is asked of that cluster, and the context is named."""
+def test_only_kind_clusters_are_changed(script: str, production: tuple[Path, socket.socket]) -> None:
+    """With a context that is not kind's, the script sends nothing to the cluster and names the context."""
     for program in ("kubectl", "kind", "helm"):
-        need(program)
+        require(program)
     kubeconfig, server = production
     environment = os.environ | {"KUBECONFIG": str(kubeconfig), "CLUSTER": "no-such-cluster"}
     command = [ROOT / "deploy" / script]

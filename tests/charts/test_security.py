@@ -1,4 +1,4 @@
-"""Security is the default: what every pod, account, secret and network edge of every case has to be."""
+"""Security defaults: requirements for every pod, account, secret and network policy of every case."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ ALLOWED_VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "
 NAMED = "mine"  # the account that a case names instead of the chart's
 NUMBERS = {"runAsUser", "runAsGroup", "fsGroup"}
 HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
-READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles"}
+READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles", "otelinjections"}
 # What a part may change, by kind of object
 CHANGES: dict[str, dict[str, set[str]]] = {
     "operator": {"deployments": {"patch"}, "events": {"create"}, "otelprofiles/status": {"patch"}},
     "operator-cleanup": {"deployments": {"patch"}},
+    "operator-users": {"otelprofiles": {"create", "update", "patch", "delete", "deletecollection"}},
     "operator-test": {"deployments": {"create", "patch", "delete"}},  # one of its own making, by a Role
 }
 EVERY_CASE = pytest.mark.parametrize("case", cases(), ids=str)
@@ -58,7 +59,7 @@ CONTAINER_RULES: dict[str, Callable[[Any], bool]] = {
 
 @EVERY_CASE
 def test_pod_security_restricted(case: Case) -> None:
-    """Every pod satisfies the Pod Security Standard `restricted`, and is held to its means."""
+    """Every pod meets the Pod Security Standard `restricted`, and has requests and limits."""
     for pod in pod_templates(case):
         broken = [rule for rule, holds in POD_RULES.items() if not holds(pod["spec"])]
         broken += [rule for c in containers(pod) for rule, holds in CONTAINER_RULES.items() if not holds(c)]
@@ -67,7 +68,7 @@ def test_pod_security_restricted(case: Case) -> None:
 
 @EVERY_CASE
 def test_tokens_only_where_needed(case: Case) -> None:
-    """Only pods whose account has a role carry a token, and every account is without one by default."""
+    """Only pods whose account has a role mount a token; every account disables it by default."""
     roles = of_kind(case, "ClusterRoleBinding", "RoleBinding")
     bound = {subject["name"] for item in roles for subject in item["subjects"]}
     with_token = {
@@ -79,7 +80,7 @@ def test_tokens_only_where_needed(case: Case) -> None:
 
 @EVERY_CASE
 def test_one_account_per_workload(case: Case) -> None:
-    """Every workload has a service account of its own, and each account has a pod."""
+    """Every workload has a ServiceAccount of its own, and every account has a pod."""
     used = [pod["spec"]["serviceAccountName"] for pod in pod_templates(case) if not _is_test(pod)]
     tests = {pod["spec"].get("serviceAccountName", "default") for pod in pod_templates(case) if _is_test(pod)}
     accounts = {item["metadata"]["name"] for item in of_kind(case, "ServiceAccount")}
@@ -88,8 +89,8 @@ def test_one_account_per_workload(case: Case) -> None:
 
 
 @EVERY_CASE
-def test_roles_are_least(case: Case) -> None:
-    """Roles read what is listed here and change what is listed here: no Secrets, no wildcards."""
+def test_roles_are_minimal(case: Case) -> None:
+    """Roles grant only the listed reads and writes: no Secrets, no wildcards."""
     for role in of_kind(case, "ClusterRole", "Role"):
         changes = CHANGES.get(role["metadata"]["labels"]["app.kubernetes.io/name"], {})
         for rule in role["rules"]:
@@ -100,7 +101,7 @@ def test_roles_are_least(case: Case) -> None:
 
 @EVERY_CASE
 def test_no_secret_outside_secrets(case: Case) -> None:
-    """No ConfigMap, argument or variable carries a password or key: they are files from a Secret."""
+    """No ConfigMap, argument or variable contains a password or key: those are files of a Secret."""
     given = re.compile(r"(?i)(password|token|api[-_]?key|secret)$")
     for pod in pod_templates(case):
         for variable in (v for c in containers(pod) for v in c.get("env", [])):
@@ -111,8 +112,8 @@ def test_no_secret_outside_secrets(case: Case) -> None:
 
 
 @EVERY_CASE
-def test_an_authority_comes_without_its_key(case: Case) -> None:
-    """Who verifies a certificate gets ca.crt and never the private key that may be in the same Secret."""
+def test_certificate_authorities_are_mounted_without_keys(case: Case) -> None:
+    """Clients that verify a certificate mount ca.crt and never a private key of the same Secret."""
     for pod in pod_templates(case):
         for volume in pod["spec"].get("volumes") or []:
             if re.search(r"\bca\b", volume["name"]):
@@ -121,7 +122,7 @@ def test_an_authority_comes_without_its_key(case: Case) -> None:
 
 @EVERY_CASE
 def test_default_deny(case: Case) -> None:
-    """Every pod is selected by a policy of both directions, so what no rule allows is denied."""
+    """Every pod is selected by a policy for both directions, so everything without a rule is denied."""
     policies = [item["spec"] for item in of_kind(case, "NetworkPolicy")]
     assert all(policy["policyTypes"] == ["Ingress", "Egress"] for policy in policies)
     for labels in _pod_labels(case):
@@ -129,7 +130,7 @@ def test_default_deny(case: Case) -> None:
 
 
 @EVERY_CASE
-def test_who_is_called_says_when_it_is_ready(case: Case) -> None:
+def test_servers_have_probes(case: Case) -> None:
     """Every container behind a Service has a readiness and a liveness probe."""
     selectors = [{"matchLabels": service["spec"]["selector"]} for service in of_kind(case, "Service")]
     for pod in pod_templates(case):
@@ -140,15 +141,15 @@ def test_who_is_called_says_when_it_is_ready(case: Case) -> None:
 
 @EVERY_CASE
 def test_services_select_no_test_pod(case: Case) -> None:
-    """A Service sends to its workload only, also while `helm test` runs."""
+    """A Service selects only its workload, also while `helm test` runs."""
     tests = [pod["metadata"]["labels"] for pod in pod_templates(case) if _is_test(pod)]
     for service in of_kind(case, "Service"):
         assert not any(selects({"matchLabels": service["spec"]["selector"]}, labels) for labels in tests)
 
 
 @EVERY_CASE
-def test_edges(case: Case) -> None:
-    """No rule is open in both respects: each names its ports, and each incoming one who may use them."""
+def test_every_rule_names_its_ports(case: Case) -> None:
+    """No rule is open to everything: each names its ports, and each ingress rule its sources."""
     for item in of_kind(case, "NetworkPolicy"):
         for rule in [*item["spec"].get("ingress", []), *item["spec"].get("egress", [])]:
             assert rule.get("ports"), show(item)
@@ -158,7 +159,7 @@ def test_edges(case: Case) -> None:
 
 @EVERY_CASE
 def test_policies_name_real_ports(case: Case) -> None:
-    """A policy that names a port by its name means one that the selected pods have."""
+    """A port name in a policy exists in the selected pods."""
     named = {
         port["name"]: pod["metadata"]["labels"]
         for pod in pod_templates(case)
@@ -173,7 +174,7 @@ def test_policies_name_real_ports(case: Case) -> None:
 
 @EVERY_CASE
 def test_selectors_select(case: Case) -> None:
-    """Services, disruption budgets and policies select pods that exist in the same release."""
+    """Services, disruption budgets and policies select existing pods of the same release."""
     pods = _pod_labels(case)
     for item in objects(case):
         selector = _selector(item)
@@ -186,7 +187,7 @@ def _is_test(pod: Object) -> bool:
 
 
 def _pod_labels(case: Case) -> list[Object]:
-    """Return the labels of every pod, CloudNativePG's included."""
+    """Return the labels of every pod, including those of CloudNativePG."""
     clusters = [item["spec"]["inheritedMetadata"]["labels"] for item in of_kind(case, "Cluster")]
     return [pod["metadata"]["labels"] for pod in pod_templates(case)] + clusters
 

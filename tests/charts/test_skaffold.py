@@ -1,4 +1,4 @@
-"""skaffold.yaml holds to the charts: what it builds, sets, forwards and reads exists there."""
+"""skaffold.yaml agrees with the charts: images, values, port-forwards and files exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts.rendering import HELM, ROOT, need
+from charts.rendering import HELM, ROOT, require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,21 +33,21 @@ NOT_USED = {"spanloom-local": {"users-api", "users-db-service"}}
 
 
 def _rendered(*arguments: str) -> list[dict[str, Any]]:
-    """Render the release as skaffold would, each image's name and tag in place of its template."""
+    """Render the release as skaffold does, with a name and tag for each image template."""
     pairs = [
         f"--set={key}={_image(value) if key.endswith('repository') else 'built'}"
         for key, value in RELEASE["setValueTemplates"].items()
     ]
     chart = [RELEASE["name"], str(ROOT / RELEASE["chartPath"]), f"--namespace={RELEASE['namespace']}"]
     secret = [] if any("production" in argument for argument in arguments) else ["--set=postgres.existingSecret=demo"]
-    command = [need("helm"), "template", *chart, "--kube-version=1.34.0", *secret, *pairs, *arguments]
+    command = [require("helm"), "template", *chart, "--kube-version=1.34.0", *secret, *pairs, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return [item for item in yaml.safe_load_all(done.stdout) if item]
 
 
 def _image(template: str) -> str:
-    """`{{.IMAGE_REPO_users_api}}` is the repository of users-api."""
+    """Return the image of a template: `{{.IMAGE_REPO_users_api}}` is the repository of users-api."""
     return template.strip("{}").removeprefix(".IMAGE_REPO_").removeprefix(".IMAGE_TAG_").replace("_", "-")
 
 
@@ -63,7 +63,7 @@ def _release(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with(profile: str) -> dict[str, Any]:
-    """Return skaffold.yaml with a profile's patches applied as skaffold does."""
+    """Return skaffold.yaml with the patches of a profile applied as skaffold does."""
     patched: dict[str, Any] = _without_empty(SKAFFOLD)
     for patch in PROFILES[profile]["patches"]:
         _apply(patched, patch)
@@ -72,14 +72,14 @@ def _with(profile: str) -> dict[str, Any]:
 
 
 def _without_empty(value: Any) -> Any:
-    """Leave out what is empty: skaffold writes its configuration so (omitempty) before it patches it."""
+    """Remove empty values, as skaffold does (omitempty) before it patches its configuration."""
     if isinstance(value, dict):
         return {key: _without_empty(item) for key, item in value.items() if item not in ({}, [], "", None)}
     return [_without_empty(item) for item in value] if isinstance(value, list) else value
 
 
 def _apply(document: Any, patch: dict[str, Any]) -> None:
-    """Apply one operation of RFC 6902; KeyError or IndexError for a path that is not there, as skaffold refuses it."""
+    """Apply one operation of RFC 6902; KeyError or IndexError for a missing path, which skaffold refuses."""
     *parents, last = patch["path"].strip("/").split("/")
     for key in parents:
         document = document[int(key) if isinstance(document, list) else key]
@@ -93,14 +93,14 @@ def _apply(document: Any, patch: dict[str, Any]) -> None:
 
 
 def _packages(image: str) -> set[str]:
-    """Return the workspace's packages that an image contains: its member and, in turn, what that depends on."""
+    """Return the workspace packages of an image: its member and its dependencies, recursively."""
     project = tomllib.loads((ROOT / MEMBERS[image] / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]} & MEMBERS.keys()  # type: ignore[index]
     return {image}.union(*map(_packages, names))
 
 
 def _synced(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each Python file that is synced, and its place in the container."""
+    """Yield each synced Python file with its path in the container."""
     for rule in artifact["sync"]["manual"]:
         for path in ROOT.glob(rule["src"]):
             relative = str(path.relative_to(ROOT))
@@ -109,13 +109,13 @@ def _synced(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def test_sections() -> None:
-    """The file is of the newest schema and has no section that the schema lacks."""
+    """The file has the newest schema version and no section that the schema lacks."""
     assert ("skaffold/v4beta14", "Config") == (SKAFFOLD["apiVersion"], SKAFFOLD["kind"])
     assert SECTIONS == SKAFFOLD.keys()
 
 
 def test_artifacts_are_built_from_the_one_dockerfile() -> None:
-    """Each artifact is built by deploy/image and is a member that has a stage in deploy/Dockerfile."""
+    """Each artifact is built by deploy/image and is a member with a stage in deploy/Dockerfile."""
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
     for image, artifact in ARTIFACTS.items():
         assert f"deploy/image {image}" == artifact["custom"]["buildCommand"]
@@ -123,8 +123,8 @@ def test_artifacts_are_built_from_the_one_dockerfile() -> None:
 
 
 @pytest.mark.parametrize("image", ARTIFACTS)
-def test_an_image_is_built_anew_for_what_it_contains(image: str) -> None:
-    """An artifact depends on the recipe, the lock file and its own packages, and on no other image's."""
+def test_artifacts_depend_on_their_own_files(image: str) -> None:
+    """An artifact depends on the Dockerfile, the lock file and its own packages, and on no others."""
     contained = {str(MEMBERS[name]) for name in _packages(image) - NOT_USED.get(image, set())}
     recipe = {"deploy/Dockerfile*", "deploy/image", "pyproject.toml", "uv.lock"}
     assert contained | recipe == set(ARTIFACTS[image]["custom"]["dependencies"]["paths"])
@@ -133,7 +133,7 @@ def test_an_image_is_built_anew_for_what_it_contains(image: str) -> None:
 
 @pytest.mark.parametrize("service", ["users-api", "users-db-service"])
 def test_the_dev_profile_syncs_python_files(service: str) -> None:
-    """Every Python file of a service's own packages gets to the folder that its container imports from and watches."""
+    """Every Python file of a service's packages is synced to the directory that its container watches."""
     profile = _with("dev")
     (artifact,) = [one for one in profile["build"]["artifacts"] if one["image"] == service]
     sources = [path for name in _packages(service) for path in (ROOT / MEMBERS[name] / "src").rglob("*.py")]
@@ -151,8 +151,8 @@ def test_the_dev_profile_syncs_python_files(service: str) -> None:
     assert all(f"site-packages/{package} " in container["command"][-1] for package in packages)
 
 
-def test_what_is_built_is_installed() -> None:
-    """The values that are set are known to the charts, and put every built image in place of the default."""
+def test_built_images_are_installed() -> None:
+    """The charts know the values that are set, and every built image replaces its default."""
     default = yaml.safe_load((HELM / "spanloom" / "Chart.yaml").read_text())["appVersion"]
     images = _containers(_rendered())
     assert {f"{image}:built" for image in BUILT} <= images
@@ -161,20 +161,20 @@ def test_what_is_built_is_installed() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_profiles_are_accepted(profile: str) -> None:
-    """A profile's patches apply as skaffold applies them, its values exist, and the charts accept them."""
+    """The patches of a profile apply, its values exist, and the charts accept them."""
     (file,) = _release(_with(profile))["valuesFiles"]
     assert _rendered(f"--values={ROOT / file}")
 
 
-def test_a_patch_of_what_is_absent_or_empty_is_refused() -> None:
-    """The test's own patching refuses what skaffold does: replacing or removing a path that is not there, or empty."""
+def test_a_patch_of_a_missing_path_is_refused() -> None:
+    """As skaffold, the test refuses to replace or remove a missing or empty path."""
     for document in ({"a": {}}, {"a": {"b": []}}):
         with pytest.raises(KeyError):
             _apply(_without_empty(document), {"op": "replace", "path": "/a/b", "value": [1]})
 
 
-def test_forwards_lead_somewhere() -> None:
-    """Each port-forward names a Service of the release and a port of it."""
+def test_port_forwards_name_existing_ports() -> None:
+    """Each port-forward names a Service of the release and one of its ports."""
     services = {
         (item["metadata"]["name"], port["port"])
         for item in _rendered()
@@ -185,8 +185,8 @@ def test_forwards_lead_somewhere() -> None:
     assert {RELEASE["namespace"]} == {forward["namespace"] for forward in SKAFFOLD["portForward"]}
 
 
-def test_verify_may_ask_jaeger() -> None:
-    """The Job of `verify` runs a built image, under labels that Jaeger's policy lets in, as a restricted pod."""
+def test_the_verify_job_can_query_jaeger() -> None:
+    """The Job of `verify` runs a built image as a restricted pod, with labels that Jaeger's policy admits."""
     (test,) = SKAFFOLD["verify"]
     job = yaml.safe_load((ROOT / test["executionMode"]["kubernetesCluster"]["jobManifestPath"]).read_text())
     policies = {item["metadata"]["name"]: item["spec"] for item in _rendered() if item["kind"] == "NetworkPolicy"}

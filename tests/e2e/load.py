@@ -1,6 +1,6 @@
-"""A steady load, run in a pod: list users ten times a second, each request with a mark and a connection of its own.
+"""A steady load, run in a pod: list users ten times a second, each request with a unique User-Agent and connection.
 
-Prints one line of JSON a request and ends when /tmp/stop exists.
+Prints one line of JSON for each request and ends when /tmp/stop exists.
 """
 
 import json
@@ -16,9 +16,9 @@ while not Path("/tmp/stop").exists():
     request = urllib.request.Request(f"{sys.argv[1]}/users", headers={"User-Agent": mark})
     try:
         with urllib.request.urlopen(request, timeout=30) as response:
-            answer = response.status
+            status = response.status
             response.read()
     except OSError as error:
-        answer = str(error)
-    print(json.dumps({"mark": mark, "answer": answer}), flush=True)
-    time.sleep(0.1)  # the pace of the load, not a wait
+        status = str(error)
+    print(json.dumps({"mark": mark, "status": status}), flush=True)
+    time.sleep(0.1)  # the rate of the load, not a wait

@@ -1,4 +1,4 @@
-"""Charts alone on a real cluster: what they find there (`lookup`), keep, refuse, and survive."""
+"""Single charts on a real cluster: `lookup`, kept and refused values, and recovery."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ROOT
-from support.kube import ready
+from support.cluster.kube import is_ready
+from support.cluster.namespaces import new_namespace
+from support.paths import ROOT
 from support.polling import poll_until
-from support.released import new_namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from support.kube import Kube
+    from support.cluster.kube import Kube
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -34,20 +34,20 @@ LIMITS = "resources.limits.cpu=200m,test.resources.limits.cpu=100m"
 
 @pytest.fixture
 def kube() -> Iterator[Kube]:
-    """Make a namespace that enforces Pod Security `restricted`."""
+    """Create a namespace that enforces Pod Security `restricted`."""
     with new_namespace("charts") as mine:
         yield mine
 
 
 def helm(kube: Kube, verb: str, chart: str, *values: str, wait: bool = True, succeeds: bool = True) -> str:
-    """Install or upgrade a chart as the release named like it; return what Helm said."""
+    """Install or upgrade a chart as a release of its own name; return Helm's output."""
     waiting = ["--wait", "--timeout=3m"] if wait else []
     settings = [f"--set={value}" for value in values]
     return kube.run("helm", verb, chart, str(HELM / chart), *waiting, *settings, succeeds=succeeds)
 
 
-def passes(kube: Kube, chart: str) -> str:
-    """Run `helm test --logs`, as a person does, and return what it printed."""
+def helm_test(kube: Kube, chart: str) -> str:
+    """Run `helm test --logs` and return its output."""
     return kube.run("helm", "test", chart, "--logs", "--timeout=3m")
 
 
@@ -56,7 +56,7 @@ def secret(kube: Kube, name: str) -> dict[str, str]:
 
 
 def test_passwords_are_kept(kube: Kube) -> None:
-    """Generated passwords stay through an upgrade, an uninstallation and a reinstallation, and so do the data."""
+    """Generated passwords and the data survive an upgrade, an uninstallation and a reinstallation."""
     helm(kube, "install", "postgres")
     made = secret(kube, "postgres-postgres")
     helm(kube, "upgrade", "postgres", "parameters.work_mem=8MB")
@@ -64,24 +64,24 @@ def test_passwords_are_kept(kube: Kube) -> None:
     kube.run("helm", "uninstall", "postgres", "--wait")
     helm(kube, "install", "postgres")
     assert made == secret(kube, "postgres-postgres")
-    assert "BEGIN" in passes(kube, "postgres")
+    assert "BEGIN" in helm_test(kube, "postgres")
 
 
 def test_reserved_words_are_names(kube: Kube) -> None:
-    """A role and a database may have names that are words of SQL, and no log has their password."""
+    """A role and a database may have reserved words of SQL as names, and no log contains their passwords."""
     helm(kube, "install", "postgres", "username=user", "database=order")
-    assert " user " in passes(kube, "postgres")
+    assert " user " in helm_test(kube, "postgres")
     logs = kube("logs", "statefulset/postgres-postgres", "--all-containers")
     assert [] == [key for key, value in secret(kube, "postgres-postgres").items() if value in logs]
 
 
 def _is_ready(kube: Kube, pod: str) -> bool:
     found = kube("get", "pod", pod, "--ignore-not-found", "--output=json")
-    return bool(found) and ready(json.loads(found))
+    return bool(found) and is_ready(json.loads(found))
 
 
 def test_a_failed_start_shows_no_password(kube: Kube) -> None:
-    """When the database cannot be made, the log says why and not the password."""
+    """When the database cannot be created, the log contains the reason and not the password."""
     password = "canary-password"
     kube("create", "secret", "generic", "given", f"--from-literal=password={password}")
     helm(kube, "install", "postgres", "existingSecret=given", wait=False)
@@ -96,37 +96,37 @@ def _log(kube: Kube, container: str) -> str:
         return ""
 
 
-def test_an_interrupted_start_leaves_no_half_made_database(kube: Kube) -> None:
-    """A pod that is force-deleted while it makes its database is followed by one that makes it whole."""
+def test_an_interrupted_start_leaves_no_partial_database(kube: Kube) -> None:
+    """A pod that is force-deleted while it creates its database is followed by one that creates it completely."""
     helm(kube, "install", "postgres", "volume.whenDeleted=Delete", wait=False)
     for _ in range(3):  # killed in the first second or a little later, when the database may be complete
         poll_until(lambda: "creating" in _log(kube, "init") or _log(kube, "postgres"), "the database is made", 120)
         kube("delete", "pod", "postgres-postgres-0", "--force", "--grace-period=0")
     poll_until(lambda: _is_ready(kube, "postgres-postgres-0"), "PostgreSQL is ready", 180)
-    assert "CREATE TABLE" in passes(kube, "postgres")
+    assert "CREATE TABLE" in helm_test(kube, "postgres")
 
 
 @pytest.mark.parametrize(
     ("chart", "value"), [("postgres", "volume.size=6Gi"), ("otel-collector", "queue.volume.size=2Gi")]
 )
-def test_another_size_of_a_volume_is_refused(kube: Kube, chart: str, value: str) -> None:
-    """The chart says that and how a volume is enlarged, instead of the API server's word on StatefulSets."""
+def test_a_changed_volume_size_is_refused(kube: Kube, chart: str, value: str) -> None:
+    """The chart explains how to enlarge a volume, instead of the API server's error about StatefulSets."""
     helm(kube, "install", chart, wait=False)
     said = helm(kube, "upgrade", chart, value, wait=False, succeeds=False)
     assert f"delete statefulset {chart}-{chart} --cascade=orphan" in said
 
 
 @pytest.mark.parametrize(("when_deleted", "kept"), [("Retain", True), ("Delete", False)])
-def test_another_storage_keeps_the_traces(kube: Kube, when_deleted: str, kept: bool) -> None:
-    """From badger to memory, the volume stays unless told otherwise."""
+def test_a_changed_storage_type_keeps_the_volume(kube: Kube, when_deleted: str, kept: bool) -> None:
+    """From badger to memory, the volume is kept unless `whenDeleted` is Delete."""
     helm(kube, "install", "jaeger", "storage.type=badger", f"storage.volume.whenDeleted={when_deleted}", wait=False)
     helm(kube, "upgrade", "jaeger", "storage.type=memory", f"storage.volume.whenDeleted={when_deleted}", wait=False)
     claims = kube.get("persistentvolumeclaims")["items"]
     assert kept == any("deletionTimestamp" not in claim["metadata"] for claim in claims)
 
 
-def test_another_retention_in_cassandra_is_refused(kube: Kube) -> None:
-    """Tables have their retention from when they were made; another keyspace may have another."""
+def test_a_changed_retention_in_cassandra_is_refused(kube: Kube) -> None:
+    """Tables keep the retention with which they were created; a new keyspace may have another."""
     storage = ["storage.type=cassandra", "storage.addresses={cassandra:9042}"]
     helm(kube, "install", "jaeger", *storage, wait=False)
     said = helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", wait=False, succeeds=False)
@@ -135,7 +135,7 @@ def test_another_retention_in_cassandra_is_refused(kube: Kube) -> None:
 
 
 @pytest.mark.parametrize("chart", ["postgres", "jaeger", "otel-collector"])
-def test_rendered_and_applied_twice(kube: Kube, chart: str) -> None:
+def test_applying_a_rendered_chart_twice_changes_nothing(kube: Kube, chart: str) -> None:
     """`helm template | kubectl apply`, as Argo CD does, changes nothing the second time."""
     command = ["template", chart, str(HELM / chart), "--skip-tests", "--kube-version=1.34.0"]
     kube("create", "secret", "generic", "given", "--from-literal=password=a", "--from-literal=postgres-password=b")
@@ -150,7 +150,7 @@ def test_rendered_and_applied_twice(kube: Kube, chart: str) -> None:
 
 
 def _specifications(kube: Kube) -> dict[str, object]:
-    """Return each object's generation, which counts changes of its specification, and data."""
+    """Return the generation of each object, which counts changes of its spec, and its data."""
     kinds = "statefulsets,deployments,networkpolicies,services,serviceaccounts,configmaps,secrets,poddisruptionbudgets"
     items = kube.get(kinds)["items"]
     return {
@@ -160,15 +160,15 @@ def _specifications(kube: Kube) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("chart", ["jaeger", "postgres"])
-def test_a_quota_is_kept_to(kube: Kube, chart: str) -> None:
-    """Under a quota that asks every pod for limits, the chart is installed and its test runs."""
+def test_a_quota_with_limits_is_satisfied(kube: Kube, chart: str) -> None:
+    """Under a quota that requires limits of every pod, the chart is installed and its test runs."""
     kube.apply(QUOTA)
     helm(kube, "install", chart, LIMITS)
-    assert "POD LOGS" in passes(kube, chart)
+    assert "POD LOGS" in helm_test(kube, chart)
 
 
 def test_the_secrets_of_production(kube: Kube, tmp_path: Path) -> None:
-    """Certificates are for the names that are dialled, others get no private key, nothing is made twice."""
+    """Certificates have the names that clients use, no client gets a private key, a second run changes nothing."""
     with new_namespace("workload") as shop:
         first, second = (_production_secrets(kube, shop) for _ in range(2))
         assert "still missing" in first

@@ -1,4 +1,4 @@
-"""`make up`, then every command of the lessons in deploy/demos, as they are printed."""
+"""`make up`, then every command of the lessons in deploy/demos."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ROOT
-from support.kube import Kube
+from support.cluster.kube import Kube
+from support.paths import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,7 @@ SEEN = {
 
 @pytest.fixture(scope="module")
 def spanloom() -> Iterator[Kube]:
-    """Install with deploy/up what the lessons start from; what was there before stays."""
+    """Install the start of the lessons with deploy/up; an existing namespace is kept."""
     kube = Kube("spanloom")
     before = kube("get", "namespace", "spanloom", "--ignore-not-found")
     done = subprocess.run([ROOT / "deploy" / "up"], capture_output=True, text=True, check=False)
@@ -46,11 +46,11 @@ def spanloom() -> Iterator[Kube]:
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.parent.name)
-def test_every_line_works_when_typed(lesson: Path, spanloom: Kube) -> None:
-    """The commands of a lesson, one after the other in one shell, succeed and show what the lesson says."""
+def test_every_command_works(lesson: Path, spanloom: Kube) -> None:
+    """The commands of a lesson succeed in one shell and print what the lesson states."""
     commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", lesson.read_text(), re.MULTILINE | re.DOTALL))
     script = f"set -meo pipefail\ntrap exit TERM\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"
-    status, output = _typed(script)
+    status, output = _run(script)
     assert status == 0, output
     rest = output
     for text in SEEN[lesson.parent.name]:
@@ -58,8 +58,8 @@ def test_every_line_works_when_typed(lesson: Path, spanloom: Kube) -> None:
         rest = rest.partition(text)[2]
 
 
-def _typed(script: str) -> tuple[int, str]:
-    """Run a script in bash; return its exit status and output. Nothing that it started outlives it."""
+def _run(script: str) -> tuple[int, str]:
+    """Run a script in bash; return its exit status and output. None of its processes outlives it."""
     command = ["timeout", "--kill-after=5", "200", "bash", "-c", script]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     return done.returncode, done.stdout

@@ -1,4 +1,4 @@
-"""The operator by itself: a service that says nothing of telemetry, one label, and its traces are in Jaeger."""
+"""The operator chart alone: a service without telemetry settings, one label, and its traces are in Jaeger."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ROOT
-from support.kube import Kube, becomes, complete, shown
+from support.cluster.images import load_images
+from support.cluster.kube import Kube, is_rolled_out, visible_fields, wait_for_state
+from support.paths import ROOT
 from support.polling import poll_until
-from support.released import load_images
 
 from spanloom.testing import assert_shape
-from spanloom_local.cluster import forwarded, whole
+from spanloom_local.cluster import forwarded, wait_for_trace
 from spanloom_local.journey import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.kube import Object
+    from support.cluster.kube import Object
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -35,7 +35,7 @@ users-api SERVER GET /users
 
 @pytest.fixture
 def kube() -> Iterator[Kube]:
-    """Make a namespace with Jaeger in it."""
+    """Create a namespace with Jaeger."""
     load_images()
     mine = Kube(f"alone-{uuid.uuid4().hex[:6]}")
     mine("create", "namespace", mine.namespace)
@@ -48,7 +48,7 @@ def kube() -> Iterator[Kube]:
 
 @contextmanager
 def operator(kube: Kube) -> Iterator[None]:
-    """Install the operator for the whole cluster, with all that its chart has by default, and uninstall it."""
+    """Install the operator chart for the whole cluster with its default values, and uninstall it."""
     endpoint = f"--set=profile.exporter.endpoint=http://traces-jaeger.{kube.namespace}:4318"
     kube.run("helm", "install", "operator", str(ROOT / "helm" / "operator"), endpoint, "--wait", "--timeout=3m")
     try:
@@ -57,31 +57,31 @@ def operator(kube: Kube) -> Iterator[None]:
         kube.run("helm", "uninstall", "operator", "--wait", "--timeout=3m")
 
 
-def test_one_label(kube: Kube) -> None:
-    """Its requests are traces; with the label off, or the operator uninstalled, a Deployment is what it was before."""
+def test_one_label_is_enough(kube: Kube) -> None:
+    """The label produces traces; without the label or the operator, the Deployment is as it was before."""
     kube.apply(*users_api("shop"), *users_api("pay"))
     with operator(kube):
-        before = {name: shown(kube, name) for name in ("shop", "pay")}
+        before = {name: visible_fields(kube, name) for name in ("shop", "pay")}
         kube("label", "deployment", "shop", "pay", f"{LABEL}=true")
         for name in before:
-            becomes(kube, "Injected", name)
-        poll_until(lambda: complete(kube.get("deployment/shop")), "the injected pod is there", 120)
+            wait_for_state(kube, "Injected", name)
+        poll_until(lambda: is_rolled_out(kube.get("deployment/shop")), "the injected pod is there", 120)
         with (
             forwarded(kube.namespace, "shop", 8000) as edge,
             forwarded(kube.namespace, "traces-jaeger", 16686) as jaeger,
         ):
-            answer = send(edge, "GET", "/users")
-            assert 503 == answer.status
-            assert_shape(whole(jaeger, answer, len(TREE.splitlines())), TREE)
+            response = send(edge, "GET", "/users")
+            assert 503 == response.status
+            assert_shape(wait_for_trace(jaeger, response, len(TREE.splitlines())), TREE)
         kube("label", "deployment", "shop", f"{LABEL}-")
-        becomes(kube, None)
-        assert before["shop"] == shown(kube, "shop")
+        wait_for_state(kube, None)
+        assert before["shop"] == visible_fields(kube, "shop")
     kube("label", "deployment", "pay", f"{LABEL}-")
-    assert before["pay"] == shown(kube, "pay")
+    assert before["pay"] == visible_fields(kube, "pay")
 
 
 def users_api(name: str) -> list[Object]:
-    """Return a Deployment of users-api as anyone would write it, and its Service."""
+    """Return a Deployment of users-api without telemetry settings, and its Service."""
     labels = {"app": name, "app.kubernetes.io/name": "users-api"}
     container = {
         "name": "users-api",

@@ -1,4 +1,4 @@
-"""The umbrella on a real cluster. The tests run in this order on one release: installed first, removed last."""
+"""The umbrella chart on a real cluster. The tests run in order on one release: installation first, removal last."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from e2e.release import ask, traces_of
-from support.kube import ready
+from support.cluster.jaeger import query, traces_of
+from support.cluster.kube import is_ready
 from support.polling import poll_until
 
 from spanloom.testing import assert_shape
-from spanloom_local.cluster import whole
-from spanloom_local.journey import CREATE, JOURNEY, LIST, SERVICES, is_ours, send, travel
+from spanloom_local.cluster import wait_for_trace
+from spanloom_local.journey import CREATE, JOURNEY, LIST, SERVICES, is_from_journey, send, send_journey
 
 if TYPE_CHECKING:
-    from e2e.release import Release
-    from support.kube import Object
+    from support.cluster.helm_release import Release
+    from support.cluster.kube import Object
 
     from spanloom.testing import Trace
 
@@ -33,22 +33,24 @@ IDENTITY = ("k8s.namespace.name", "k8s.deployment.name", "k8s.pod.name", "k8s.po
 
 @pytest.fixture(scope="session")
 def journey(release: Release) -> list[tuple[str, Trace]]:
-    """Send the journey's requests and follow each to Jaeger: the tree it must have, and its trace."""
+    """Send the requests of the journey; return the expected tree and the trace in Jaeger of each."""
     with release.reach("users-api", 8000) as edge:
-        answers = list(travel(edge))
-    assert [step.status for step in JOURNEY] == [answer.status for _, answer in answers]
+        responses = list(send_journey(edge))
+    assert [step.status for step in JOURNEY] == [response.status for _, response in responses]
     with release.reach("jaeger", 16686) as jaeger:
-        return [(step.tree, whole(jaeger, answer, len(step.tree.splitlines()))) for step, answer in answers]
+        return [
+            (step.tree, wait_for_trace(jaeger, response, len(step.tree.splitlines()))) for step, response in responses
+        ]
 
 
-def test_every_request_is_one_whole_trace(journey: list[tuple[str, Trace]]) -> None:
-    """Each kind of request, sent at the edge, is in Jaeger as exactly the tree of the table."""
+def test_every_request_is_one_complete_trace(journey: list[tuple[str, Trace]]) -> None:
+    """Each request of the journey has exactly its tree in Jaeger."""
     for tree, trace in journey:
         assert_shape(trace, tree)
 
 
-def test_spans_say_which_pod_made_them(release: Release, journey: list[tuple[str, Trace]]) -> None:
-    """Every span's resource names the namespace, Deployment, pod and node where its service runs."""
+def test_spans_name_their_pod(release: Release, journey: list[tuple[str, Trace]]) -> None:
+    """Every span's resource names the namespace, Deployment, pod and node of its service."""
     expected = {}
     for service in SERVICES:
         (pod,) = release.pods(service)
@@ -59,43 +61,45 @@ def test_spans_say_which_pod_made_them(release: Release, journey: list[tuple[str
             assert expected[span.service] == tuple(span.resource.get(key) for key in IDENTITY), span.label
 
 
-def test_exemplars_lead_to_traces(release: Release) -> None:
-    """The RED metrics at the Collector's Prometheus endpoint carry a request's trace id as an exemplar."""
+def test_exemplars_have_trace_ids(release: Release) -> None:
+    """The RED metrics at the Collector's Prometheus endpoint have a request's trace id as an exemplar."""
     with release.reach("users-api", 8000) as edge:
-        answer = send(edge, CREATE.method, CREATE.route, CREATE.body)
+        response = send(edge, CREATE.method, CREATE.route, CREATE.body)
     with release.reach("jaeger", 16686) as jaeger:
-        trace = whole(jaeger, answer, len(CREATE.tree.splitlines()))
+        trace = wait_for_trace(jaeger, response, len(CREATE.tree.splitlines()))
     poll_until(lambda: f'trace_id="{trace.trace_id}"' in release.metrics(), "the exemplar is shown", 60)
 
 
 def test_log_lines_carry_the_trace_id(release: Release) -> None:
-    """What both services print about a request that fails names its trace."""
+    """Both services log a failed request with its trace id."""
     database = f"statefulset/{release.name}-postgres"
     release.kube("scale", database, "--replicas=0")
     poll_until(lambda: not release.pods("postgres"), "the database is gone", 90)
     with release.reach("users-api", 8000) as edge:
-        answer = send(edge, LIST.method, LIST.route)
+        response = send(edge, LIST.method, LIST.route)
     release.kube("scale", database, "--replicas=1")
-    assert 503 == answer.status
+    assert 503 == response.status
     with release.reach("jaeger", 16686) as jaeger:
-        trace = whole(jaeger, answer, 1)
+        trace = wait_for_trace(jaeger, response, 1)
     poll_until(lambda: all(trace.trace_id in _ids(release.log(s)) for s in SERVICES), "both services say so")
-    poll_until(lambda: all(ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
+    poll_until(lambda: all(is_ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
 
 
 def test_probes_make_no_trace(release: Release, journey: list[tuple[str, Trace]]) -> None:
-    """Two minutes of probes, a pool and a lost database later, every trace of theirs has its root in our requests."""
+    """After two minutes of probes, a pool and a database outage, every trace begins with a request of the tests."""
     poll_until(lambda: all(_age(pod) > PROBED for pod in release.pods("users-api")), "two minutes of probes", 180)
     with release.reach("jaeger", 16686) as jaeger:
-        services = ask(jaeger, "services")["data"]
+        services = query(jaeger, "services")["data"]
         traces = {trace_id: trace for name in SERVICES for trace_id, trace in traces_of(jaeger, name).items()}
     assert {*SERVICES, "spanloom-operator"} == set(services)
     assert {trace.trace_id for _, trace in journey} <= traces.keys()
-    assert [] == [trace.tree() for trace in traces.values() if not is_ours(trace) or trace.root.service != "users-api"]
+    assert [] == [
+        trace.tree() for trace in traces.values() if not is_from_journey(trace) or trace.root.service != "users-api"
+    ]
 
 
 def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
-    """With a changed value rolled out and back under steady load, every request is answered and is a whole trace."""
+    """During an upgrade and its rollback under steady load, every request succeeds and has a complete trace."""
     release.kube.apply(_load_pod(release))
     release.kube("wait", "pod/load", "--for=condition=Ready", "--timeout=60s")
     before = _uids(release)  # of every pod, those that are ending included
@@ -108,22 +112,22 @@ def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
     release.kube("wait", "pod/load", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
     sent = [json.loads(line) for line in release.kube("logs", "load").splitlines()]
     release.kube("delete", "pod", "load")
-    assert [] == [request for request in sent if request["answer"] != LIST.status]
-    _assert_all_whole(release, {request["mark"] for request in sent})
+    assert [] == [request for request in sent if request["status"] != LIST.status]
+    _assert_complete_traces(release, {request["mark"] for request in sent})
 
 
 @pytest.mark.parametrize("part", ["jaeger", "otel-collector", "postgres", "users", "operator"])
 def test_helm_test(release: Release, part: str) -> None:
-    """Every chart's own test finds that it does its job."""
+    """The test of every chart succeeds."""
     said = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m", "--logs")
     phases = re.findall(r"^TEST SUITE: +(\S+)$.*?^Phase: +(\w+)$", said, re.MULTILINE | re.DOTALL)
     assert "Succeeded" == dict(phases)[f"{release.name}-{part}-test"]
 
 
 def test_uninstall_leaves_nothing(release: Release) -> None:
-    """`helm uninstall` leaves no object in the namespace, and none of the cluster that bears the release's name.
+    """`helm uninstall` leaves no object in the namespace, and none of the cluster with the release's name.
 
-    Helm leaves the pods of `helm test`, which are there for `helm test --logs`.
+    Helm keeps the pods of `helm test` for `helm test --logs`.
     """
     assert release.left_behind()
     release.helm("uninstall", release.name, "--wait", "--timeout=3m")
@@ -146,8 +150,8 @@ def _uids(release: Release) -> set[str]:
     return {pod["metadata"]["uid"] for part in (*SERVICES, "otel-collector") for pod in release.pods(part)}
 
 
-def _assert_all_whole(release: Release, marks: set[str]) -> None:
-    """Assert that Jaeger gets the whole trace of each request."""
+def _assert_complete_traces(release: Release, marks: set[str]) -> None:
+    """Assert that Jaeger gets the complete trace of each request."""
     with release.reach("jaeger", 16686) as jaeger:
 
         def broken() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""An application that names its spans badly, to be run under the distribution."""
+"""An application whose spans have hostile names and values, run under the distribution."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def ready(seconds: float) -> str:
 
 @app.get("/fat")
 async def fat() -> str:
-    """Give the current span 10 kB that no other has."""
+    """Add a unique attribute of 10 kB to the current span."""
     span = trace.get_current_span()
     span.set_attribute("fat", f"{span.get_span_context().span_id:016x}" * 640)
     return "done"

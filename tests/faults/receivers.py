@@ -1,4 +1,4 @@
-"""Receivers that break: each yields its address, what it holds, and a way to break and mend it."""
+"""OTLP receivers that can be made to fail and repaired."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
-from support.servers import serve
+from support.servers.asgi import serve
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver, application
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-KEPT = 10_000  # traces: all of a test's
+KEPT = 10_000  # traces: all of one test
 
 
 class Breakable(NamedTuple):
-    """A receiver's address, its store, what breaks and what mends it; `refused` are ids of spans it sent away."""
+    """A receiver: its URL, its store, functions to fail and repair it, and the ids of the spans that it refused."""
 
     url: str
     store: Store
-    break_: Callable[[], None]
-    mend: Callable[[], None]
+    fail: Callable[[], None]
+    repair: Callable[[], None]
     refused: set[str]
 
     def spans(self, *names: str) -> int:
-        """Return how many spans of these names have come."""
+        """Return how many spans of these names have arrived."""
         return sum(span.name in names for trace in self.store.traces().values() for span in trace.spans)
 
     def lost(self) -> int:
-        """Return how many spans were sent away and have not come."""
+        """Return how many spans were refused and have not arrived."""
         return len(self.refused - {span.span_id for trace in self.store.traces().values() for span in trace.spans})
 
 
 @contextmanager
 def stopping() -> Iterator[Breakable]:
-    """Refuse connections while broken."""
+    """Run a receiver that refuses connections while it fails."""
     with Receiver(store=Store(KEPT)) as receiver:
         yield Breakable(receiver.url, receiver.store, receiver.stop, receiver.start, set())
 
 
 @dataclass
-class Moody:
-    """An OTLP application that, while `broken`, waits `pause` seconds and answers with `status` if there is one."""
+class Failing:
+    """An OTLP application that, while `broken`, waits `pause` seconds and then responds with `status`, if given."""
 
     app: ASGIApp
     status: int | None = None
@@ -72,10 +72,12 @@ class Moody:
 
 
 @contextmanager
-def moody(status: int | None = None, headers: Mapping[str, str] | None = None, pause: float = 0) -> Iterator[Breakable]:
-    """Answer late or with an error while broken."""
+def failing(
+    status: int | None = None, headers: Mapping[str, str] | None = None, pause: float = 0
+) -> Iterator[Breakable]:
+    """Run a receiver that responds late or with an error while it fails."""
     store = Store(KEPT)
-    app = Moody(application(store), status, headers or {}, pause)
+    app = Failing(application(store), status, headers or {}, pause)
     with serve(app) as url:
         yield Breakable(
             url, store, lambda: setattr(app, "broken", True), lambda: setattr(app, "broken", False), app.refused

@@ -1,4 +1,4 @@
-"""Texts that break what does not take care."""
+"""Texts that are hard to encode."""
 
 HOSTILE = {
     "unicode": "葛飾北斎 👩\u200d🚀 \u202eABC\u0301",
@@ -11,11 +11,11 @@ HOSTILE = {
     "10 kB": "x" * 10_000,
     "10 kB of unicode": "字" * 3_400,
 }
-# Half a character, as a file's name or a decoder may leave it: no UTF-8, so it is told by its number.
+# A lone surrogate, as file names and decoders produce it. UTF-8 cannot encode it, so it is escaped.
 SURROGATE = "a\udc80b"
 HOSTILE |= {"lone surrogate": SURROGATE}
 
 
-def told(value: str) -> str:
-    """Return `value` as it can be told in UTF-8."""
+def escaped(value: str) -> str:
+    """Return `value` with lone surrogates escaped."""
     return value.encode("utf-8", "backslashreplace").decode()

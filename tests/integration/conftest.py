@@ -1,4 +1,4 @@
-"""Real parts for integration tests: PostgreSQL and both services."""
+"""Fixtures of the integration tests: PostgreSQL, both services, a browser."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import aiohttp
 import pytest
 from playwright.sync_api import Browser, sync_playwright
-from support.postgres import Postgres
-from support.servers import serve
+from support.processes.postgres import Postgres
+from support.servers.asgi import serve
 
 import users_api.app
 import users_api.settings
@@ -37,7 +37,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def users_db_url(postgres: Postgres) -> Iterator[str]:
-    """Return the address of a running users-db-service with a database of its own."""
+    """Return the address of a running users-db-service with its own database."""
     settings = users_db.settings.Settings.from_environ({"USERS_DB_DATABASE_URL": postgres.new_database()})
     migrate(settings)
     with serve(users_db.app.create_app(settings)) as url:
@@ -46,7 +46,7 @@ def users_db_url(postgres: Postgres) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def users_api_url(users_db_url: str) -> Iterator[str]:
-    """Return the address of a running users-api before a real users-db-service."""
+    """Return the address of a running users-api connected to a real users-db-service."""
     settings = users_api.settings.Settings.from_environ({"USERS_API_USERS_DB_URL": users_db_url})
     with serve(users_api.app.create_app(settings)) as url:
         yield url
@@ -54,7 +54,7 @@ def users_api_url(users_db_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Return Debian's Chromium."""
+    """Return Chromium, headless; skip the test where it is not installed."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("no Chromium on this machine; install it (Debian: apt install chromium)")

@@ -1,4 +1,4 @@
-"""`spanloom-demo` as a person runs it: its own process, its own terminal output, its own exit status."""
+"""`spanloom-demo` as a process: its terminal output, its exit status and what it leaves behind."""
 
 import os
 import re
@@ -22,7 +22,7 @@ STARTED = "Ctrl-C stops everything."
 
 
 class Demo:
-    """A running demo: its output so far, and every process that belongs to it."""
+    """A running demo: its output so far, and all of its processes."""
 
     def __init__(self, popen: subprocess.Popen[str], output: Path, temporary: Path) -> None:
         self.popen, self._output, self._temporary = popen, output, temporary
@@ -32,7 +32,7 @@ class Demo:
         return self._output.read_text()
 
     def url(self, name: str) -> str:
-        """Return the address printed behind `name`."""
+        """Return the address printed after `name`."""
         found = re.search(rf"^{name}\s+(http://[\d.:]+)", self.text, re.MULTILINE)
         assert found, self.text
         return found[1]
@@ -42,15 +42,15 @@ class Demo:
         assert words in self.text
 
     def member(self, words: str) -> psutil.Process:
-        """Return the direct child with `words` in its command line."""
+        """Return the child process with `words` in its command line."""
         [found] = [child for child in psutil.Process(self.popen.pid).children() if words in " ".join(child.cmdline())]
         return found
 
     def ends(self) -> int:
         return self.popen.wait(30)
 
-    def left(self) -> list[object]:
-        """Return the processes and files that are still there: all work in the temporary directory or name it."""
+    def leftovers(self) -> list[object]:
+        """Return the remaining processes and files: all run in the temporary directory or have its name."""
         place = str(self._temporary)
         everyone = psutil.process_iter(["cwd", "cmdline"])
         theirs = (process for process in everyone if process.pid != self.popen.pid)
@@ -60,7 +60,7 @@ class Demo:
 
 @contextmanager
 def running(*arguments: str, **environment: str) -> Iterator[Demo]:
-    """Run the demo with its temporary files in a directory of the test's own."""
+    """Run the demo with its temporary files in the test's own directory."""
     with TemporaryDirectory(prefix="demo-") as place:
         temporary, output = Path(place, "tmp"), Path(place, "output")
         for directory in (Path(place), temporary):
@@ -82,23 +82,23 @@ def running(*arguments: str, **environment: str) -> Iterator[Demo]:
                 popen.terminate()
 
 
-def test_once_shows_every_trace_and_ends_well() -> None:
-    """Status 0, a tree for each request of the journey, and nothing left."""
+def test_once_prints_every_trace_and_exits_0() -> None:
+    """The demo prints a tree for each request of the journey, exits with status 0 and leaves nothing."""
     with running("--once") as demo:
-        assert (0, []) == (demo.ends(), demo.left()), demo.text
+        assert (0, []) == (demo.ends(), demo.leftovers()), demo.text
         assert [step.title for step in JOURNEY] == re.findall(r"^✓ ([\w ]+): [A-Z]+ /", demo.text, re.MULTILINE)
         assert len(JOURNEY) == len(re.findall(r" users-db-service +CLIENT ", demo.text))
 
 
-def test_with_function_spans_filtered_out_the_carriers_are_expected() -> None:
-    """SPANLOOM_FILTER=warn changes the traces and the expectation alike."""
+def test_a_filter_changes_the_expected_traces() -> None:
+    """SPANLOOM_FILTER=warn removes function spans from the traces and from the expected trees."""
     with running("--once", SPANLOOM_FILTER="warn") as demo:
         assert 0 == demo.ends(), demo.text
         assert "INTERNAL" not in demo.text
 
 
-def test_a_trace_that_differs_is_shown_and_the_status_is_1(tmp_path: Path) -> None:
-    """The services send something else than the table says: both trees side by side."""
+def test_a_trace_that_differs_causes_status_1(tmp_path: Path) -> None:
+    """When a trace differs from the table, the demo prints both trees side by side and exits with status 1."""
     script = tmp_path / "wrong.py"
     script.write_text(
         "from spanloom_local import demo, journey\n"
@@ -111,8 +111,8 @@ def test_a_trace_that_differs_is_shown_and_the_status_is_1(tmp_path: Path) -> No
     assert re.search(r"^!   users-api INTERNAL other +\|   users-api INTERNAL create_user$", output, re.MULTILINE)
 
 
-def test_it_shows_what_the_user_sends_and_a_second_one_runs_beside_it() -> None:
-    """Both work at once on ports of their own; each shows the traces of what it is sent; Ctrl-C ends well."""
+def test_two_demos_run_at_the_same_time() -> None:
+    """Two demos use separate ports; each prints the traces of its own requests; Ctrl-C exits with status 0."""
     with running() as demo, running("--once") as second:
         demo.until(STARTED)
         before = demo.text.count("GET /users  ")
@@ -121,28 +121,28 @@ def test_it_shows_what_the_user_sends_and_a_second_one_runs_beside_it() -> None:
         assert len(JOURNEY) + 1 == len(send(demo.url("Traces"), "GET", "/api/traces").body["traces"])
         assert 0 == second.ends(), second.text
         demo.popen.send_signal(signal.SIGINT)
-        assert (0, []) == (demo.ends(), demo.left())
+        assert (0, []) == (demo.ends(), demo.leftovers())
 
 
 @pytest.mark.parametrize("words", ["✓ PostgreSQL", "✓ create a user"])
-def test_ctrl_c_on_the_way_leaves_nothing(words: str) -> None:
-    """Whatever is starting just then; the status says that the journey was not finished."""
+def test_ctrl_c_during_the_start_leaves_nothing(words: str) -> None:
+    """Ctrl-C while parts start leaves no process and no file; the status reports the unfinished journey."""
     with running() as demo:
         demo.until(words)
         demo.popen.send_signal(signal.SIGINT)
-        assert (128 + signal.SIGINT, []) == (demo.ends(), demo.left()), demo.text
+        assert (128 + signal.SIGINT, []) == (demo.ends(), demo.leftovers()), demo.text
         assert "Traceback" not in demo.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
-    """Told to end, or killed outright: no process and no file stays."""
+    """After SIGTERM and after SIGKILL, no process and no file remains."""
     with running() as demo:
         demo.until(STARTED)
-        assert 5 <= len(demo.left()), "PostgreSQL, both services, the guardian and a directory are there to be left"
+        assert 5 <= len(demo.leftovers()), "PostgreSQL, both services, the guardian and a directory exist"
         demo.popen.send_signal(number)
         assert {signal.SIGTERM: 0, signal.SIGKILL: -signal.SIGKILL}[number] == demo.ends()
-        poll_until(lambda: not demo.left(), "nothing is left")
+        poll_until(lambda: not demo.leftovers(), "nothing is left")
 
 
 @pytest.mark.parametrize(
@@ -150,36 +150,43 @@ def test_nothing_is_left_however_it_ends(number: signal.Signals) -> None:
     [("users_api.app", "users-api"), ("users_db.app", "users-db-service"), ("bin/postgres", "PostgreSQL")],
 )
 def test_a_killed_process_is_named(words: str, name: str) -> None:
-    """What ended and what to do, in words; status 1; nothing left."""
+    """The demo prints which process ended and what to do, exits with status 1 and leaves nothing."""
     with running() as demo:
         demo.until(STARTED)
         demo.member(words).kill()
         assert 1 == demo.ends()
-        assert f"✗ {name} ended by SIGKILL, so the rest was stopped, too. Start again with `make demo`." in demo.text
+        assert (
+            f"✗ {name} was killed by SIGKILL; the other processes were stopped. Start again with `make demo`."
+            in demo.text
+        )
         assert "Traceback" not in demo.text
-        poll_until(lambda: not demo.left(), "nothing is left")
+        poll_until(lambda: not demo.leftovers(), "nothing is left")
 
 
 @pytest.mark.parametrize(
     ("arguments", "environment", "message"),
     [
-        (["--port", "{busy}"], {}, "✗ port {busy} cannot be used: Address already in use. Free it or choose another."),
-        (["--page-port", "{busy}"], {}, "✗ port {busy} cannot be used: Address already in use."),
+        (
+            ["--port", "{busy}"],
+            {},
+            "✗ port {busy} is not available: Address already in use. Free it or choose another.",
+        ),
+        (["--page-port", "{busy}"], {}, "✗ port {busy} is not available: Address already in use."),
         ([], {"SPANLOOM_FILTER": "loud"}, "✗ SPANLOOM_FILTER='loud' is not understood; expected LEVEL or TARGET=LEVEL"),
     ],
     ids=["busy port", "busy page port", "wrong filter"],
 )
-def test_what_cannot_work_is_said_at_once(arguments: list[str], environment: dict[str, str], message: str) -> None:
-    """One line with the reason, status 1, nothing started."""
+def test_invalid_options_are_refused_at_once(arguments: list[str], environment: dict[str, str], message: str) -> None:
+    """An option that cannot work causes one line and status 1, and nothing is started."""
     with listen(0) as taken:
         busy = taken.getsockname()[1]
         with running(*(word.format(busy=busy) for word in arguments), **environment) as demo:
-            assert (1, []) == (demo.ends(), demo.left())
+            assert (1, []) == (demo.ends(), demo.leftovers())
             assert demo.text.startswith(message.format(busy=busy))
 
 
-def test_a_part_that_is_not_installed_is_named(tmp_path: Path) -> None:
-    """The remedy in one line instead of a failed import."""
+def test_a_missing_package_is_named(tmp_path: Path) -> None:
+    """A package that is not installed causes one line with the remedy instead of an ImportError."""
     script = tmp_path / "missing.py"
     script.write_text(
         "import sys\n"

@@ -1,4 +1,4 @@
-"""The services' API documentation in a browser that has no network but the service."""
+"""The API documentation of the services in a browser without internet access."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SERVICES = pytest.mark.parametrize("service", ["users_api_url", "users_db_url"])
 
 @contextmanager
 def isolated(browser: Browser, url: str) -> Iterator[Page]:
-    """Yield a page that can reach `url` only; AssertionError if it needed anything else, or failed."""
+    """Yield a page that can connect to `url` only; AssertionError if it requested anything else, or failed."""
     wrong: list[str] = []
 
     def only_the_service(route: Route) -> None:
@@ -50,7 +50,7 @@ def save(page: Page, name: str) -> None:
 
 @SERVICES
 def test_swagger_ui_needs_no_internet(service: str, browser: Browser, request: pytest.FixtureRequest) -> None:
-    """GET /docs shows the operations, and one of them can be tried."""
+    """GET /docs shows the operations, and an operation can be executed."""
     url = request.getfixturevalue(service)
     with isolated(browser, url) as page:
         page.goto(f"{url}/docs")

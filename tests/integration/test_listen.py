@@ -1,4 +1,4 @@
-"""Where the images' commands listen."""
+"""The addresses that the commands of the images listen on."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from support.paths import ROOT
 from support.polling import poll_until
-from support.processes import free_port, listens, start
+from support.processes.commands import free_port, listens, start
 
-DOCKERFILE = Path(__file__).parents[2] / "deploy" / "Dockerfile"
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 SETTINGS = {
     "users-api": {"USERS_API_USERS_DB_URL": "http://127.0.0.1:1"},
     "users-db-service": {"USERS_DB_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
@@ -22,8 +23,8 @@ SETTINGS = {
 
 @pytest.mark.parametrize("service", SETTINGS)
 @pytest.mark.parametrize("address", ["127.0.0.1", "[::1]"])
-def test_a_service_answers_on_both_families(service: str, address: str) -> None:
-    """The command of the image listens on IPv4 and on IPv6, so that pods of either kind are reached."""
+def test_a_service_listens_on_ipv4_and_ipv6(service: str, address: str) -> None:
+    """The command of the image listens on IPv4 and IPv6, so that pods of either family are reachable."""
     if address == "[::1]" and not _has_ipv6():
         pytest.skip("no IPv6 on this machine")
     (command,) = re.findall(rf"^FROM runtime AS {service}\n.*\nCMD (.*)$", DOCKERFILE.read_text(), re.MULTILINE)
@@ -38,8 +39,8 @@ def test_a_service_answers_on_both_families(service: str, address: str) -> None:
     process = start(program, *arguments, **environment, **SETTINGS[service])
     try:
         poll_until(lambda: listens(int(port)) or process.poll() is not None, f"{service} listens", 30)
-        with urlopen(f"http://{address}:{port}/healthz") as answer:
-            assert 200 == answer.status
+        with urlopen(f"http://{address}:{port}/healthz") as response:
+            assert 200 == response.status
     finally:
         process.terminate()
         process.communicate()

@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from opentelemetry.trace import SpanKind, StatusCode
 from playwright.sync_api import Browser, Locator, Page, Response, expect
-from support.otlp import proto_span, sender, traces_body
+from support.builders.otlp import proto_span, sender, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver
@@ -28,7 +28,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def page(browser: Browser, receiver: Receiver) -> Iterator[Page]:
-    """Return a page that has shown neither an error nor asked anyone but the receiver."""
+    """Return a page; fail the test if it reported an error or requested anything but the receiver."""
     tab = browser.new_page(viewport={"width": 1280, "height": 800})
     wrong: list[str] = []
     tab.on("pageerror", lambda error: wrong.append(str(error)))
@@ -42,7 +42,7 @@ def page(browser: Browser, receiver: Receiver) -> Iterator[Page]:
 
 
 def send_checkout(receiver: Receiver) -> None:
-    """Two services, five spans, one of them in error."""
+    """Send a trace of two services and five spans, one of them an error."""
     with sender(receiver.url, "shop") as shop, sender(receiver.url, "warehouse") as warehouse:
         front, back = shop.get_tracer("shop"), warehouse.get_tracer("warehouse")
         with front.start_as_current_span("POST /orders", kind=SpanKind.SERVER) as root:
@@ -67,20 +67,20 @@ def names(page: Page) -> list[str]:
 
 
 def row(page: Page, name: str) -> Locator:
-    """Return the row of the span of that name."""
+    """Return the row of the span with that name."""
     return page.get_by_role("treegrid").get_by_role("row", name=name)
 
 
-def test_without_traces_it_says_what_to_do(page: Page, receiver: Receiver) -> None:
-    """The empty list names the address to send to."""
+def test_an_empty_list_names_the_endpoint(page: Page, receiver: Receiver) -> None:
+    """The empty list shows the address to send traces to."""
     page.goto(receiver.url)
     expect(page.get_by_text("No traces yet.")).to_be_visible()
     expect(page.get_by_text(f"OTEL_EXPORTER_OTLP_ENDPOINT={receiver.url}")).to_be_visible()
     save(page, "empty")
 
 
-def test_a_trace_appears_by_itself_as_a_waterfall(page: Page, receiver: Receiver) -> None:
-    """Without a reload: service, name, kind, duration and status of each span, and the chosen one's attributes."""
+def test_a_new_trace_appears_as_a_waterfall(page: Page, receiver: Receiver) -> None:
+    """Without a reload: service, name, kind, duration and status of each span, and the selected one's attributes."""
     page.goto(receiver.url)
     expect(page.get_by_text("No traces yet.")).to_be_visible()
     send_checkout(receiver)
@@ -91,7 +91,7 @@ def test_a_trace_appears_by_itself_as_a_waterfall(page: Page, receiver: Receiver
     save(page, "light")
 
 
-def test_a_bar_stands_where_the_span_was(page: Page, receiver: Receiver) -> None:
+def test_a_bar_shows_start_and_duration(page: Page, receiver: Receiver) -> None:
     """The second span starts after 40 ms of 50: its bar is the last fifth of the line."""
     receiver.store.add(from_otlp(traces_body(proto_span(1), proto_span(41, 1))))
     page.goto(receiver.url)
@@ -101,8 +101,8 @@ def test_a_bar_stands_where_the_span_was(page: Page, receiver: Receiver) -> None
     assert pytest.approx((0.8, 0.2), abs=0.01) == ((bar["x"] - line["x"]) / line["width"], bar["width"] / line["width"])
 
 
-def test_an_error_is_told_in_words(page: Page, receiver: Receiver) -> None:
-    """Not by colour alone: in the list, in the row and in the details."""
+def test_an_error_has_a_text(page: Page, receiver: Receiver) -> None:
+    """An error is shown by text, not only by colour: in the list, in the row and in the details."""
     send_checkout(receiver)
     page.goto(receiver.url)
     expect(page.get_by_role("table", name="Traces")).to_contain_text("503 ⚠ 1 error")
@@ -110,8 +110,8 @@ def test_an_error_is_told_in_words(page: Page, receiver: Receiver) -> None:
     expect(page.get_by_text("⚠ Error out of stock")).to_be_visible()
 
 
-def test_the_tree_is_walked_with_the_keyboard(page: Page, receiver: Receiver) -> None:
-    """The keys of a treegrid: up, down, home, end; left closes or goes to the parent, right opens."""
+def test_the_tree_has_keyboard_navigation(page: Page, receiver: Receiver) -> None:
+    """The keys of a treegrid: up, down, home, end; left collapses or goes to the parent, right expands."""
     send_checkout(receiver)
     page.goto(receiver.url)
     row(page, "POST /orders").focus()
@@ -133,8 +133,8 @@ def test_the_tree_is_walked_with_the_keyboard(page: Page, receiver: Receiver) ->
         expect(page.locator("#details h3").first).to_have_text(name)
 
 
-def test_a_closed_span_hides_what_is_below(page: Page, receiver: Receiver) -> None:
-    """Closed is said to screen readers, too; a span closed inside stays closed when the outer one opens again."""
+def test_a_collapsed_span_hides_its_children(page: Page, receiver: Receiver) -> None:
+    """aria-expanded follows; a nested collapsed span stays collapsed when its parent is expanded."""
     send_checkout(receiver)
     page.goto(receiver.url)
     outer, inner = row(page, "place_order"), row(page, "POST /reservations")
@@ -148,8 +148,8 @@ def test_a_closed_span_hides_what_is_below(page: Page, receiver: Receiver) -> No
     assert ["POST /orders", "place_order", "POST", "POST /reservations"] == names(page)
 
 
-def test_the_list_is_walked_with_the_keyboard(page: Page, receiver: Receiver) -> None:
-    """Tab reaches the newest trace, the arrows the others, Enter opens one, and the address remembers it."""
+def test_the_list_has_keyboard_navigation(page: Page, receiver: Receiver) -> None:
+    """Tab focuses the newest trace, the arrow keys move, Enter opens a trace and changes the address."""
     for trace, name in ((1, "older"), (2, "newer")):
         receiver.store.add(from_otlp(traces_body(proto_span(1, trace=trace, name=name))))
     page.goto(receiver.url)
@@ -164,8 +164,8 @@ def test_the_list_is_walked_with_the_keyboard(page: Page, receiver: Receiver) ->
     expect(page.get_by_role("heading", level=2, name="older")).to_be_visible()
 
 
-def test_new_traces_take_neither_focus_nor_place(page: Page, receiver: Receiver) -> None:
-    """Whoever reads a trace keeps it while others come, and hears that they came."""
+def test_new_traces_keep_focus_and_position(page: Page, receiver: Receiver) -> None:
+    """A reader keeps the open trace while others arrive; a live region announces them."""
     send_checkout(receiver)
     page.goto(receiver.url)
     row(page, "place_order").click()
@@ -175,8 +175,8 @@ def test_new_traces_take_neither_focus_nor_place(page: Page, receiver: Receiver)
     expect(page.locator("tr:focus .label")).to_have_text("place_order")
 
 
-def test_a_trace_that_grows_keeps_the_chosen_span(page: Page, receiver: Receiver) -> None:
-    """Spans that come later are added below the reader's hands."""
+def test_a_growing_trace_keeps_the_selection(page: Page, receiver: Receiver) -> None:
+    """Spans that arrive later are added without moving the selection."""
     receiver.store.add(from_otlp(traces_body(proto_span(1, name="outer"), proto_span(3, 1, name="chosen"))))
     page.goto(receiver.url)
     row(page, "chosen").click()
@@ -186,8 +186,8 @@ def test_a_trace_that_grows_keeps_the_chosen_span(page: Page, receiver: Receiver
     expect(page.locator("tr:focus .label")).to_have_text("chosen")
 
 
-def test_names_of_strangers_are_only_text(page: Page, receiver: Receiver) -> None:
-    """Markup in names, attributes, services and messages is shown as written; what would hide text is made visible."""
+def test_untrusted_names_are_shown_as_text(page: Page, receiver: Receiver) -> None:
+    """Markup in names, attributes, services and messages is shown as text; invisible characters are made visible."""
     span = proto_span(1, name=HOSTILE, attributes={HOSTILE: AnyValue(string_value=HOSTILE)})
     span.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=HOSTILE))
     receiver.store.add(from_otlp(traces_body(span, service=HOSTILE)))
@@ -199,8 +199,8 @@ def test_names_of_strangers_are_only_text(page: Page, receiver: Receiver) -> Non
     save(page, "hostile")
 
 
-def test_even_injected_script_would_not_run(page: Page, receiver: Receiver) -> None:
-    """The policy allows the page's own script alone, and no other origin."""
+def test_the_content_security_policy_blocks_scripts(page: Page, receiver: Receiver) -> None:
+    """The policy allows only the page's own script and no other origin."""
     response = page.goto(receiver.url)
     assert isinstance(response, Response)
     policy = response.headers["content-security-policy"]
@@ -213,10 +213,10 @@ def test_even_injected_script_would_not_run(page: Page, receiver: Receiver) -> N
     [((2, 1), "parents go in a circle"), ((9,), "parent missing"), ((None, *range(1, 400)), "")],
     ids=["circle", "orphan", "400 levels"],
 )
-def test_strange_traces_are_shown_whole(
+def test_invalid_traces_are_shown_completely(
     page: Page, receiver: Receiver, parents: tuple[int | None, ...], note: str
 ) -> None:
-    """Every span has its row, and what is wrong with it is said."""
+    """Every span has a row, and an invalid parent is stated."""
     spans = [proto_span(number, parent, name=f"span {number}") for number, parent in enumerate(parents, start=1)]
     receiver.store.add(from_otlp(traces_body(*spans)))
     page.goto(receiver.url)
@@ -225,8 +225,8 @@ def test_strange_traces_are_shown_whole(
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("light", False), ("dark", True)])
-def test_it_follows_the_systems_colours(page: Page, receiver: Receiver, scheme: str, dark: bool) -> None:
-    """Dark ground with light text where the system is dark, and text that can be read on it in both."""
+def test_the_page_follows_the_colour_scheme(page: Page, receiver: Receiver, scheme: str, dark: bool) -> None:
+    """Dark background and light text in a dark colour scheme; both schemes have enough contrast."""
     page.emulate_media(color_scheme="dark" if dark else "light")
     send_checkout(receiver)
     page.goto(receiver.url)
@@ -238,8 +238,8 @@ def test_it_follows_the_systems_colours(page: Page, receiver: Receiver, scheme: 
     save(page, scheme)
 
 
-def test_on_a_telephone_nothing_is_cut(page: Page, receiver: Receiver) -> None:
-    """360 pixels wide: list above waterfall, and nothing reaches beyond the edge."""
+def test_a_narrow_screen_cuts_nothing(page: Page, receiver: Receiver) -> None:
+    """At 360 pixels the list is above the waterfall, and nothing exceeds the width."""
     page.set_viewport_size({"width": 360, "height": 740})
     send_checkout(receiver)
     page.goto(receiver.url)
@@ -249,7 +249,7 @@ def test_on_a_telephone_nothing_is_cut(page: Page, receiver: Receiver) -> None:
     save(page, "telephone")
 
 
-def test_what_a_screen_reader_is_told(page: Page, receiver: Receiver) -> None:
+def test_the_page_has_roles_for_screen_readers(page: Page, receiver: Receiver) -> None:
     """Landmarks, headings, a table of buttons, and a tree with levels."""
     send_checkout(receiver)
     page.goto(receiver.url)
@@ -284,8 +284,8 @@ def test_what_a_screen_reader_is_told(page: Page, receiver: Receiver) -> None:
     """)
 
 
-def test_when_the_demo_has_gone_it_says_so_and_recovers(page: Page, receiver: Receiver) -> None:
-    """In words, and by itself again when the demo is back."""
+def test_a_lost_connection_is_shown_until_it_is_back(page: Page, receiver: Receiver) -> None:
+    """The page shows that the demo has stopped, and recovers when it runs again."""
     page.goto(receiver.url)
     expect(page.locator("#state")).to_have_text("Live · 0 traces")
     receiver.stop()

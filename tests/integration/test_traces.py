@@ -1,4 +1,4 @@
-"""One request, one trace: the table of services and edges held against both real services."""
+"""One request, one trace: both real services produce the trees of the journey."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from support.polling import poll_until
 
 from spanloom.testing import assert_shape
-from spanloom_local.journey import CREATE, JOURNEY, Answer, Step, made_by, send, travel, without_functions
+from spanloom_local.journey import CREATE, JOURNEY, Response, Step, send, send_journey, trace_of, without_functions
 from spanloom_local.receiver import Receiver
 from spanloom_local.stack import Stack, running
 
@@ -33,46 +33,46 @@ def stack(receiver: Receiver) -> Iterator[Stack]:
         yield found
 
 
-def whole(receiver: Receiver, answer: Answer, spans: int) -> Trace:
-    """Return the trace of `answer` when it has at least `spans` spans."""
+def complete_trace(receiver: Receiver, response: Response, spans: int) -> Trace:
+    """Return the trace of `answer` once it has at least `spans` spans."""
 
     def complete() -> Trace | None:
-        trace = made_by(answer, receiver.store.traces().values())
+        trace = trace_of(response, receiver.store.traces().values())
         return trace if trace and len(trace.spans) >= spans else None
 
-    return poll_until(complete, f"the trace of {answer.mark} is whole")
+    return poll_until(complete, f"the trace of {response.mark} is complete_trace")
 
 
 @pytest.fixture(scope="module")
-def answers(stack: Stack) -> dict[str, Answer]:
-    return {step.title: answer for step, answer in travel(stack.url)}
+def responses(stack: Stack) -> dict[str, Response]:
+    return {step.title: response for step, response in send_journey(stack.url)}
 
 
 @pytest.mark.parametrize("step", JOURNEY, ids=lambda step: step.title)
-def test_a_request_is_exactly_its_tree(step: Step, answers: dict[str, Answer], receiver: Receiver) -> None:
-    """Every request is answered as the table says, and its trace is that tree: one root, nothing more or less."""
-    assert step.status == answers[step.title].status
-    assert_shape(whole(receiver, answers[step.title], 6), step.tree)
+def test_a_request_has_exactly_its_tree(step: Step, responses: dict[str, Response], receiver: Receiver) -> None:
+    """Every request has the response of the table, and its trace is the tree of the table, with one root."""
+    assert step.status == responses[step.title].status
+    assert_shape(complete_trace(receiver, responses[step.title], 6), step.tree)
 
 
-def test_the_filter_leaves_the_carriers(receiver: Receiver) -> None:
-    """Under SPANLOOM_FILTER=warn function spans go and four spans stay, still one trace."""
+def test_the_filter_keeps_server_and_client_spans(receiver: Receiver) -> None:
+    """SPANLOOM_FILTER=warn removes function spans; four spans remain, in one trace."""
     with running(receiver, extra={"SPANLOOM_FILTER": "warn"}) as stack:
-        for step, answer in travel(stack.url):
-            assert_shape(whole(receiver, answer, 4), without_functions(step.tree))
+        for step, response in send_journey(stack.url):
+            assert_shape(complete_trace(receiver, response, 4), without_functions(step.tree))
 
 
-def test_services_say_who_they_are(answers: dict[str, Answer], receiver: Receiver) -> None:
-    """Every span has its service's name and instance, and the distribution that made it."""
-    trace = whole(receiver, answers[CREATE.title], 6)
+def test_resources_name_service_and_distribution(responses: dict[str, Response], receiver: Receiver) -> None:
+    """Every span has the name and instance of its service, and the name of the distribution."""
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
     assert {"users-api", "users-db-service"} == {span.resource["service.name"] for span in trace.spans}
     assert 2 == len({span.resource["service.instance.id"] for span in trace.spans})
     assert {"spanloom"} == {span.resource["telemetry.distro.name"] for span in trace.spans}
 
 
-def test_the_statement_is_told_without_its_parameters(answers: dict[str, Answer], receiver: Receiver) -> None:
+def test_the_statement_has_no_parameters(responses: dict[str, Response], receiver: Receiver) -> None:
     """The database span names PostgreSQL, table and statement; the user's name is nowhere in the trace."""
-    trace = whole(receiver, answers[CREATE.title], 6)
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
     [statement] = [span for span in trace.spans if span.name == CREATE.statement]
     expected = {"db.system.name": "postgresql", "db.operation.name": "INSERT", "db.collection.name": "users"}
     assert expected == {key: statement.attributes[key] for key in expected}
@@ -81,30 +81,30 @@ def test_the_statement_is_told_without_its_parameters(answers: dict[str, Answer]
 
 
 def test_probes_and_pools_make_no_trace(stack: Stack, receiver: Receiver) -> None:
-    """Fifty probes of each kind later, no trace has a database span or a probe as its root."""
+    """After fifty probes of each kind, no trace has a database span or a probe as its root."""
     for _ in range(50):
         for url in (stack.url, stack.internal_url):
             assert (200, 200) == (send(url, "GET", "/healthz").status, send(url, "GET", "/readyz").status)
-    whole(receiver, send(stack.url, "GET", "/users"), 6)
+    complete_trace(receiver, send(stack.url, "GET", "/users"), 6)
     roots = {span.name for trace in receiver.store.traces().values() for span in trace.tops}
     assert roots <= {f"{step.method} {step.route}" for step in JOURNEY}
 
 
-async def test_the_edge_is_a_boundary(stack: Stack, receiver: Receiver) -> None:
-    """At the edge a stranger's traceparent is dropped; behind it, the same header is obeyed."""
+async def test_the_edge_drops_untrusted_context(stack: Stack, receiver: Receiver) -> None:
+    """The edge drops the traceparent of an untrusted caller; the service behind it continues the trace."""
     forged = "0af7651916cd43dd8448eb211c80319c"
     headers = {"traceparent": f"00-{forged}-b7ad6b7169203331-01"}
     async with aiohttp.ClientSession(headers=headers) as session:
         await touch(session, "GET", f"{stack.internal_url}/users")
         poll_until(lambda: receiver.store.trace(forged), "the trace the caller chose arrives")
         await touch(session, "GET", f"{stack.url}/users", headers={"User-Agent": "boundary"})
-    trace = whole(receiver, Answer(200, None, "boundary"), 6)
+    trace = complete_trace(receiver, Response(200, None, "boundary"), 6)
     assert trace.root.trace_id != forged
 
 
-def test_log_records_carry_their_trace(answers: dict[str, Answer], receiver: Receiver) -> None:
-    """The access records of both services name the trace of their request."""
-    trace = whole(receiver, answers[CREATE.title], 6)
+def test_log_records_carry_their_trace(responses: dict[str, Response], receiver: Receiver) -> None:
+    """The access log records of both services contain the trace id of their request."""
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
 
     def complete() -> set[str]:
         found = {
@@ -117,9 +117,9 @@ def test_log_records_carry_their_trace(answers: dict[str, Answer], receiver: Rec
     assert {"users-api", "users-db-service"} == poll_until(complete, "both access records arrive")
 
 
-def test_durations_are_measured_with_exemplars(answers: dict[str, Answer], receiver: Receiver) -> None:
-    """The histogram of request durations has, for each route, a trace to look at."""
-    trace = whole(receiver, answers[CREATE.title], 6)
+def test_durations_are_measured_with_exemplars(responses: dict[str, Response], receiver: Receiver) -> None:
+    """The histogram of request durations has an exemplar for each route."""
+    trace = complete_trace(receiver, responses[CREATE.title], 6)
 
     def exemplar() -> bool:
         return any(e.trace_id.hex() == trace.trace_id for point in durations(receiver) for e in point.exemplars)
@@ -128,9 +128,9 @@ def test_durations_are_measured_with_exemplars(answers: dict[str, Answer], recei
 
 
 def test_errors_name_their_trace(stack: Stack, receiver: Receiver) -> None:
-    """The trace_id of a problem is that of the trace a person should open."""
-    answer = send(stack.url, "GET", "/users/00000000-0000-0000-0000-000000000000")
-    assert whole(receiver, answer, 6).trace_id == answer.body["trace_id"]
+    """The trace_id of a problem response is that of the request's trace."""
+    response = send(stack.url, "GET", "/users/00000000-0000-0000-0000-000000000000")
+    assert complete_trace(receiver, response, 6).trace_id == response.body["trace_id"]
 
 
 async def touch(session: aiohttp.ClientSession, method: str, path: str, **options: Any) -> None:

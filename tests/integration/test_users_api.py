@@ -1,4 +1,4 @@
-"""users-api over HTTP, with the real users-db-service behind it or one that misbehaves."""
+"""users-api over HTTP, with the real users-db-service behind it or a failing one."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 from fastapi import FastAPI
 from opentelemetry import trace
-from support.downstream import DROP, HANG, answer, downstream
-from support.http import Client, assert_problem, assert_unavailable
-from support.input import ABSENT, BAD, WRONG_METHODS, Bad
-from support.processes import ended, start
-from support.servers import serve
+from support.builders.bad_requests import BAD_REQUESTS, UNKNOWN_USER, WRONG_METHODS, BadRequest
+from support.http_client import Client, assert_problem, assert_unavailable
+from support.processes.commands import ended, start
+from support.servers.asgi import serve
+from support.servers.scripted_server import DROP, HANG, response, scripted_server
 
 from spanloom import problems
 from users_api.app import create_app
@@ -26,43 +26,43 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 ADA = f'{{"id": "{UUID(int=0)}", "name": "Ada", "created_at": "2026-11-02T09:30:00Z"}}'
-MADE = answer("201 Created", ADA)
-READ = answer("200 OK", ADA)
-GONE = answer("204 No Content", "")
-NO_SUCH = answer("404 Not Found", '{"detail": "secret"}')
-BROKEN = answer("500 Internal Server Error", "secret", kind="text/plain")
-AWAY = answer("503 Service Unavailable", "secret", "Retry-After: 60")
-ELSEWHERE = answer("302 Found", "", "Location: /secret")
-# Every way in which a neighbour gives no useful answer.
-USELESS = {
+MADE = response("201 Created", ADA)
+READ = response("200 OK", ADA)
+GONE = response("204 No Content", "")
+NO_SUCH = response("404 Not Found", '{"detail": "secret"}')
+BROKEN = response("500 Internal Server Error", "secret", kind="text/plain")
+AWAY = response("503 Service Unavailable", "secret", "Retry-After: 60")
+ELSEWHERE = response("302 Found", "", "Location: /secret")
+# Every kind of failure of users-db-service, by its response.
+FAILURES = {
     "fails": BROKEN,
-    "is away": AWAY,
-    "refuses": answer("422 Unprocessable Entity", '{"detail": "secret"}'),
+    "is unavailable": AWAY,
+    "refuses": response("422 Unprocessable Entity", '{"detail": "secret"}'),
     "redirects": ELSEWHERE,
-    "answers a page": answer("200 OK", "<h1>secret</h1>", kind="text/html"),
-    "answers half": answer("200 OK", ADA)[:-5],
-    "answers another shape": answer("200 OK", '{"id": "secret"}'),
-    "speaks no HTTP": b"220 secret ESMTP\r\n",
-    "hangs up": DROP,
+    "responds with HTML": response("200 OK", "<h1>secret</h1>", kind="text/html"),
+    "sends half a response": response("200 OK", ADA)[:-5],
+    "responds with another schema": response("200 OK", '{"id": "secret"}'),
+    "sends no HTTP": b"220 secret ESMTP\r\n",
+    "closes the connection": DROP,
     "hangs": HANG,
 }
-USELESS_TO = [
-    (method, path, how)
-    for method, path in [("POST", "/users"), ("GET", "/users"), ("GET", ABSENT), ("DELETE", ABSENT)]
-    for how in USELESS
+FAILED_CALLS = [
+    (method, path, failure)
+    for method, path in [("POST", "/users"), ("GET", "/users"), ("GET", UNKNOWN_USER), ("DELETE", UNKNOWN_USER)]
+    for failure in FAILURES
 ]
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-NOWHERE = trace.INVALID_SPAN_CONTEXT
+NO_CONTEXT = trace.INVALID_SPAN_CONTEXT
 
 
 def settings_of(url: str, deadline_seconds: float = 60) -> Settings:
-    """Return settings as the environment would give them."""
+    """Return the settings for this users-db-service."""
     return Settings.from_environ({"USERS_API_USERS_DB_URL": url, "USERS_API_DEADLINE_SECONDS": str(deadline_seconds)})
 
 
 @contextmanager
 def users_api_before(http: aiohttp.ClientSession, url: str, deadline_seconds: float = 60) -> Iterator[Client]:
-    """Run users-api before the users-db-service of this address."""
+    """Run users-api connected to the users-db-service at this address."""
     with serve(create_app(settings_of(url, deadline_seconds))) as own:
         yield Client(http, own)
 
@@ -73,8 +73,8 @@ def users_api(http: aiohttp.ClientSession, users_api_url: str) -> Client:
     return Client(http, users_api_url)
 
 
-async def test_a_user_is_made_read_listed_and_deleted(users_api: Client) -> None:
-    """What POST answers is what GET answers and the list shows, until DELETE."""
+async def test_a_user_is_created_read_listed_and_deleted(users_api: Client) -> None:
+    """GET and the list return what POST returned, until DELETE."""
     made = await users_api("POST", "/users", json={"name": " Ada Lovelace "})
     place = made.headers["Location"]
     assert (201, "Ada Lovelace", f"/users/{UUID(made.json['id'])}") == (made.status, made.json["name"], place)
@@ -87,7 +87,7 @@ async def test_a_user_is_made_read_listed_and_deleted(users_api: Client) -> None
 
 
 async def test_a_list_is_paged(users_api: Client) -> None:
-    """Following `next` shows every user once, in the order they were made."""
+    """Following `next` returns every user once, in the order of creation."""
     made = [(await users_api("POST", "/users", json={"name": name})).json for name in "abcde"]
     page = (await users_api("GET", "/users?limit=2")).json
     listed = page["items"]
@@ -97,49 +97,49 @@ async def test_a_list_is_paged(users_api: Client) -> None:
     assert made == listed
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-async def test_bad_input_is_told_and_changes_nothing(users_api: Client, bad: Bad) -> None:
-    """Bad input gets its status, a problem naming the fields, and leaves nothing behind."""
+@pytest.mark.parametrize("bad", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+async def test_invalid_input_changes_nothing(users_api: Client, bad: BadRequest) -> None:
+    """Invalid input gets its status and a problem that names the fields, and changes nothing."""
     before = (await users_api("GET", "/users")).json
     data = bad.options.get("data")
-    told = await users_api(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
-    assert_problem(bad.status, told)
-    assert bad.fields == [error["field"] for error in told.json.get("errors", [])]
+    problem = await users_api(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
+    assert_problem(bad.status, problem)
+    assert bad.fields == [error["field"] for error in problem.json.get("errors", [])]
     assert before == (await users_api("GET", "/users")).json
 
 
-async def test_bad_input_goes_no_further(http: aiohttp.ClientSession) -> None:
-    """What users-api can refuse itself never reaches users-db-service."""
-    with downstream(NO_SUCH) as neighbour, users_api_before(http, neighbour.url) as users_api:
-        for bad in BAD.values():
+async def test_invalid_input_is_not_forwarded(http: aiohttp.ClientSession) -> None:
+    """Input that users-api can refuse itself never reaches users-db-service."""
+    with scripted_server(NO_SUCH) as upstream, users_api_before(http, upstream.url) as users_api:
+        for bad in BAD_REQUESTS.values():
             data = bad.options.get("data")
             await users_api(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
-        # Only users-db-service knows who is absent.
-        assert {f"GET {ABSENT} HTTP/1.1", f"DELETE {ABSENT} HTTP/1.1"} == set(neighbour.asked)
+        # Only users-db-service knows that the user does not exist.
+        assert {f"GET {UNKNOWN_USER} HTTP/1.1", f"DELETE {UNKNOWN_USER} HTTP/1.1"} == set(upstream.requests)
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), WRONG_METHODS)
-async def test_a_wrong_method_is_told_the_right_ones(users_api: Client, method: str, path: str, allowed: str) -> None:
-    """405 names in Allow every method of the path."""
-    told = await users_api(method, path)
-    assert (405, allowed) == (told.status, told.headers["Allow"])
+async def test_a_wrong_method_gets_allow(users_api: Client, method: str, path: str, allowed: str) -> None:
+    """405 lists every method of the path in Allow."""
+    problem = await users_api(method, path)
+    assert (405, allowed) == (problem.status, problem.headers["Allow"])
 
 
-@pytest.mark.parametrize(("method", "path", "how"), USELESS_TO)
-async def test_a_useless_neighbour_is_unavailable(
-    http: aiohttp.ClientSession, method: str, path: str, how: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("method", "path", "failure"), FAILED_CALLS)
+async def test_a_failing_database_service_causes_503(
+    http: aiohttp.ClientSession, method: str, path: str, failure: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Whatever users-db-service does wrong: 503 with Retry-After, and not a word of what it said."""
-    deadline = 0.3 if how == "hangs" else 60
-    with downstream(USELESS[how]) as neighbour, users_api_before(http, neighbour.url, deadline) as users_api:
+    """Every failure of users-db-service causes 503 with Retry-After, without a word of its response."""
+    deadline = 0.3 if failure == "hangs" else 60
+    with scripted_server(FAILURES[failure]) as upstream, users_api_before(http, upstream.url, deadline) as users_api:
         body = {"json": {"name": "private"}} if method == "POST" else {}
         assert_unavailable(await users_api(method, path, **body))
     assert "secret" not in caplog.text
     assert "private" not in caplog.text
 
 
-async def test_an_absent_neighbour_leaves_the_edge_alive_and_ready(http: aiohttp.ClientSession) -> None:
-    """With nobody behind it users-api answers 503, and stays alive and ready: it is not what is broken."""
+async def test_a_missing_database_service_leaves_users_api_ready(http: aiohttp.ClientSession) -> None:
+    """Without users-db-service, users-api responds with 503 and stays alive and ready."""
     with users_api_before(http, "http://127.0.0.1:1") as users_api:
         assert_unavailable(await users_api("GET", "/users"))
         assert_unavailable(await users_api("POST", "/users", json={"name": "Ada"}))
@@ -149,62 +149,60 @@ async def test_an_absent_neighbour_leaves_the_edge_alive_and_ready(http: aiohttp
 @pytest.mark.parametrize(
     ("script", "method", "path", "status", "times"),
     [
-        ([DROP, READ], "GET", ABSENT, 200, 2),
-        ([AWAY, BROKEN, READ], "GET", ABSENT, 200, 3),
-        ([AWAY, AWAY, AWAY, READ], "GET", ABSENT, 503, 3),
-        ([NO_SUCH], "GET", ABSENT, 404, 1),
+        ([DROP, READ], "GET", UNKNOWN_USER, 200, 2),
+        ([AWAY, BROKEN, READ], "GET", UNKNOWN_USER, 200, 3),
+        ([AWAY, AWAY, AWAY, READ], "GET", UNKNOWN_USER, 503, 3),
+        ([NO_SUCH], "GET", UNKNOWN_USER, 404, 1),
         ([DROP, MADE], "POST", "/users", 503, 1),
         ([AWAY, MADE], "POST", "/users", 503, 1),
         ([ELSEWHERE, MADE], "POST", "/users", 503, 1),
-        ([DROP, GONE], "DELETE", ABSENT, 204, 2),
-        # The first call may have deleted the user before its answer was lost.
-        ([DROP, NO_SUCH], "DELETE", ABSENT, 204, 2),
-        ([NO_SUCH], "DELETE", ABSENT, 404, 1),
+        ([DROP, GONE], "DELETE", UNKNOWN_USER, 204, 2),
+        # The first attempt may have deleted the user before its response was lost.
+        ([DROP, NO_SUCH], "DELETE", UNKNOWN_USER, 204, 2),
+        ([NO_SUCH], "DELETE", UNKNOWN_USER, 404, 1),
     ],
 )
-async def test_only_what_is_idempotent_is_repeated(
+async def test_only_idempotent_requests_are_retried(
     http: aiohttp.ClientSession, script: list[bytes], method: str, path: str, status: int, times: int
 ) -> None:
-    """GET and DELETE are asked again, up to 3 times; POST never, for it might make two users."""
-    with downstream(*script) as neighbour, users_api_before(http, neighbour.url) as users_api:
+    """GET and DELETE are sent up to 3 times; POST once, because a retry could create a second user."""
+    with scripted_server(*script) as upstream, users_api_before(http, upstream.url) as users_api:
         body = {"json": {"name": "Ada"}} if method == "POST" else {}
         assert status == (await users_api(method, path, **body)).status
-        assert [f"{method} {path} HTTP/1.1"] * times == neighbour.asked
+        assert [f"{method} {path} HTTP/1.1"] * times == upstream.requests
 
 
-async def test_the_deadline_is_that_of_all_attempts(
-    http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture
-) -> None:
-    """A neighbour that fails and then hangs is given up at one deadline, and the log says so."""
-    with downstream(AWAY, HANG) as neighbour, users_api_before(http, neighbour.url, 0.5) as users_api:
-        assert_unavailable(await users_api("GET", ABSENT))
-        assert len(neighbour.asked) == 2
+async def test_the_deadline_covers_all_attempts(http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture) -> None:
+    """A service that fails and then hangs is abandoned at one deadline, and the log says so."""
+    with scripted_server(AWAY, HANG) as upstream, users_api_before(http, upstream.url, 0.5) as users_api:
+        assert_unavailable(await users_api("GET", UNKNOWN_USER))
+        assert len(upstream.requests) == 2
     assert "users-db-service is not available: no response before the deadline" in caplog.text
 
 
-async def test_a_neighbour_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:
-    """After failures the same process answers as soon as users-db-service does."""
-    with downstream(DROP, READ) as neighbour, users_api_before(http, neighbour.url) as users_api:
+async def test_a_recovered_service_is_used(http: aiohttp.ClientSession) -> None:
+    """After failures, the same process succeeds as soon as users-db-service does."""
+    with scripted_server(DROP, READ) as upstream, users_api_before(http, upstream.url) as users_api:
         assert (await users_api("POST", "/users", json={"name": "Ada"})).status == 503
-        assert (await users_api("GET", ABSENT)).json["name"] == "Ada"
+        assert (await users_api("GET", UNKNOWN_USER)).json["name"] == "Ada"
 
 
-async def test_connections_to_the_neighbour_are_kept(http: aiohttp.ClientSession) -> None:
+async def test_connections_are_reused(http: aiohttp.ClientSession) -> None:
     """One connection serves many requests."""
     kept = READ.replace(b"Connection: close\r\n", b"")
-    with downstream(kept) as neighbour, users_api_before(http, neighbour.url) as users_api:
+    with scripted_server(kept) as upstream, users_api_before(http, upstream.url) as users_api:
         for _ in range(5):
-            assert (await users_api("GET", ABSENT)).status == 200
-        assert (5, 1) == (len(neighbour.asked), neighbour.connections)
+            assert (await users_api("GET", UNKNOWN_USER)).status == 200
+        assert (5, 1) == (len(upstream.requests), upstream.connections)
 
 
 def within_a_trace(app: ASGIApp) -> ASGIApp:
-    """Return `app` as it is called inside a trace."""
+    """Return `app`, called inside a trace."""
     return within(app, trace.SpanContext(int(TRACE_ID, 16), 1, is_remote=False))
 
 
 def within(app: ASGIApp, context: trace.SpanContext) -> ASGIApp:
-    """Return `app` below a span of our own, FastAPI's telemetry out of the way as under the distribution."""
+    """Return `app` below a span of the test, without FastAPI's own telemetry, as under the distribution."""
 
     async def traced(scope: Scope, receive: Receive, send: Send) -> None:
         scope["fastapi.telemetry"] = None
@@ -225,20 +223,20 @@ def within(app: ASGIApp, context: trace.SpanContext) -> ASGIApp:
     ],
 )
 async def test_a_problem_names_its_trace(http: aiohttp.ClientSession, method: str, path: str, status: int) -> None:
-    """Every error has the trace_id of its request; without a trace the member is left out."""
+    """Every error contains the trace_id of its request; without a trace the member is omitted."""
     settings = settings_of("http://127.0.0.1:1")
     with (
         serve(within_a_trace(create_app(settings))) as traced,
-        serve(within(create_app(settings), NOWHERE)) as untraced,
+        serve(within(create_app(settings), NO_CONTEXT)) as untraced,
     ):
-        told = await Client(http, traced)(method, path)
-        assert_problem(status, told)
-        assert told.json["trace_id"] == TRACE_ID
+        problem = await Client(http, traced)(method, path)
+        assert_problem(status, problem)
+        assert problem.json["trace_id"] == TRACE_ID
         assert "trace_id" not in (await Client(http, untraced)(method, path)).json
 
 
-async def test_an_unforeseen_exception_is_not_told(http: aiohttp.ClientSession) -> None:
-    """What nobody foresaw is a problem too, with a trace_id and without the exception's text."""
+async def test_an_unexpected_exception_is_not_shown(http: aiohttp.ClientSession) -> None:
+    """An unexpected exception is a problem with a trace_id and without the exception's text."""
     app = FastAPI()
     problems.install(app)
 
@@ -247,14 +245,17 @@ async def test_an_unforeseen_exception_is_not_told(http: aiohttp.ClientSession) 
         raise RuntimeError("secret")
 
     with serve(within_a_trace(app)) as url:
-        told = await Client(http, url)("GET", "/")
-    assert_problem(500, told)
-    assert (TRACE_ID, "The request failed because of an internal error.") == (told.json["trace_id"], told.json["detail"])
-    assert "secret" not in told.text
+        problem = await Client(http, url)("GET", "/")
+    assert_problem(500, problem)
+    assert (TRACE_ID, "The request failed because of an internal error.") == (
+        problem.json["trace_id"],
+        problem.json["detail"],
+    )
+    assert "secret" not in problem.text
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "message"),
     [
         ({}, "users-api: USERS_API_USERS_DB_URL='' is not understood; expected a value\n"),
         (
@@ -263,6 +264,6 @@ async def test_an_unforeseen_exception_is_not_told(http: aiohttp.ClientSession) 
         ),
     ],
 )
-def test_what_cannot_start_says_why(environ: dict[str, str], told: str) -> None:
-    """Wrong settings end the process with status 78 and a line that says why, without a traceback."""
-    assert (78, told) == ended(start("uvicorn", "--factory", "users_api.app:create_app", **environ))
+def test_invalid_settings_end_the_process(environ: dict[str, str], message: str) -> None:
+    """Invalid settings end the process with status 78 and a line with the reason, without a traceback."""
+    assert (78, message) == ended(start("uvicorn", "--factory", "users_api.app:create_app", **environ))

@@ -1,4 +1,4 @@
-"""users-db-service with a real PostgreSQL, over HTTP: what it keeps, refuses and survives."""
+"""users-db-service with a real PostgreSQL, over HTTP: responses, refusals, and recovery from faults."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine
 from sqlmodel import SQLModel
-from support.http import Client, assert_problem, assert_unavailable
-from support.input import BAD, WRONG_METHODS, Bad
+from support.builders.bad_requests import BAD_REQUESTS, WRONG_METHODS, BadRequest
+from support.http_client import Client, assert_problem, assert_unavailable
 from support.polling import poll_until
-from support.processes import ended, free_port, listens, start
-from support.servers import serve
+from support.processes.commands import ended, free_port, listens, start
+from support.servers.asgi import serve
 
 from users_db.app import create_app
 from users_db.migrate import migrate
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import aiohttp
-    from support.postgres import Postgres
+    from support.processes.postgres import Postgres
 
 # Far below the 2 s of the promise, so that a busy machine does not make a test fail.
 QUICK = {"pool_size": 2, "pool_timeout_seconds": 0.3, "deadline_seconds": 0.4, "statement_timeout_seconds": 0.2}
@@ -46,14 +46,14 @@ def users_db(http: aiohttp.ClientSession, users_db_url: str) -> Client:
 
 @pytest.fixture
 def database_url(postgres: Postgres) -> str:
-    """Return a migrated database of the test's own."""
+    """Return the URL of a migrated database of the test."""
     url = postgres.new_database()
     migrate(settings_of(url))
     return url
 
 
 def settings_of(url: str, **more: float) -> Settings:
-    """Return settings as the environment would give them."""
+    """Return the settings for this database."""
     return Settings.from_environ(
         {"USERS_DB_DATABASE_URL": url, **{f"USERS_DB_{key.upper()}": str(value) for key, value in more.items()}}
     )
@@ -61,15 +61,15 @@ def settings_of(url: str, **more: float) -> Settings:
 
 @contextmanager
 def locked(database_url: str) -> Iterator[None]:
-    """Keep the users' table from everybody else."""
+    """Lock the table of users against every other connection."""
     with psycopg.connect(database_url) as connection:
         connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
         yield
         connection.rollback()
 
 
-async def test_a_user_is_made_read_and_deleted(users_db: Client) -> None:
-    """What POST answers is what GET answers, until DELETE; the answer says where the user is."""
+async def test_a_user_is_created_read_and_deleted(users_db: Client) -> None:
+    """GET returns what POST returned, until DELETE; Location is the user's path."""
     made = await users_db("POST", "/users", json={"name": " Ada Lovelace "})
     place = made.headers["Location"]
     assert (201, "Ada Lovelace", f"/users/{UUID(made.json['id'])}") == (made.status, made.json["name"], place)
@@ -80,7 +80,7 @@ async def test_a_user_is_made_read_and_deleted(users_db: Client) -> None:
 
 
 async def test_a_list_shows_every_user_once_in_order(http: aiohttp.ClientSession, database_url: str) -> None:
-    """Following `next` shows every user once, oldest first, also those made in the same instant and meanwhile."""
+    """Following `next` returns every user once, oldest first, also users of the same instant and later ones."""
     with serve(create_app(settings_of(database_url))) as url, psycopg.connect(database_url) as connection:
         users_db = Client(http, url)
         # One statement, one now(): all seven have the same created_at.
@@ -98,28 +98,28 @@ async def test_a_list_shows_every_user_once_in_order(http: aiohttp.ClientSession
         assert late == pages[-1]["items"][-1]
 
 
-@pytest.mark.parametrize("bad", BAD.values(), ids=BAD)
-async def test_bad_input_is_told_and_changes_nothing(users_db: Client, bad: Bad) -> None:
-    """Bad input gets its status, a problem naming the fields, and leaves nothing behind."""
+@pytest.mark.parametrize("bad", BAD_REQUESTS.values(), ids=BAD_REQUESTS)
+async def test_invalid_input_changes_nothing(users_db: Client, bad: BadRequest) -> None:
+    """Invalid input gets its status and a problem that names the fields, and changes nothing."""
     before = (await users_db("GET", "/users")).json
     data = bad.options.get("data")
-    answer = await users_db(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
-    assert_problem(bad.status, answer)
-    assert bad.fields == [error["field"] for error in answer.json.get("errors", [])]
+    response = await users_db(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
+    assert_problem(bad.status, response)
+    assert bad.fields == [error["field"] for error in response.json.get("errors", [])]
     assert before == (await users_db("GET", "/users")).json
 
 
 @pytest.mark.parametrize(("method", "path", "allowed"), WRONG_METHODS)
-async def test_a_wrong_method_is_told_the_right_ones(users_db: Client, method: str, path: str, allowed: str) -> None:
-    """405 names in Allow every method of the path."""
-    answer = await users_db(method, path)
-    assert (405, allowed) == (answer.status, answer.headers["Allow"])
+async def test_a_wrong_method_gets_allow(users_db: Client, method: str, path: str, allowed: str) -> None:
+    """405 lists every method of the path in Allow."""
+    response = await users_db(method, path)
+    assert (405, allowed) == (response.status, response.headers["Allow"])
 
 
-async def test_a_stopped_database_is_told_and_recovered_from(
+async def test_a_stopped_database_causes_503_until_it_is_back(
     http: aiohttp.ClientSession, postgres: Postgres, database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without PostgreSQL: 503 with Retry-After, alive but not ready; with it again: at work, without a restart."""
+    """Without PostgreSQL: 503 with Retry-After, alive but not ready; afterwards 200, without a restart."""
     with serve(create_app(settings_of(database_url, **QUICK))) as url:
         users_db = Client(http, url)
         assert (await users_db("POST", "/users", json={"name": "secret-name"})).status == 201
@@ -139,10 +139,10 @@ async def test_a_stopped_database_is_told_and_recovered_from(
     assert "server" not in caplog.text.replace("users-db-service", "")
 
 
-async def test_a_restart_between_requests_goes_unnoticed(
+async def test_a_restart_between_requests_has_no_effect(
     http: aiohttp.ClientSession, postgres: Postgres, database_url: str
 ) -> None:
-    """Connections that died while idle are replaced before a request meets them."""
+    """Idle connections that were closed are replaced before a request uses them."""
     with serve(create_app(settings_of(database_url))) as url:
         users_db = Client(http, url)
         assert (await users_db("GET", "/readyz")).status == 200
@@ -151,25 +151,25 @@ async def test_a_restart_between_requests_goes_unnoticed(
         assert (await users_db("POST", "/users", json={"name": "Ada"})).status == 201
 
 
-async def test_a_paused_database_is_told_and_recovered_from(
+async def test_a_paused_database_causes_503_until_it_is_back(
     http: aiohttp.ClientSession, postgres: Postgres, database_url: str
 ) -> None:
-    """When PostgreSQL keeps its connections but answers nothing, every request ends with 503, not only the first."""
+    """When PostgreSQL keeps its connections but does not respond, every request ends with 503."""
     with serve(create_app(settings_of(database_url, **QUICK))) as url:
         users_db = Client(http, url)
         assert (await users_db("GET", "/users")).status == 200
         with postgres.paused():
             for _ in range(2):
-                for answer in await asyncio.gather(*(users_db("GET", "/users") for _ in range(5))):
-                    assert_unavailable(answer)
+                for response in await asyncio.gather(*(users_db("GET", "/users") for _ in range(5))):
+                    assert_unavailable(response)
             assert (await users_db("GET", "/healthz")).status == 200
-        answers = await asyncio.gather(*(users_db("GET", "/users") for _ in range(5)))
-        assert [answer.status for answer in answers] == [200] * 5
+        responses = await asyncio.gather(*(users_db("GET", "/users") for _ in range(5)))
+        assert [response.status for response in responses] == [200] * 5
 
 
 @pytest.mark.parametrize("bound", ["statement_timeout_seconds", "deadline_seconds"])
-async def test_a_statement_that_waits_is_ended(http: aiohttp.ClientSession, database_url: str, bound: str) -> None:
-    """Either bound ends a statement that waits for a lock, and its only connection serves the next request."""
+async def test_a_blocked_statement_is_cancelled(http: aiohttp.ClientSession, database_url: str, bound: str) -> None:
+    """Either timeout ends a statement that waits for a lock, and its connection serves the next request."""
     settings = settings_of(database_url, **{**PATIENT, bound: 0.3, "pool_size": 1})
     with serve(create_app(settings)) as url:
         users_db = Client(http, url)
@@ -178,8 +178,8 @@ async def test_a_statement_that_waits_is_ended(http: aiohttp.ClientSession, data
         assert (await users_db("GET", "/users")).json["items"] == []
 
 
-async def test_an_exhausted_pool_is_told(http: aiohttp.ClientSession, database_url: str) -> None:
-    """When every connection is taken, the next request gets 503 while the one that holds it is answered."""
+async def test_an_exhausted_pool_causes_503(http: aiohttp.ClientSession, database_url: str) -> None:
+    """When every connection is in use, the next request gets 503, and the request that uses it completes."""
     settings = settings_of(database_url, **{**PATIENT, "pool_size": 1, "pool_timeout_seconds": 0.3})
     with serve(create_app(settings)) as url:
         users_db = Client(http, url)
@@ -190,22 +190,22 @@ async def test_an_exhausted_pool_is_told(http: aiohttp.ClientSession, database_u
         assert (await waiting.pop()).status == 200
 
 
-async def test_a_missing_migration_is_no_secret_told(
+async def test_a_missing_migration_shows_no_database_error(
     http: aiohttp.ClientSession, postgres: Postgres, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Without the table the service is alive and not ready; a request fails without the database's text."""
+    """Without the table the service is alive and not ready; a response contains no text of the database."""
     with serve(create_app(settings_of(postgres.new_database()))) as url:
         users_db = Client(http, url)
         assert (await users_db("GET", "/healthz")).status == 200
         assert_unavailable(await users_db("GET", "/readyz"))
-        answer = await users_db("GET", "/users")
-    assert_problem(500, answer)
-    assert answer.json["detail"] == "The request failed because of an internal error."
+        response = await users_db("GET", "/users")
+    assert_problem(500, response)
+    assert response.json["detail"] == "The request failed because of an internal error."
     assert "relation" not in caplog.text
     assert "database error: UndefinedTable" in caplog.text
 
 
-def test_the_migration_makes_what_the_models_say(postgres: Postgres) -> None:
+def test_the_migration_matches_the_models(postgres: Postgres) -> None:
     """Alembic finds no difference between the migrated schema and the models."""
     url = postgres.new_database()
     migrate(settings_of(url))
@@ -217,7 +217,7 @@ def test_the_migration_makes_what_the_models_say(postgres: Postgres) -> None:
 
 
 def test_a_migration_waits_for_a_database_that_is_starting(postgres: Postgres) -> None:
-    """A migration started before its database succeeds once the database is there."""
+    """A migration started before its database succeeds once the database has started."""
     url = postgres.new_database()
     postgres.stop()
     try:
@@ -252,15 +252,17 @@ def test_a_migration_waits_for_a_database_that_is_starting(postgres: Postgres) -
         ),
     ],
 )
-def test_what_cannot_start_says_why(program: list[str], environ: dict[str, str], status: int, told: str) -> None:
-    """A program that cannot do its work ends with a status and a line that says why, without a traceback."""
+def test_a_program_that_cannot_start_gives_the_reason(
+    program: list[str], environ: dict[str, str], status: int, told: str
+) -> None:
+    """A program that cannot run ends with a status and a line with the reason, without a traceback."""
     actual, errors = ended(start(*program, **environ))
     assert (status, told) == (actual, errors.splitlines(keepends=True)[-1][: len(told)])
     assert "Traceback" not in errors
 
 
-def test_a_migration_that_fails_says_why(postgres: Postgres) -> None:
-    """A schema that is in the way is named in one line, and nothing is half done."""
+def test_a_failed_migration_changes_nothing(postgres: Postgres) -> None:
+    """A conflicting schema is named in one line, and nothing is changed."""
     url = postgres.new_database()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CREATE TABLE users ()")
@@ -271,8 +273,8 @@ def test_a_migration_that_fails_says_why(postgres: Postgres) -> None:
         assert connection.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,)
 
 
-async def test_sigterm_ends_a_request_in_flight_with_its_answer(http: aiohttp.ClientSession, database_url: str) -> None:
-    """SIGTERM lets the request in flight be answered, then ends the process."""
+async def test_sigterm_completes_open_requests(http: aiohttp.ClientSession, database_url: str) -> None:
+    """After SIGTERM the open request gets its response, then the process ends."""
     port = free_port()
     bounds = {f"USERS_DB_{key.upper()}": str(value) for key, value in PATIENT.items()}
     process = start(*SERVE, "--port", str(port), USERS_DB_DATABASE_URL=database_url, **bounds)
@@ -290,7 +292,7 @@ async def test_sigterm_ends_a_request_in_flight_with_its_answer(http: aiohttp.Cl
 
 
 def waiting_for_locks(database_url: str) -> int:
-    """Return how many statements wait for locks in the database."""
+    """Return the number of statements that wait for locks in the database."""
     with psycopg.connect(database_url) as connection:
         waiting = (
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 import subprocess
 from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).parents[2]
+from support.paths import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 PACKAGES = {
     "spanloom": ROOT / "services/telemetry/src/spanloom",
     "users_api": ROOT / "services/users-api/src/users_api",

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.resources import Resource as SdkResource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -22,18 +22,19 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.trace.span import TraceState
 
 from spanloom.api.context import adopt_api
-from spanloom.api.provider import ApiTracerProvider
-from spanloom.core import tracer
-from spanloom.core.attributes import Limits
+from spanloom.api.provider import Resource
+from spanloom.core.spans import tracer
+from spanloom.core.spans.attributes import Limits
 from spanloom.core.telemetry import Options, Telemetry
-from spanloom.sdk.redacting import RedactingProcessor, patch_span_errors
+from spanloom.sdk.span_redaction import RedactingExporter, patch_span_errors
+from spanloom.sdk.switching_provider import SwitchingTracerProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.trace.sampling import Sampler as SdkSampler
 
-    from spanloom.core.sampling import Sampler
+    from spanloom.core.spans.sampling import Sampler
 
 RESOURCE = {"service.name": "shop", "n": 1}
 LIMITS = Limits(attributes=4, length=12, events=2, links=2, event_attributes=2, link_attributes=4)
@@ -62,10 +63,13 @@ def through_sdk(program: Callable[[trace.Tracer], None], sampler: SdkSampler, li
     """Return the spans that the SDK makes and encodes."""
     memory = InMemorySpanExporter()
     provider = TracerProvider(
-        sampler, Resource(RESOURCE), span_limits=_sdk_limits(limits), id_generator=CountingIds(), shutdown_on_exit=False
+        sampler,
+        SdkResource(RESOURCE),
+        span_limits=_sdk_limits(limits),
+        id_generator=CountingIds(),
+        shutdown_on_exit=False,
     )
-    provider.add_span_processor(RedactingProcessor())
-    provider.add_span_processor(SimpleSpanProcessor(memory))
+    provider.add_span_processor(SimpleSpanProcessor(RedactingExporter(memory)))
     program(provider.get_tracer(*SCOPE))
     return decoded(encode_spans(memory.get_finished_spans()).SerializeToString())
 
@@ -88,7 +92,7 @@ class Recorded:
     @property
     def api_tracer(self) -> trace.Tracer:
         """A tracer of the API."""
-        return ApiTracerProvider(self.telemetry).get_tracer(*SCOPE)
+        return SwitchingTracerProvider(self.telemetry, Resource(RESOURCE), TracerProvider).get_tracer(*SCOPE)
 
     def body(self) -> bytes:
         """Return the request that the spans make."""

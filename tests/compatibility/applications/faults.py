@@ -1,13 +1,17 @@
 """Faults raised in the functions of the distribution, by a trace function (sys.settrace)."""
 
+import sys
 from pathlib import Path
 
 import spanloom
 
-ROOT = Path(spanloom.__file__).parent
-ROOMS = ("tracing", "instrumentation", "sdk", "settings")
+AGENT = sys.modules.get("_spanloom_agent")
+PACKAGE = AGENT or spanloom
+ROOT = Path(next(iter(PACKAGE.__path__)))
+ROOMS = ("core", "api", "tracing", "instrumentation", "runtime", "sdk", "settings", "agent")
 # The guard itself, and the functions that stand between the application and what it calls: they are the boundary.
-TRUSTED = ("tracing/guard.py",)
+COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")  # of a module: they run while it is imported
+TRUSTED = ("core/guard.py", "core/reports.py")
 BOUNDARY = frozenset(
     [
         "wrapper",
@@ -42,11 +46,25 @@ BOUNDARY = frozenset(
         "set_attributes",
         "set_attribute",
         "__next__",
+        "_begin",
         "close",
         "update_name",
-        "_add_event",
-        "_add_link",
+        "add_event",
+        "add_link",
+        "set_status",
+        "is_recording",
+        "get_span_context",
         "get_tracer",
+        "get_meter",
+        "get_logger",
+        "start_as_current_span",
+        "coroutine",
+        "__enter__",
+        "__exit__",
+        "__call__",
+        "find_spec",
+        "create_module",
+        "exec_module",
     ]
 )
 
@@ -72,13 +90,20 @@ def targets() -> list[tuple[str, int, str]]:
     """Return file, line and name of every function in the rooms of the distribution."""
     found = []
     for room in ROOMS:
-        for file in sorted((ROOT / room).glob("*.py")):
+        for file in sorted((ROOT / room).rglob("*.py")):
             if str(file.relative_to(ROOT)) not in TRUSTED:
-                found += _functions(compile(file.read_text(), str(file), "exec"))
+                module = compile(file.read_text(), str(file), "exec")
+                inner = [code for code in _inner(module) if code.co_name not in COMPREHENSIONS]
+                found += [one for code in inner for one in _functions(code)]
     return [one for one in found if one[2] not in BOUNDARY]
 
 
 def _functions(code) -> list[tuple[str, int, str]]:
-    inner = [const for const in code.co_consts if hasattr(const, "co_code")]
-    here = [(c.co_filename, c.co_firstlineno, c.co_name) for c in inner if c.co_flags & 2]  # CO_NEWLOCALS: a function
-    return here + [one for const in inner for one in _functions(const)]
+    """Return a function and those inside it; what a module does while it is imported is not one."""
+    is_function = code.co_flags & 2  # CO_NEWLOCALS
+    here = [(code.co_filename, code.co_firstlineno, code.co_name)] if is_function else []
+    return here + [one for inner in _inner(code) for one in _functions(inner)]
+
+
+def _inner(code) -> list:
+    return [const for const in code.co_consts if hasattr(const, "co_code")]

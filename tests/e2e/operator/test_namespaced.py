@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 import yaml
-from support.kube import Kube, becomes, state
-from support.operating import rendered
+from support.cluster.kube import Kube, state, wait_for_state
+from support.cluster.operator_process import rendered_chart
 from support.polling import poll_until
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def test_roles_are_enough(
 ) -> None:
     """With Roles alone the operator injects where it may, by a namespace's label too, and leaves the rest alone."""
     other = Kube(home.namespace)
-    things = rendered(kube, "few", "--set", ",".join([*VALUES, f"namespaces={{{kube.namespace}}}"]))
+    things = rendered_chart(kube, "few", "--set", ",".join([*VALUES, f"namespaces={{{kube.namespace}}}"]))
     assert not [thing["kind"] for thing in things if thing["kind"].startswith("Cluster")]
     kube("apply", "-f", "-", stdin=yaml.safe_dump_all(things))
     kube.apply(shop(kube.namespace))
@@ -48,11 +48,11 @@ def test_roles_are_enough(
     endpoint = profile["spec"]["exporter"]["endpoint"]
     settings = {"NAMESPACE": kube.namespace, "NAMESPACES": kube.namespace, "ENDPOINTS": endpoint, "RESYNC": "1"}
     with operating(account=config_of(kube, NAME), **settings):
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         kube("label", "deployment/shop", f"{LABEL}-")
-        becomes(kube, None)
+        wait_for_state(kube, None)
         kube("label", "namespace", kube.namespace, f"{LABEL}=true")
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         kube.apply({**profile, "spec": {**profile["spec"], "sampler": {"type": "always_off"}}})
         poll_until(lambda: "OTEL_TRACES_SAMPLER" in json.dumps(kube.get("deployment/shop")), "its profiles are watched")
     assert state(other) is None

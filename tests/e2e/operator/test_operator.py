@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from support.kube import Kube, becomes, shown, state
+from support.cluster.kube import Kube, state, visible_fields, wait_for_state
 from support.polling import poll_until
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from support.kube import Object
+    from support.cluster.kube import Object
 
     Operating = Callable[..., AbstractContextManager[Path]]
 
@@ -62,27 +62,27 @@ def unlabel(kube: Kube) -> None:
 def test_label_off_and_it_was_never_touched(kube: Kube, operating: Operating) -> None:
     """`kubectl get -o yaml` equals the original, also when there was no env at all."""
     kube.apply(shop(kube))
-    before = shown(kube)
+    before = visible_fields(kube)
     with operating():
         label(kube)
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         assert "OTEL_RESOURCE_ATTRIBUTES" == names(kube)[-1]
         unlabel(kube)
-        becomes(kube, None)
-    assert before == shown(kube)
+        wait_for_state(kube, None)
+    assert before == visible_fields(kube)
 
 
 def test_label_off_while_down(kube: Kube, operating: Operating) -> None:
     """What happened while the operator was not there is found when it comes back."""
     kube.apply(shop(kube, env=[{"name": "A", "value": "1"}]))
-    before = shown(kube)
+    before = visible_fields(kube)
     label(kube)
     with operating():
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
     unlabel(kube)
     with operating():
-        becomes(kube, None)
-    assert before == shown(kube)
+        wait_for_state(kube, None)
+    assert before == visible_fields(kube)
 
 
 def test_restart_writes_nothing(kube: Kube, operating: Operating) -> None:
@@ -90,14 +90,14 @@ def test_restart_writes_nothing(kube: Kube, operating: Operating) -> None:
     kube.apply(shop(kube))
     label(kube)
     with operating():
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
     before = kube.get("deployment/shop")["metadata"]
     other = shop(kube)
     other["metadata"]["name"] = "later"
     with operating():
         kube.apply(other)
         kube("label", "deployment/later", f"{LABEL}=true")
-        becomes(kube, "Injected", "later")
+        wait_for_state(kube, "Injected", "later")
     after = kube.get("deployment/shop")["metadata"]
     assert before["resourceVersion"] == after["resourceVersion"]
 
@@ -120,7 +120,7 @@ def test_running_containers_environment(kube: Kube, operating: Operating) -> Non
     )
     with operating():
         label(kube)
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         kube("rollout", "status", "deployment/shop", "--timeout=90s")
     lines = kube("exec", "deployment/shop", "--", "env").splitlines()
     env = dict(line.split("=", 1) for line in lines)
@@ -146,7 +146,7 @@ def test_kubectl_apply_and_server_side_apply_are_neighbours(kube: Kube, operatin
     kube.apply(shop(kube))
     label(kube)
     with operating():
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         injected = names(kube)
         changed = shop(kube, env=[{"name": "A", "value": "1"}])
         kube.apply(changed)
@@ -160,7 +160,7 @@ def test_kubectl_apply_and_server_side_apply_are_neighbours(kube: Kube, operatin
         )
         poll_until(lambda: "container env has it" in json.dumps(kube.get("deployment/shop")), "their entry is left out")
         unlabel(kube)
-        becomes(kube, None)
+        wait_for_state(kube, None)
     assert {"A", "OTEL_SERVICE_NAME"} == set(names(kube))
 
 
@@ -169,11 +169,11 @@ def test_edited_entry_belongs_to_who_edited_it(kube: Kube, operating: Operating)
     kube.apply(shop(kube))
     label(kube)
     with operating():
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         kube("set", "env", "deployment/shop", "OTEL_SERVICE_NAME=mine")
         poll_until(lambda: "container env has it" in json.dumps(kube.get("deployment/shop")), "it is left out")
         unlabel(kube)
-        becomes(kube, None)
+        wait_for_state(kube, None)
     entries = kube.get("deployment/shop")["spec"]["template"]["spec"]["containers"][0]["env"]
     assert [{"name": "OTEL_SERVICE_NAME", "value": "mine"}] == entries
 
@@ -188,7 +188,7 @@ def test_helm_upgrade_keeps_the_injection(kube: Kube, operating: Operating, tmp_
     (tmp_path / "templates" / "shop.yaml").write_text(yaml.safe_dump(its))
     with operating():
         kube.run(helm, "install", "shop", str(tmp_path), "--set-string", "a=1")
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         injected = names(kube)
         kube.run(helm, "upgrade", "shop", str(tmp_path), "--set-string", "a=2")
         assert injected == names(kube)
@@ -201,9 +201,9 @@ def test_replaced_deployment_is_mended(kube: Kube, operating: Operating) -> None
     its["metadata"]["labels"] = {LABEL: "true"}
     kube.apply(its)
     with operating():
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         kube("replace", "-f", "-", stdin=json.dumps(its))
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
     assert "OTEL_SERVICE_NAME" in names(kube)
 
 
@@ -217,7 +217,7 @@ def test_changed_profile_rolls_once(kube: Kube, operating: Operating) -> None:
     kube.apply(shop(kube))
     with operating():
         label(kube)
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         before = generation(kube)
         kube.apply({**profile, "spec": {"sampler": {"type": "always_off"}}})
         poll_until(lambda: "OTEL_TRACES_SAMPLER" in names(kube), "the profile is applied")
@@ -236,7 +236,7 @@ def test_invalid_profile_injects_nothing(kube: Kube, operating: Operating) -> No
     kube.apply(shop(kube))
     with operating():
         label(kube)
-        becomes(kube, "Invalid")
+        wait_for_state(kube, "Invalid")
         poll_until(lambda: kube.get("otelprofile/default").get("status", {}).get("valid") is False, "status says so")
         poll_until(lambda: "allow-list" in kube("events", "--for", "deployment/shop"), "an Event says so")
     assert [] == names(kube)
@@ -250,9 +250,9 @@ def test_namespace_label_and_misplaced_label(kube: Kube, operating: Operating) -
     with operating():
         poll_until(lambda: "Misplaced" in kube("events", "--for", "deployment/shop"), "an Event points it out")
         kube("label", "namespace", kube.namespace, f"{LABEL}=true")
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
         kube("label", "namespace", kube.namespace, f"{LABEL}-")
-        becomes(kube, None)
+        wait_for_state(kube, None)
 
 
 def test_rollout_that_fails_is_rolled_back(kube: Kube, operating: Operating) -> None:
@@ -261,42 +261,42 @@ def test_rollout_that_fails_is_rolled_back(kube: Kube, operating: Operating) -> 
     probe = {"exec": {"command": ["test", "-e", "/tmp/ready"]}, "periodSeconds": 1}
     kube.apply(shop(kube, 1, command=["python3", "-c", f"import os, signal, sys; {picky}"], readinessProbe=probe))
     kube("rollout", "status", "deployment/shop", "--timeout=60s")
-    before = shown(kube)
+    before = visible_fields(kube)
     with operating(GRACE="6"):
         label(kube)
-        becomes(kube, "RolledBack")
+        wait_for_state(kube, "RolledBack")
         kube("rollout", "status", "deployment/shop", "--timeout=60s")
-        assert before["spec"] == shown(kube)["spec"]
+        assert before["spec"] == visible_fields(kube)["spec"]
         kube("annotate", "deployment/shop", "spanloom.dev/acknowledged=1")
-        becomes(kube, "Injected")
-        becomes(kube, "RolledBack")
+        wait_for_state(kube, "Injected")
+        wait_for_state(kube, "RolledBack")
 
 
 def test_cleanup(kube: Kube, operating: Operating, account: Path) -> None:
     """`spanloom cleanup` leaves nothing of the operator behind, although the label is still there."""
     kube.apply(shop(kube))
     label(kube)
-    before = deepcopy(shown(kube))
+    before = deepcopy(visible_fields(kube))
     with operating():
-        becomes(kube, "Injected")
+        wait_for_state(kube, "Injected")
     said = Kube(kube.namespace).cli("cleanup", "--namespaces", kube.namespace, kubeconfig=account)
     assert f"withdrawn from deployment {kube.namespace}/shop\n" == said
-    assert before == shown(kube)
+    assert before == visible_fields(kube)
     assert state(kube) is None
 
 
 def test_explain_needs_no_operator(kube: Kube) -> None:
-    """From a person's own kubeconfig: every variable with its layer, and what is left out with its reason."""
+    """From a user's own kubeconfig: every variable with its source, and what is not injected with its reason."""
     kube.apply(shop(kube, env=[{"name": "OTEL_PROPAGATORS", "value": "b3"}]))
     label(kube)
     found = json.loads(
         kube.cli("explain", "deployment/shop", "-n", kube.namespace, "--home", "op-e2e-home", "-o", "json")
     )[0]
-    rows = {row["name"]: row for row in found["rows"]}
-    assert ("shop", "Deployment", "spanloom, once applied") == tuple(
-        rows["OTEL_SERVICE_NAME"][key] for key in ("value", "layer", "owner")
+    variables, skipped = ({row["name"]: row for row in found[key]} for key in ("variables", "skipped"))
+    assert ("shop", "Deployment", "not applied yet") == tuple(
+        variables["OTEL_SERVICE_NAME"][key] for key in ("value", "source", "owner")
     )
     assert ("container env has it", "kubectl-client-side-apply") == (
-        rows["OTEL_PROPAGATORS"]["why"],
-        rows["OTEL_PROPAGATORS"]["owner"],
+        skipped["OTEL_PROPAGATORS"]["reason"],
+        skipped["OTEL_PROPAGATORS"]["owner"],
     )

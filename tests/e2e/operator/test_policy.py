@@ -6,12 +6,12 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from support.kube import Kube
+from support.cluster.kube import Kube
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.kube import Object
+    from support.cluster.kube import Object
 
 MAY = [
     ("list", "deployments.apps", "yes"),

@@ -1,23 +1,23 @@
-"""What an arm must deliver, and how it is caught when it does not."""
+"""The required spans, and the detection of missing ones."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import pytest
-from bench.content import NAMES, Carrier, examine, faults, plausible
+from bench.content import NAMES, RequiredSpan, examine, faults, plausible
 
 from spanloom.traces.model import Span
 
 CHAIN = NAMES["stable"]
 
 
-def request(trace: int, chain: tuple[Carrier, ...] = CHAIN) -> list[Span]:
-    """Return the spans of a request as they should be, each below the one before."""
+def request(trace: int, chain: tuple[RequiredSpan, ...] = CHAIN) -> list[Span]:
+    """Return the complete spans of a request, each below the one before."""
     return [_span(trace, depth, carrier) for depth, carrier in enumerate(chain)]
 
 
-def _span(trace: int, depth: int, carrier: Carrier) -> Span:
+def _span(trace: int, depth: int, carrier: RequiredSpan) -> Span:
     return Span(
         trace_id=f"{trace:032x}",
         span_id=f"{depth + 1:016x}",
@@ -36,8 +36,8 @@ def _without(span: Span, name: str) -> Span:
 
 
 @pytest.mark.parametrize("names", sorted(NAMES))
-def test_whole_requests_have_no_fault(names: str) -> None:
-    """An arm that delivers every carrier with every attribute owes nothing, whichever names it speaks."""
+def test_complete_requests_have_no_fault(names: str) -> None:
+    """An arm that delivers every required span with every attribute has no fault, by all three sets of names."""
     spans = request(1, NAMES[names]) + request(2, NAMES[names])
     found = examine(spans, NAMES[names], served=2, share=1)
     assert faults(found, 2, 1) == []
@@ -45,8 +45,8 @@ def test_whole_requests_have_no_fault(names: str) -> None:
 
 
 @pytest.mark.parametrize("depth", range(len(CHAIN)))
-def test_a_dropped_carrier_is_lost_and_leaves_an_orphan(depth: int) -> None:
-    """Whichever span does not come is counted, and so is the one below it, whose parent is missing."""
+def test_a_dropped_span_is_lost_and_leaves_an_orphan(depth: int) -> None:
+    """Each missing span is counted, and so is its child, whose parent is missing."""
     spans = request(1)
     del spans[depth]
     found = examine(spans, CHAIN, served=1, share=1)
@@ -54,37 +54,39 @@ def test_a_dropped_carrier_is_lost_and_leaves_an_orphan(depth: int) -> None:
     assert found.orphans == (depth < len(CHAIN) - 1)
 
 
-def test_a_request_without_any_span_is_lost_whole() -> None:
-    """Requests that were served and left no trace count with all their carriers."""
+def test_an_untraced_request_loses_every_span() -> None:
+    """A served request without a trace counts with all of its required spans."""
     found = examine(request(1), CHAIN, served=3, share=1)
     assert found.lost == 2 * len(CHAIN)
     assert "1 traces of 3 requests, expected 100%" in faults(found, 3, 1)
 
 
 @pytest.mark.parametrize("carrier", CHAIN, ids=lambda carrier: carrier.label)
-def test_a_thinned_span_is_named(carrier: Carrier) -> None:
-    """A missing attribute is told with its span, so that no arm wins by recording less."""
+def test_a_missing_attribute_is_named(carrier: RequiredSpan) -> None:
+    """A missing attribute is named with its span."""
     name = next(name for name in carrier.required if name != carrier.attribute)
-    spans = [_without(span, name) if carrier.is_(span) else span for span in request(1)]
-    assert faults(examine(spans, CHAIN, served=1, share=1), 1, 1) == [f"1 times no {carrier.label} {name}"]
+    spans = [_without(span, name) if carrier.matches(span) else span for span in request(1)]
+    assert faults(examine(spans, CHAIN, served=1, share=1), 1, 1) == [
+        f"attribute missing 1 times: {carrier.label} {name}"
+    ]
 
 
-def test_a_carrier_beside_its_place_is_told() -> None:
-    """A span of the right trace with the wrong parent is no tree."""
+def test_a_misplaced_span_is_counted() -> None:
+    """A span of the right trace with the wrong parent is misplaced."""
     *above, last = request(1)
     spans = [*above, replace(last, parent_id=above[0].span_id)]
     assert examine(spans, CHAIN, served=1, share=1).misplaced == 1
 
 
-def test_a_doubled_span_is_told() -> None:
-    """Two instrumentations of one thing are a fault, not twice the merit."""
+def test_a_duplicate_span_is_counted() -> None:
+    """Two instrumentations of one library are a fault."""
     spans = request(1)
     doubled = replace(spans[-1], span_id="f" * 16)
     assert examine([*spans, doubled], CHAIN, served=1, share=1).misplaced == 1
 
 
-def test_probes_are_no_requests() -> None:
-    """Spans of traces without a carrier are counted apart."""
+def test_other_traces_are_counted_separately() -> None:
+    """Spans of traces without a required span are counted separately."""
     probe = replace(request(2)[0], attributes={"http.route": "/readyz"})
     found = examine([*request(1), probe], CHAIN, served=1, share=1)
     assert (found.requests, found.others) == (1, 1)
@@ -95,6 +97,6 @@ def test_probes_are_no_requests() -> None:
     [(0, 1000, 0, True), (1, 1000, 0, False), (1000, 1000, 1, True), (999, 1000, 1, False), (1001, 1000, 1, False),
      (10, 1000, 0.01, True), (25, 1000, 0.01, True), (26, 1000, 0.01, False), (100, 1000, 0.01, False)],
 )  # fmt: skip
-def test_a_share_is_held_to_what_chance_allows(traces: int, served: int, share: float, expected: bool) -> None:
-    """All means all, none means none, and 1 % means 1 % within five standard deviations."""
+def test_a_ratio_allows_for_chance(traces: int, served: int, share: float, expected: bool) -> None:
+    """100 % means all, 0 % none, and 1 % means 1 % within five standard deviations."""
     assert plausible(traces, served, share) == expected

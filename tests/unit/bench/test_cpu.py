@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from bench.cpu import cpu_ns, family, pinned, resident_bytes, shares
+from bench.cpu import cpu_ns, family, pinned, resident_bytes, split_cores
 
 BURN = "import time\nwhile time.process_time() < 0.2: pass\n"
 PARENT = f"""
@@ -23,8 +23,8 @@ child.communicate(b"\\n")
 """
 
 
-def test_threads_and_children_count_even_after_their_end() -> None:
-    """What an ended thread and an ended child used is charged to their process; a child that lives is in the family."""
+def test_ended_threads_and_children_count() -> None:
+    """CPU time of an ended thread and an ended child counts for their process; a live child is in the family."""
     with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
@@ -33,7 +33,7 @@ def test_threads_and_children_count_even_after_their_end() -> None:
         assert resident_bytes(process.pid) > 1 << 20
 
 
-def test_a_process_that_is_gone_costs_nothing() -> None:
+def test_an_ended_process_has_no_cost() -> None:
     """Reading a process that has ended is no error."""
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         process.wait()
@@ -41,15 +41,13 @@ def test_a_process_that_is_gone_costs_nothing() -> None:
 
 
 @pytest.mark.parametrize(("cores", "expected"), [({0, 1}, ({0}, {1})), ({3, 1, 2}, ({1}, {2, 3})), ({5}, ({5}, {5}))])
-def test_services_have_a_core_for_themselves_where_there_are_two(
-    cores: set[int], expected: tuple[set[int], set[int]]
-) -> None:
-    """The first core is the services'; everything else shares the rest, or the same one when there is no other."""
-    assert shares(cores) == expected
+def test_services_have_a_core_of_their_own(cores: set[int], expected: tuple[set[int], set[int]]) -> None:
+    """The first core is for the services; everything else shares the others, or the same if there is no other."""
+    assert split_cores(cores) == expected
 
 
-def test_a_process_stays_where_it_was_started() -> None:
-    """A process started while pinned keeps the core; ours are as before."""
+def test_a_process_stays_pinned() -> None:
+    """A process started while pinned keeps the core; the parent's affinity is restored."""
     before = os.sched_getaffinity(0)
     core = {min(before)}
     with pinned(core):

@@ -1,4 +1,4 @@
-"""What the sink kept comes out as spans."""
+"""The spans of the sink's requests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgpack  # type: ignore[import-untyped]
 from bench.decode import from_datadog, spans
-from bench.sink import Kept, read, write
-from support.otlp import proto_span, traces_body
+from bench.sink import StoredRequest, read, write
+from support.builders.otlp import proto_span, traces_body
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,27 +17,27 @@ STRINGS = ["", "postgres", "postgres.query", "SELECT 1", "span.kind", "client", 
 FIELDS = [1, 2, 3, 10, 11, 12, 1_000, 50, 0, {4: 5, 6: 7}, {8: 1.0}, 0]
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """Requests come back as they came, whatever their bodies hold."""
-    requests = [Kept("/v1/traces", "gzip", b"\n\x00body"), Kept("/info", "", b"")]
+def test_requests_are_read_as_they_were_written(tmp_path: Path) -> None:
+    """Requests are read unchanged, with any bytes in their bodies."""
+    requests = [StoredRequest("/v1/traces", "gzip", b"\n\x00body"), StoredRequest("/info", "", b"")]
     with (tmp_path / "0").open("wb") as file:
         for each in requests:
             write(file, each)
     assert list(read(tmp_path / "0")) == requests
 
 
-def test_traces_are_read_and_the_rest_passed_over() -> None:
-    """OTLP spans come plain or gzipped; metrics are no spans."""
+def test_only_traces_are_decoded() -> None:
+    """OTLP spans are decoded plain or gzipped; metrics are skipped."""
     body = traces_body(proto_span(1), proto_span(2, 1))
     kept = [
-        Kept("/v1/traces", "", body),
-        Kept("/v1/traces", "gzip", gzip.compress(body)),
-        Kept("/v1/metrics", "", b"x"),
+        StoredRequest("/v1/traces", "", body),
+        StoredRequest("/v1/traces", "gzip", gzip.compress(body)),
+        StoredRequest("/v1/metrics", "", b"x"),
     ]
     assert [span.span_id for span in spans(kept)] == ["0" * 15 + "1", "0" * 15 + "2"] * 2
 
 
-def test_datadogs_spans_are_spans() -> None:
+def test_datadog_spans_are_decoded() -> None:
     """A database span belongs to the service that sent it; its resource is its name."""
     span = from_datadog(msgpack.packb([STRINGS, [[FIELDS]]]))[0]
     assert (span.service, span.kind, span.name) == ("shop", "CLIENT", "SELECT 1")

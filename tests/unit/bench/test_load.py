@@ -1,4 +1,4 @@
-"""The load generator refuses what would spoil a measurement."""
+"""The load generator refuses responses that invalidate a measurement."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
 
 
 @contextmanager
-def server(answer: bytes) -> Iterator[str]:
-    """Answer every request with the same bytes, in two pieces, until a client is gone; nothing: hang up."""
+def server(response: bytes) -> Iterator[str]:
+    """Send the same bytes for every request, in two pieces; without bytes, close the connection."""
     listener = socket.create_server(("127.0.0.1", 0))
 
     def answering(connection: socket.socket) -> None:
         with connection:
-            while connection.recv(65536) and answer:
-                connection.sendall(answer[:10])
-                connection.sendall(answer[10:])
+            while connection.recv(65536) and response:
+                connection.sendall(response[:10])
+                connection.sendall(response[10:])
 
     def accepting() -> None:
         for _ in range(CONNECTIONS):
@@ -38,8 +38,8 @@ def server(answer: bytes) -> Iterator[str]:
     listener.close()
 
 
-def test_a_burst_and_a_steady_rate_serve_what_was_asked() -> None:
-    """Every request is answered and counted, and each of an open loop has its latency."""
+def test_bursts_and_steady_rates_count_requests() -> None:
+    """Every request is counted, and each of an open loop has a latency."""
     with server(ANSWER) as url, Client(url, "/") as client:
         client.burst(40)
         assert len(client.steady(10_000, 25)) == 25
@@ -47,7 +47,7 @@ def test_a_burst_and_a_steady_rate_serve_what_was_asked() -> None:
 
 
 def test_a_closed_connection_is_an_error() -> None:
-    """A connection that the service closes is no fast answer."""
+    """A connection that the service closes is an error."""
     with server(b"") as url, Client(url, "/") as client, pytest.raises(LoadError, match="closed a connection"):
         client.burst(1)
 
@@ -59,7 +59,7 @@ def test_a_closed_connection_is_an_error() -> None:
         (b"HTTP/1.1 200 OK\r\nDate: x", "Content-Length"),
     ],
 )
-def test_an_answer_that_must_not_be_ends_the_run(head: bytes, said: str) -> None:
-    """Errors are quick to answer: an arm must not win by them."""
+def test_an_unexpected_response_ends_the_run(head: bytes, said: str) -> None:
+    """An error response ends the run: it is faster than a success and would favour the arm."""
     with pytest.raises(LoadError, match=said):
         body_length(head)

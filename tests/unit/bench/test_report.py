@@ -1,4 +1,4 @@
-"""What a run says."""
+"""The output of a run."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ ROWS = [row("spanloom", 100.0), row("otel", 1000.0)]
 @pytest.mark.parametrize(
     ("cpu", "throughput", "begin"), [(GOOD, GOOD, "A/A within 3 %"), (BAD, GOOD, "VOID"), (GOOD, BAD, "VOID")]
 )
-def test_a_void_run_says_so_first(cpu: Estimate, throughput: Estimate, begin: str) -> None:
-    """Nobody reads figures of a run that says nothing without having been told."""
+def test_an_invalid_run_is_marked(cpu: Estimate, throughput: Estimate, begin: str) -> None:
+    """The sentence of an invalid run begins with VOID."""
     assert sentence(Verdict(cpu, throughput)).startswith(begin)
 
 
-def test_tables_hold_every_figure_whole() -> None:
-    """At the width that the command prints with, no cell is cut, and added cost is told as a part of the defaults'."""
+def test_tables_cut_no_figure() -> None:
+    """At the width of the command no cell is cut; added cost is a fraction of that of the defaults."""
     text = StringIO()
     Console(width=WIDTH, file=text).print(*tables(ROWS))
     assert "…" not in text.getvalue()
@@ -59,13 +59,13 @@ def test_tables_hold_every_figure_whole() -> None:
 
 
 def test_json_keeps_intervals_by_name() -> None:
-    """A program finds an arm's ratio with its bounds, the command and whether the run counts."""
+    """The JSON contains an arm's ratio with its bounds, the command and the validity."""
     kept = json.loads(json.dumps(document(ROWS, Verdict(GOOD, BAD), {"ddtrace": "no wheel"}, {}, "make bench")))
     assert kept["arms"][0]["cpu_ratio"] == {"value": 0.5, "low": 0.4, "high": 0.6}
     assert (kept["void"], kept["command"], kept["left_out"]) == (True, "make bench", {"ddtrace": "no wheel"})
 
 
 def test_the_picture_shows_every_arm() -> None:
-    """The picture is well-formed whatever an arm is called, and has a line of text for each."""
+    """The chart is well-formed for any name of an arm, and has a text line for each."""
     texts = [element.text for element in ElementTree.fromstring(svg(ROWS, "quiet")).iter() if element.text]
     assert {"<spanloom>", "<otel>", "quiet", "0.50", "0.70"} <= set(texts)

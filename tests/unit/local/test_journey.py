@@ -1,4 +1,4 @@
-"""The table of services and edges."""
+"""The table of requests and expected traces."""
 
 import pytest
 
@@ -19,13 +19,13 @@ users-api SERVER POST /users
       users-db-service CLIENT INSERT users"""
 
 
-def test_one_request_is_one_tree_from_the_edge_to_the_statement() -> None:
-    """`POST /users` is exactly these six spans."""
+def test_one_request_is_one_tree() -> None:
+    """`POST /users` is exactly these six spans, from the edge to the statement."""
     assert FULL == CREATE.tree
 
 
 def test_the_journey_creates_reads_lists_deletes_and_reads_again() -> None:
-    """A user's life, in this order, with these answers."""
+    """The steps of the journey have this order and these status codes."""
     expected = [
         ("POST", "/users", 201),
         ("GET", "/users/{user_id}", 200),
@@ -36,21 +36,21 @@ def test_the_journey_creates_reads_lists_deletes_and_reads_again() -> None:
     assert expected == [(step.method, step.route, step.status) for step in JOURNEY]
 
 
-def test_without_function_spans_the_carriers_close_ranks() -> None:
-    """INTERNAL lines go, and what hung below them moves up."""
+def test_children_of_removed_function_spans_move_up() -> None:
+    """INTERNAL lines are removed, and their children move up."""
     assert CARRIERS == without_functions(FULL)
 
 
 @pytest.mark.parametrize("step", JOURNEY, ids=lambda step: step.title)
-def test_four_carriers_stay_of_every_request(step: Step) -> None:
+def test_four_spans_remain_without_functions(step: Step) -> None:
     """Two services, each with its server span and its client span."""
     assert ["SERVER", "CLIENT", "SERVER", "CLIENT"] == [
         line.split()[1] for line in without_functions(step.tree).splitlines()
     ]
 
 
-def test_functions_of_one_service_can_go_alone() -> None:
-    """A filter may name one service."""
+def test_a_filter_can_name_one_service() -> None:
+    """The function spans of one service are removed, those of the other stay."""
     expected = """\
 users-api SERVER POST /users
   users-api INTERNAL create_user
@@ -60,7 +60,7 @@ users-api SERVER POST /users
     assert expected == without_functions(FULL, {"users-db-service"})
 
 
-def test_siblings_of_a_dropped_function_keep_their_place() -> None:
-    """Only what hung below a dropped line moves, not what follows it."""
+def test_siblings_of_a_removed_function_keep_their_place() -> None:
+    """Only the children of a removed line move up, not its siblings."""
     tree = "a SERVER x\n  a INTERNAL f\n    a INTERNAL g\n      a CLIENT y\n  a CLIENT z"
     assert "a SERVER x\n  a CLIENT y\n  a CLIENT z" == without_functions(tree, {"a"})

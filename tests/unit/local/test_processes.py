@@ -1,4 +1,4 @@
-"""Processes that end with the one who started them."""
+"""Child processes that end with their parent."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ import psutil  # type: ignore[import-untyped]  # it has no types of its own
 import pytest
 from support.polling import poll_until
 
-from spanloom_local.processes import Processes, StackError, how, run
+from spanloom_local.processes import Processes, StackError, exit_reason, run
 
 SLEEP = [sys.executable, "-c", "import time; open('ready', 'w'); time.sleep(600)"]
 STUBBORN = [
@@ -36,14 +36,14 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
         yield started
 
 
-@pytest.mark.parametrize(("returncode", "words"), [(3, "by itself with status 3"), (-9, "by SIGKILL")])
-def test_an_end_is_told_in_words(returncode: int, words: str) -> None:
-    """A status, or the signal's name."""
-    assert words == how(returncode)
+@pytest.mark.parametrize(("returncode", "words"), [(3, "exited with status 3"), (-9, "was killed by SIGKILL")])
+def test_an_exit_is_described(returncode: int, words: str) -> None:
+    """An exit is described by its status or the name of its signal."""
+    assert words == exit_reason(returncode)
 
 
 def test_nothing_runs_after_the_block(tmp_path: Path) -> None:
-    """Everything is stopped in the reverse order of its start, the guardian last, and the directory goes."""
+    """Processes stop in the reverse order of their start, the guardian last, and the directory is removed."""
     (tmp_path / "data").mkdir()
     with Processes(tmp_path / "data") as processes:
         first, second = (processes.start(name, SLEEP, env={}) for name in ("first", "second"))
@@ -52,39 +52,39 @@ def test_nothing_runs_after_the_block(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_process_that_ends_is_named_with_its_last_lines(processes: Processes) -> None:
-    """Who, how, and what it said."""
+def test_an_ended_process_is_reported(processes: Processes) -> None:
+    """The error names the process, its exit and its last lines."""
     process = processes.start("clock", [sys.executable, "-c", "print('no spring'); raise SystemExit(3)"], env={})
     process.popen.wait()
-    with pytest.raises(StackError, match="clock ended by itself with status 3") as error:
+    with pytest.raises(StackError, match="clock exited with status 3") as error:
         processes.check()
     assert ("no spring",) == error.value.details
 
 
-def test_a_killed_process_explains_a_broken_connection(processes: Processes) -> None:
-    """The symptom alone would tell less."""
+def test_an_ended_process_explains_an_exception(processes: Processes) -> None:
+    """The error names the ended process as the cause of the exception."""
     processes.start("clock", SLEEP, env={}).popen.kill()
-    with pytest.raises(StackError, match="clock ended by SIGKILL"):
-        processes.blame("connection refused")
+    with pytest.raises(StackError, match="clock was killed by SIGKILL"):
+        processes.raise_for_exit("connection refused")
 
 
-def test_without_a_culprit_the_symptom_is_told(processes: Processes) -> None:
-    """Everything runs: what was seen is all there is to say."""
+def test_an_exception_without_an_ended_process_is_kept(processes: Processes) -> None:
+    """While every process runs, the exception itself is reported."""
     with pytest.raises(StackError, match="connection refused"):
-        processes.blame("connection refused")
+        processes.raise_for_exit("connection refused")
 
 
-def test_a_killed_guardian_is_noticed(processes: Processes) -> None:
-    """Without it a crash would leave processes behind."""
+def test_a_killed_guardian_is_an_error(processes: Processes) -> None:
+    """Without the guardian, a crash would leave processes behind."""
     processes.guardian.kill()
     processes.guardian.wait()
-    with pytest.raises(StackError, match="cleans up after a crash ended by SIGKILL"):
+    with pytest.raises(StackError, match="cleans up after a crash was killed by SIGKILL"):
         processes.check()
 
 
 @pytest.mark.parametrize("command", [SLEEP, STUBBORN], ids=["obedient", "deaf to SIGINT"])
-def test_nothing_is_left_when_the_owner_is_killed(command: list[str], tmp_path: Path) -> None:
-    """SIGKILL of the owner: its children end, by force if need be, and their directory is removed."""
+def test_a_killed_parent_leaves_nothing(command: list[str], tmp_path: Path) -> None:
+    """After SIGKILL of the parent its children end, by SIGKILL if necessary, and their directory is removed."""
     directory = tmp_path / "data"
     directory.mkdir()
     with subprocess.Popen(
@@ -98,15 +98,15 @@ def test_nothing_is_left_when_the_owner_is_killed(command: list[str], tmp_path: 
     assert not directory.exists()
 
 
-def test_a_command_that_fails_shows_what_it_wrote() -> None:
-    """The message names the command and its end, the details are its lines."""
-    with pytest.raises(StackError, match=r"no schema: .* ended by itself with status 2") as error:
+def test_a_failed_command_shows_its_output() -> None:
+    """The message names the command and its exit, the details are its output."""
+    with pytest.raises(StackError, match=r"no schema: .* exited with status 2") as error:
         run([sys.executable, "-c", "print('no table'); raise SystemExit(2)"], "no schema")
     assert ("no table",) == error.value.details
 
 
-def test_ctrl_c_reaches_the_owner_alone(processes: Processes) -> None:
-    """A child is in a group of its own, so it is stopped in order and not by the terminal."""
+def test_ctrl_c_reaches_the_parent_only(processes: Processes) -> None:
+    """A child has a process group of its own, so that it is stopped in order and not by the terminal."""
     child = processes.start("child", SLEEP, env={})
     assert os.getpgid(child.popen.pid) not in (os.getpgid(0), os.getpgid(processes.guardian.pid))
     assert signal.SIGTERM == child.stop_signal
@@ -117,7 +117,7 @@ def _gone(pids: list[int]) -> Callable[[], bool]:
 
 
 def _runs(pid: int) -> bool:
-    """Ask the process itself: between "does it exist" and a second question it may end."""
+    """Return whether the process runs; one call, because it may end between two."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

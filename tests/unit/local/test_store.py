@@ -1,6 +1,6 @@
-"""What is kept in memory, and how much of it."""
+"""The traces in memory, and their limits."""
 
-from support.otlp import proto_span, traces_body
+from support.builders.otlp import proto_span, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Span
@@ -11,8 +11,8 @@ def spans(*numbers: int, trace: int = 1) -> list[Span]:
     return from_otlp(traces_body(*(proto_span(number, trace=trace) for number in numbers)))
 
 
-def test_a_span_that_comes_twice_is_kept_once() -> None:
-    """Delivery is at least once."""
+def test_a_repeated_span_is_stored_once() -> None:
+    """OTLP delivers at least once."""
     store = Store()
     store.add(spans(1, 2))
     store.add(spans(2, 3))
@@ -20,18 +20,18 @@ def test_a_span_that_comes_twice_is_kept_once() -> None:
     assert ["1", "2", "3"] == [span.span_id.lstrip("0") for span in trace.spans]
 
 
-def test_the_oldest_trace_goes_when_there_are_too_many() -> None:
-    """The memory is bounded in traces."""
+def test_the_oldest_trace_is_dropped_at_the_limit() -> None:
+    """The number of traces is limited."""
     store = Store(kept_traces=2)
     for trace in (1, 2, 3):
         store.add(spans(1, trace=trace))
     assert [2, 3] == [int(trace_id, 16) for trace_id in store.traces()]
     assert store.trace(f"{1:032x}") is None
-    assert [f"{2:032x}", f"{3:032x}"] == store.quiet(0)
+    assert [f"{2:032x}", f"{3:032x}"] == store.idle(0)
 
 
-def test_one_endless_trace_is_cut() -> None:
-    """The memory is bounded in spans of a trace, and a span already there may still be replaced."""
+def test_a_trace_is_cut_at_its_limit() -> None:
+    """The spans of a trace are limited; a stored span can still be replaced."""
     store = Store(kept_spans=2)
     store.add(spans(1, 2, 3))
     store.add(spans(2))
@@ -39,8 +39,8 @@ def test_one_endless_trace_is_cut() -> None:
     assert 2 == len(trace.spans)
 
 
-def test_what_is_kept_has_a_version() -> None:
-    """It changes with every arrival, and a browser that knew another store's is not told that nothing changed."""
+def test_the_store_has_a_version() -> None:
+    """The version changes with every arrival and differs between stores."""
     store, other = Store(), Store()
     before = store.version
     store.add(spans(1))
@@ -48,9 +48,9 @@ def test_what_is_kept_has_a_version() -> None:
     assert 3 == len({before, store.version, other.version})
 
 
-def test_a_trace_is_quiet_when_nothing_came_for_a_while() -> None:
-    """What has just come is not quiet; what came before is."""
+def test_a_trace_is_complete_after_a_pause() -> None:
+    """A trace that got a span just now is not complete; an older one is."""
     store = Store()
     store.add(spans(1))
-    assert [] == store.quiet(60)
-    assert [f"{1:032x}"] == store.quiet(0)
+    assert [] == store.idle(60)
+    assert [f"{1:032x}"] == store.idle(0)

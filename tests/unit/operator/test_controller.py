@@ -7,9 +7,19 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.api_double import ApiDouble
-from support.deployments import EXPORTER, MANAGER, Object, container, deployment, env, profile, rolled_out, rolling_out
-from support.simulation import (
+from support.builders.deployments import (
+    EXPORTER,
+    MANAGER,
+    Object,
+    container,
+    deployment,
+    env,
+    profile,
+    rolled_out,
+    rolling_out,
+)
+from support.servers.api_double import ApiDouble
+from support.servers.simulation import (
     DEMO,
     SETTINGS,
     Simulation,

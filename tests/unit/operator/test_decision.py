@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.deployments import EXPORTER, MANAGER, Object, container, deployment, env
+from support.builders.deployments import EXPORTER, MANAGER, Object, container, deployment, env
 
 from spanloom_operator.injection.decision import Decision, Inputs, decide, requested_profile
 from spanloom_operator.injection.record import Record

@@ -5,8 +5,8 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.deployments import EXPORTER, MANAGER, Object, container, deployment, env
-from support.strategies import CONTAINERS, LAYERS, PLATFORM, layer
+from support.builders.deployments import EXPORTER, MANAGER, Object, container, deployment, env
+from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM, layer
 
 from spanloom_operator.injection.attributes import encode
 from spanloom_operator.injection.environment import Injection

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from support.api_double import ApiDouble
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.leases import LEASE_DURATION_SECONDS, Claims, LeaseLost
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.api_double import ApiDouble
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator.kube import list_watch
 from spanloom_operator.kube.api import ApiError
@@ -15,7 +15,7 @@ from spanloom_operator.kube.list_watch import ListWatch
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from support.deployments import Object
+    from support.builders.deployments import Object
 
 
 def change(kind: str, version: int) -> Object:

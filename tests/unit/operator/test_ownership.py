@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
-from support.api_double import USER, ApiDouble
-from support.deployments import MANAGER, Object, container, deployment, env
-from support.strategies import CONTAINERS, LAYERS, PLATFORM
+from support.builders.deployments import MANAGER, Object, container, deployment, env
+from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM
+from support.servers.api_double import USER, ApiDouble
 
 from spanloom_operator.injection.apply import body, changes_template, managed_fields_patch
 from spanloom_operator.injection.environment import NOTHING, Injection, inject

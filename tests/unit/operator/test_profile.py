@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.deployments import EXPORTER, Object
+from support.builders.deployments import EXPORTER, Object
 
 from spanloom_operator.profiles.reader import InvalidProfile, read
 from spanloom_operator.profiles.rules import Rules

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.api_double import ApiDouble
-from support.deployments import EXPORTER, MANAGER, Object, deployment, env, rolled_out, rolling_out
+from support.builders.deployments import EXPORTER, MANAGER, Object, deployment, env, rolled_out, rolling_out
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator.injection.decision import Decision, Inputs, decide
 from spanloom_operator.injection.record import Record, from_injection_object

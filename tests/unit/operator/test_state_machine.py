@@ -15,9 +15,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.api_double import Crash
-from support.deployments import EXPORTER, MANAGER, Object, deployment, env, profile
-from support.simulation import DEMO, Simulation, deployment_path, namespace, profile_path
+from support.builders.deployments import EXPORTER, MANAGER, Object, deployment, env, profile
+from support.servers.api_double import Crash
+from support.servers.simulation import DEMO, Simulation, deployment_path, namespace, profile_path
 
 from spanloom_operator.injection.environment import inject
 from spanloom_operator.injection.workload import Workload

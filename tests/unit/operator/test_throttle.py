@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from support.deployments import MANAGER, deployment, rolling_out
+from support.builders.deployments import MANAGER, deployment, rolling_out
 
 from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots, backoff_seconds
 from spanloom_operator.injection.decision import Decision

@@ -7,9 +7,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from support.api_double import ApiDouble
-from support.deployments import deployment, profile
-from support.processes import free_port
+from support.builders.deployments import deployment, profile
+from support.processes.commands import free_port
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.controller import Controller
 from spanloom_operator.controller.probe import serving

@@ -1,29 +1,30 @@
-"""A real SDK whose finished spans can be read."""
+"""The core, whose finished spans can be read as a receiver decodes them."""
 
 from collections.abc import Iterator
 
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from support.polling import poll_until
+from support.span_programs import Recorded, recorded
 
-from spanloom.sdk.span_redaction import RedactingProcessor, patch_span_errors
-from spanloom.sdk.tree_exporter import from_sdk
+from spanloom.api.provider import Resource
+from spanloom.core.spans import tracers
+from spanloom.core.spans.tracer import Scope
+from spanloom.sdk.switching_provider import SwitchingTracerProvider
 from spanloom.settings.levels import LevelFilter, set_active_filter
+from spanloom.testing import from_otlp
 from spanloom.traces.model import Span
 
 
 class Finished:
     """The spans that have ended since the test began."""
 
-    def __init__(self, exporter: InMemorySpanExporter) -> None:
-        self._exporter = exporter
+    def __init__(self, core: Recorded) -> None:
+        self._core = core
 
     def all(self) -> list[Span]:
-        return [from_sdk(span) for span in self._exporter.get_finished_spans()]
+        return from_otlp(self._core.body()) if self._core.spans else []
 
     def one(self) -> Span:
         """Return the only span; it may end after the answer has arrived, so it is waited for."""
@@ -48,19 +49,21 @@ def _at_least(count: int, spans: list[Span]) -> list[Span]:
 
 
 @pytest.fixture(scope="session")
-def exporter() -> InMemorySpanExporter:
-    memory = InMemorySpanExporter()
-    provider = TracerProvider(resource=Resource({"service.name": "test"}))
-    provider.add_span_processor(RedactingProcessor())
-    provider.add_span_processor(SimpleSpanProcessor(memory))
+def core() -> Recorded:
+    """Make the core the telemetry of the process; its spans stay where they are."""
+    found = recorded()
+    provider = SwitchingTracerProvider(found.telemetry, Resource({}), TracerProvider)
     trace.set_tracer_provider(provider)
-    patch_span_errors()
-    return memory
+    tracers.serve(
+        lambda name: found.telemetry.tracer(Scope(name)).start,
+        lambda scope, *rest: found.telemetry.histogram(Scope(scope), *rest),
+    )
+    return found
 
 
 @pytest.fixture
-def finished(exporter: InMemorySpanExporter) -> Iterator[Finished]:
-    exporter.clear()
+def finished(core: Recorded) -> Iterator[Finished]:
+    core.spans.clear()
     set_active_filter(LevelFilter())
-    yield Finished(exporter)
+    yield Finished(core)
     set_active_filter(LevelFilter())

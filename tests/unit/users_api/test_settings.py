@@ -11,7 +11,7 @@ URL = {"USERS_API_USERS_DB_URL": "http://users-db:8000"}
 
 
 def test_only_variables_of_the_service_are_read() -> None:
-    """What does not begin with USERS_API_ is nobody's business."""
+    """Variables that do not begin with USERS_API_ are ignored."""
     assert Settings.from_environ(URL) == Settings.from_environ({**URL, "PATH": "/bin", "USERS_DB_POOL_SIZE": "x"})
 
 
@@ -38,8 +38,8 @@ def test_only_variables_of_the_service_are_read() -> None:
         ),
     ],
 )
-def test_wrong_settings_are_named(environ: dict[str, str], expected: str) -> None:
-    """One line names the key, the value (unless it may hold a secret) and what was expected."""
+def test_invalid_settings_are_named(environ: dict[str, str], expected: str) -> None:
+    """One line names the key, the value (unless it may contain a secret) and the expectation."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ({**URL, **environ} if environ else {})
     assert expected == str(caught.value).partition(",")[0]

@@ -1,4 +1,4 @@
-"""The cursor of a list of users."""
+"""The cursor of the list of users."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ positions = st.builds(Position, st.datetimes(timezones=st.just(UTC)), st.uuids()
 
 
 @given(positions)
-def test_a_cursor_leads_back_to_its_place(position: Position) -> None:
-    """Whatever place a cursor stands for is what it is read as, to the microsecond."""
+def test_a_cursor_is_read_as_it_was_written(position: Position) -> None:
+    """A cursor decodes to the same position, to the microsecond."""
     assert position == decode(encode(position))
 
 
 @given(st.from_regex(PATTERN, fullmatch=True))
-def test_any_text_of_the_form_is_a_place(text: str) -> None:
-    """A text from outside that looks like a cursor leads somewhere in the calendar; nothing fails."""
+def test_any_text_of_the_right_form_is_a_cursor(text: str) -> None:
+    """An untrusted text that looks like a cursor decodes to some date; nothing fails."""
     position = decode(text)
     assert position == decode(encode(position))
 
 
 @pytest.mark.parametrize(("text", "year"), [("f" + "_" * 31, 9999), ("g" + "A" * 31, 1)])
-def test_a_time_out_of_the_calendar_is_its_nearest_end(text: str, year: int) -> None:
-    """What no clock can have shown comes before or after every user."""
+def test_a_time_outside_the_calendar_is_clamped(text: str, year: int) -> None:
+    """An impossible time comes before or after every user."""
     assert year == decode(text).created_at.year
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 URL = {"USERS_DB_DATABASE_URL": "postgresql://ada@db.example:5433/users"}
 
 
-def test_defaults_answer_within_two_seconds() -> None:
-    """With nothing but a URL, a request of a dead database is answered within 2 s: deadline plus cancelling."""
+def test_defaults_respond_within_two_seconds() -> None:
+    """With only a URL, a request to a dead database ends within 2 s: deadline and cancellation."""
     assert Settings.from_environ(URL).deadline_seconds + CANCEL_SECONDS < 2
 
 
 def test_only_variables_of_the_service_are_read() -> None:
-    """What does not begin with USERS_DB_ is nobody's business."""
+    """Variables that do not begin with USERS_DB_ are ignored."""
     assert Settings.from_environ(URL) == Settings.from_environ({**URL, "PATH": "/bin", "OTEL_TRACES_EXPORTER": "none"})
 
 
@@ -65,15 +65,15 @@ def test_only_variables_of_the_service_are_read() -> None:
         ),
     ],
 )
-def test_wrong_settings_are_named(environ: dict[str, str], expected: str) -> None:
-    """One line names the key, the value (unless it may hold a secret) and what was expected."""
+def test_invalid_settings_are_named(environ: dict[str, str], expected: str) -> None:
+    """One line names the key, the value (unless it may contain a secret) and the expectation."""
     with pytest.raises(SettingsError) as caught:
         Settings.from_environ({**URL, **environ} if environ else {})
     assert expected == str(caught.value).partition(",")[0]
 
 
-def test_the_password_may_stand_in_a_file(tmp_path: Path) -> None:
-    """A mounted secret completes the URL; the newline at its end is none of it."""
+def test_the_password_can_be_in_a_file(tmp_path: Path) -> None:
+    """A mounted secret completes the URL; the newline at its end is removed."""
     (tmp_path / "password").write_text("p@ss:w/rd\n")
     settings = Settings.from_environ({**URL, "USERS_DB_DATABASE_PASSWORD_FILE": str(tmp_path / "password")})
     assert settings.url().password == "p@ss:w/rd"
@@ -81,14 +81,14 @@ def test_the_password_may_stand_in_a_file(tmp_path: Path) -> None:
 
 
 def test_an_unreadable_password_file_is_named(tmp_path: Path) -> None:
-    """The error holds the key and the path."""
+    """The error contains the key and the path."""
     settings = Settings.from_environ({**URL, "USERS_DB_DATABASE_PASSWORD_FILE": str(tmp_path / "absent")})
     with pytest.raises(SettingsError, match=r"USERS_DB_DATABASE_PASSWORD_FILE=.*/absent' .* a readable file"):
         settings.url()
 
 
 def test_two_passwords_are_refused(tmp_path: Path) -> None:
-    """A password in the URL and another in a file cannot both be meant."""
+    """A password in the URL and another in a file are contradictory."""
     environ = {
         "USERS_DB_DATABASE_URL": "postgresql://a:b@h/d",
         "USERS_DB_DATABASE_PASSWORD_FILE": str(tmp_path / "password"),

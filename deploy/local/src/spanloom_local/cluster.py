@@ -1,4 +1,4 @@
-"""One request through a release on Kubernetes, and its trace from Jaeger: the end of `make up`."""
+"""Send one request to a release on Kubernetes and print its trace from Jaeger: the last step of `make up`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from spanloom.testing import from_jaeger
 from spanloom.traces.model import group
 from spanloom_local import terminal
-from spanloom_local.journey import CREATE, Answer, made_by, send
+from spanloom_local.journey import CREATE, Response, send, trace_of
 from spanloom_local.polling import poll_until
 from spanloom_local.processes import StackError
 
@@ -37,53 +37,55 @@ make down"""
 
 @contextmanager
 def forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
-    """Yield a local URL that leads to a Service of the current cluster; StackError with kubectl's own words."""
+    """Forward a local port to a Service of the current cluster; yield the URL. StackError with kubectl's output."""
     command = ["kubectl", "--namespace", namespace, "port-forward", f"service/{service}", f":{port}"]
     kubectl = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 ours
     try:
         assert kubectl.stdout is not None  # noqa: S101 a pipe was asked for
         line = kubectl.stdout.readline()  # Forwarding from 127.0.0.1:40123 -> 8000
         if not line.startswith("Forwarding from 127.0.0.1:"):
-            raise StackError(f"{service} cannot be reached: {line.strip() or 'kubectl ended without a word'}")
+            raise StackError(
+                f"{service} is not reachable: {line.strip() or 'kubectl port-forward exited without output'}"
+            )
         yield f"http://127.0.0.1:{line.split(':')[1].split()[0]}"
     finally:
         kubectl.terminate()
         kubectl.communicate()
 
 
-def found_in_jaeger(jaeger_url: str, answer: Answer, service: str = "users-api") -> Trace | None:
-    """Return the trace of the request of `answer` as Jaeger has it by now, or None."""
-    query = urlencode({"service": service, "tags": json.dumps({"user_agent.original": answer.mark}), "limit": 5})
+def found_in_jaeger(jaeger_url: str, response: Response, service: str = "users-api") -> Trace | None:
+    """Return the trace of this request as Jaeger has it now, or None."""
+    query = urlencode({"service": service, "tags": json.dumps({"user_agent.original": response.mark}), "limit": 5})
     try:
-        with urlopen(f"{jaeger_url}/api/traces?{query}", timeout=10) as response:  # noqa: S310 http, and ours
-            spans = from_jaeger(json.load(response))
+        with urlopen(f"{jaeger_url}/api/traces?{query}", timeout=10) as page:  # noqa: S310 http, and ours
+            spans = from_jaeger(json.load(page))
     except URLError:
         return None
-    return made_by(answer, group(spans).values())
+    return trace_of(response, group(spans).values())
 
 
-def whole(jaeger_url: str, answer: Answer, spans: int, seconds: float = TRACE_SECONDS) -> Trace:
-    """Return the trace of `answer` as soon as Jaeger has `spans` spans of it; TimeoutError after `seconds`."""
+def wait_for_trace(jaeger_url: str, response: Response, spans: int, seconds: float = TRACE_SECONDS) -> Trace:
+    """Wait until Jaeger has `spans` spans of this request and return the trace; TimeoutError after `seconds`."""
 
     def complete() -> Trace | None:
-        trace = found_in_jaeger(jaeger_url, answer)
+        trace = found_in_jaeger(jaeger_url, response)
         return trace if trace and len(trace.spans) >= spans else None
 
-    return poll_until(complete, f"Jaeger has {spans} spans of {answer.mark}", seconds)
+    return poll_until(complete, f"Jaeger has {spans} spans of {response.mark}", seconds)
 
 
 def show(edge: str, jaeger: str, console: Console) -> None:
-    """Create a user at the edge and print the tree of that request; StackError when it is not the whole one."""
-    answer = send(edge, CREATE.method, CREATE.route, CREATE.body)
-    console.print(f"{CREATE.method} {CREATE.route} → {answer.status}")
-    trace = whole(jaeger, answer, len(CREATE.tree.splitlines()))
+    """Create a user at the edge and print the trace of the request; StackError if it is not complete."""
+    response = send(edge, CREATE.method, CREATE.route, CREATE.body)
+    console.print(f"{CREATE.method} {CREATE.route} → {response.status}")
+    trace = wait_for_trace(jaeger, response, len(CREATE.tree.splitlines()))
     terminal.show_trace(console, trace)
     if trace.shape() != CREATE.tree:
-        raise StackError(f"the trace is not the one that is expected:\n{CREATE.tree}")
+        raise StackError(f"the trace differs from the expected one:\n{CREATE.tree}")
 
 
 def show_forwarded(namespace: str, release: str, console: Console) -> None:
-    """Reach the release through the API server, show one trace and what to type next."""
+    """Connect to the release by port-forwards, print one trace and the next commands."""
     with (
         forwarded(namespace, f"{release}-users-api", 8000) as edge,
         forwarded(namespace, f"{release}-jaeger", 16686) as jaeger,
@@ -93,12 +95,12 @@ def show_forwarded(namespace: str, release: str, console: Console) -> None:
 
 
 def main(
-    namespace: Annotated[str, typer.Option(help="Where the release is.")] = "spanloom",
-    release: Annotated[str, typer.Option(help="Its name.")] = "spanloom",
-    edge: Annotated[str, typer.Option(help="URL of users-api, from inside the cluster; needs --jaeger.")] = "",
-    jaeger: Annotated[str, typer.Option(help="URL of Jaeger's query API; needs --edge.")] = "",
+    namespace: Annotated[str, typer.Option(help="Namespace of the release.")] = "spanloom",
+    release: Annotated[str, typer.Option(help="Name of the release.")] = "spanloom",
+    edge: Annotated[str, typer.Option(help="URL of users-api inside the cluster; requires --jaeger.")] = "",
+    jaeger: Annotated[str, typer.Option(help="URL of Jaeger's query API; requires --edge.")] = "",
 ) -> None:
-    """Send one request to a release and print its trace: by port-forwards, or at the URLs that are given."""
+    """Send one request to a release and print its trace, by port-forwards or at the given URLs."""
     console = Console(theme=terminal.THEME)
     try:
         if edge and jaeger:

@@ -1,4 +1,4 @@
-"""`spanloom-demo`: the whole stack on this machine, one user's life sent through it, every request's trace shown."""
+"""`spanloom-demo`: run the whole stack on this machine, send the requests of the journey and print their traces."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from spanloom.settings import SettingsError
 from spanloom.settings.levels import LEVELS, parse_levels
 from spanloom.testing import assert_shape
 from spanloom_local import terminal
-from spanloom_local.journey import SERVICES, is_ours, made_by, travel, without_functions
-from spanloom_local.picture import take
+from spanloom_local.journey import SERVICES, is_from_journey, send_journey, trace_of, without_functions
+from spanloom_local.picture import take_screenshot
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import listen, listen_near
 from spanloom_local.processes import StackError
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from spanloom.traces.model import Trace
-    from spanloom_local.journey import Answer, Step
+    from spanloom_local.journey import Response, Step
     from spanloom_local.store import Store
 
 API_PORT = 8000
-PAGE_PORT = 4318  # OTLP's own, so that other programs on this machine find the receiver
+PAGE_PORT = 4318  # the default of OTLP/HTTP, so that other programs on this machine reach the receiver
 TRACE_SECONDS = 10.0
 WATCH_SECONDS = 0.1
-PICTURED = 1  # the second request: the first one also shows what is only made once
-QUIET_SECONDS = 1.0  # several export intervals: a trace to which nothing came for so long is shown
+PICTURED = 1  # the second request: the first one includes the set-up of connections
+IDLE_SECONDS = 1.0  # several export intervals: a trace without a new span for so long is printed
 FILTER = "SPANLOOM_FILTER"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -48,7 +48,7 @@ console = Console(highlight=False, theme=terminal.THEME)
 
 
 class Stopped(BaseException):
-    """Someone asked us to end; not an Exception, so that nothing on the way takes it for a failure."""
+    """A signal requested the end; not an Exception, so that no handler treats it as an error."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -56,19 +56,19 @@ class Stopped(BaseException):
 
 
 class Stop:
-    """Remembers the signal that asked us to end, and raises it where we look.
+    """Stores the signal that requested the end, and raises Stopped at a safe point.
 
-    Not raised in the handler: between the fork of a process and our taking note of it, it would leave it behind.
+    Not in the signal handler: raised between the fork of a process and its registration, it would leave the process.
     """
 
     number = 0
 
-    def remember(self, number: int, _: FrameType | None) -> None:
+    def request(self, number: int, _: FrameType | None) -> None:
         """Handle a signal."""
         self.number = number
 
-    def look(self) -> None:
-        """Raise Stopped when there was one."""
+    def check(self) -> None:
+        """Raise Stopped if a signal has arrived."""
         if self.number:
             raise Stopped(self.number)
 
@@ -79,30 +79,32 @@ stop = Stop()
 def main() -> None:
     """Run the console script."""
     for number in SIGNALS:
-        signal.signal(number, stop.remember)
+        signal.signal(number, stop.request)
     typer.run(demo)
 
 
 def demo(
     *,
-    once: Annotated[bool, typer.Option("--once", help="End by itself, status 0 if every trace is right.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Exit after the requests; status 0 if every trace is as expected.")
+    ] = False,
     port: Annotated[
         int | None, typer.Option(min=1, max=65535, help=f"Port of users-api ({API_PORT}, or a free one).")
     ] = None,
     page_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help=f"Port of the page and OTLP ({PAGE_PORT}, or a free one).")
     ] = None,
-    picture: Annotated[Path | None, typer.Option(help="Save a picture of the second trace (PNG) and end.")] = None,
+    picture: Annotated[Path | None, typer.Option(help="Save a picture of the second trace (PNG) and exit.")] = None,
 ) -> None:
-    """Run PostgreSQL, both services and a page of traces; send a user's life through them and show every trace."""
+    """Run PostgreSQL, both services and a page of traces; send requests and print the trace of each."""
     try:
-        right = _run(port, page_port, picture, live=not (once or picture))
+        as_expected = _run(port, page_port, picture, live=not (once or picture))
     except Stopped as stopped:
         raise typer.Exit(128 + stopped.number) from None
     except (StackError, TimeoutError, SettingsError) as error:
         terminal.failure(console, str(error), getattr(error, "details", ()))
         raise typer.Exit(1) from None
-    raise typer.Exit(0 if right else 1)
+    raise typer.Exit(0 if as_expected else 1)
 
 
 def _run(port: int | None, page_port: int | None, picture: Path | None, *, live: bool) -> bool:
@@ -111,19 +113,19 @@ def _run(port: int | None, page_port: int | None, picture: Path | None, *, live:
     api, page = _listener(port, API_PORT), _listener(page_port, PAGE_PORT)
     console.print("[bold]Starting[/] the whole stack on this machine")
     with Receiver(page) as receiver:
-        with running(receiver, api, kept, partial(terminal.progress, console), stop.look) as stack:
-            console.print(f"  [green]✓[/] the page of traces: [bold]{receiver.url}[/]\n")
-            right = _journey(stack, hidden)
+        with running(receiver, api, kept, partial(terminal.progress, console), stop.check) as stack:
+            console.print(f"  [green]✓[/] page of traces: [bold]{receiver.url}[/]\n")
+            as_expected = _journey(stack, hidden)
             if picture:
-                take(f"{receiver.url}/#{list(receiver.store.traces())[PICTURED]}", picture)
+                take_screenshot(f"{receiver.url}/#{list(receiver.store.traces())[PICTURED]}", picture)
             if live:
                 _watch(stack)
             console.print("\nStopping …", style="dim")
-        return right and (live or nothing_else(receiver.store.traces()))
+        return as_expected and (live or no_other_traces(receiver.store.traces()))
 
 
 def services_without_functions(text: str) -> frozenset[str]:
-    """Return the services whose function spans a SPANLOOM_FILTER leaves out; SettingsError if it is wrong."""
+    """Return the services whose function spans a SPANLOOM_FILTER disables; SettingsError if it is invalid."""
     chosen = parse_levels(text)
     return frozenset(name for name, module in SERVICES.items() if not chosen.is_enabled(module, LEVELS["info"]))
 
@@ -133,19 +135,19 @@ def _listener(port: int | None, preferred: int) -> socket.socket:
 
 
 def _journey(stack: Stack, hidden: Collection[str]) -> bool:
-    """Send the journey's requests; true when every answer and every trace is as the table says."""
+    """Send the requests of the journey; return whether every response and trace is as expected."""
     try:
-        right = [_step(stack, step, answer, hidden) for step, answer in travel(stack.url)]
-        return all(right)
+        as_expected = [_step(stack, step, response, hidden) for step, response in send_journey(stack.url)]
+        return all(as_expected)
     except (OSError, HTTPException) as error:
-        stack.processes.blame(f"users-api did not answer: {error}")
+        stack.processes.raise_for_exit(f"users-api did not respond: {error}")
 
 
-def _step(stack: Stack, step: Step, answer: Answer, hidden: Collection[str]) -> bool:
+def _step(stack: Stack, step: Step, response: Response, hidden: Collection[str]) -> bool:
     expected = without_functions(step.tree, hidden)
-    trace = _trace_of(stack, answer, expected.count("\n") + 1)
-    problem = difference(step, answer, trace, expected)
-    title = f"[bold]{step.title}[/]: {step.method} {step.route} → {answer.status}"
+    trace = _trace_of(stack, response, expected.count("\n") + 1)
+    problem = difference(step, response, trace, expected)
+    title = f"[bold]{step.title}[/]: {step.method} {step.route} → {response.status}"
     console.print(f"[red]✗[/] {title}" if problem else f"[green]✓[/] {title}")
     if trace:
         terminal.show_trace(console, trace)
@@ -155,25 +157,25 @@ def _step(stack: Stack, step: Step, answer: Answer, hidden: Collection[str]) -> 
     return not problem
 
 
-def _trace_of(stack: Stack, answer: Answer, spans: int) -> Trace | None:
-    """Wait for the request's trace to have so many spans; return what there is of it."""
+def _trace_of(stack: Stack, response: Response, spans: int) -> Trace | None:
+    """Wait until the request's trace has this many spans; return it, complete or not."""
 
-    def whole() -> bool:
+    def wait_for_trace() -> bool:
         stack.processes.check()
-        trace = made_by(answer, stack.receiver.store.traces().values())
+        trace = trace_of(response, stack.receiver.store.traces().values())
         return trace is not None and len(trace.spans) >= spans
 
     with suppress(TimeoutError):
-        poll_until(whole, "the whole trace", TRACE_SECONDS)
-    return made_by(answer, stack.receiver.store.traces().values())
+        poll_until(wait_for_trace, "the trace is complete", TRACE_SECONDS)
+    return trace_of(response, stack.receiver.store.traces().values())
 
 
-def difference(step: Step, answer: Answer, trace: Trace | None, expected: str) -> str:
-    """Say how a step's answer and trace differ from the table; empty when they do not."""
-    if answer.status != step.status:
-        return f"expected the status {step.status}, got {answer.status}: {answer.body}"
+def difference(step: Step, response: Response, trace: Trace | None, expected: str) -> str:
+    """Return how a step's response and trace differ from the table; empty if they do not."""
+    if response.status != step.status:
+        return f"expected the status {step.status}, got {response.status}: {response.body}"
     if trace is None:
-        return f"no trace came within {TRACE_SECONDS:g} s"
+        return f"no trace arrived within {TRACE_SECONDS:g} s"
     try:
         assert_shape(trace, expected)
     except AssertionError as error:
@@ -182,9 +184,9 @@ def difference(step: Step, answer: Answer, trace: Trace | None, expected: str) -
 
 
 def _watch(stack: Stack) -> None:
-    """Show the trace of whatever is sent, until we are told to stop or a process ends."""
+    """Print the trace of every further request, until a signal arrives or a process ends."""
     shown = set(stack.receiver.store.traces())
-    terminal.show_invitation(console, stack.url, stack.receiver.url)
+    terminal.show_next_steps(console, stack.url, stack.receiver.url)
     with suppress(Stopped):
         while True:
             stack.processes.check()
@@ -193,17 +195,17 @@ def _watch(stack: Stack) -> None:
 
 
 def _show_new(store: Store, shown: Collection[str]) -> set[str]:
-    new = [trace_id for trace_id in store.quiet(QUIET_SECONDS) if trace_id not in shown]
+    new = [trace_id for trace_id in store.idle(IDLE_SECONDS) if trace_id not in shown]
     for trace in filter(None, map(store.trace, new)):
         console.print()
         terminal.show_trace(console, trace)
     return set(new)
 
 
-def nothing_else(traces: Mapping[str, Trace]) -> bool:
-    """Tell whether the journey's traces are all there are, and show the others: probes and pools must make none."""
-    others = [trace for trace in traces.values() if not is_ours(trace)]
+def no_other_traces(traces: Mapping[str, Trace]) -> bool:
+    """Return whether every trace belongs to the journey, and print the others: probes and pools must make none."""
+    others = [trace for trace in traces.values() if not is_from_journey(trace)]
     for trace in others:
-        terminal.failure(console, "a trace that no request made:")
+        terminal.failure(console, "a trace that belongs to no request of the journey:")
         terminal.show_trace(console, trace)
     return not others

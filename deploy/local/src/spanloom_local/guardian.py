@@ -1,9 +1,9 @@
-"""A process beside the demo that cleans up when the demo vanishes, however that happens.
+"""A process that cleans up after the demo, also when the demo is killed.
 
-Standard input carries the process groups to end, the whole list anew on each line. Its end of file means that the
-parent is gone (SIGKILL and a crash included), on every POSIX system alike. Not PR_SET_PDEATHSIG: Linux alone has
-it, it follows the thread that forked rather than the process, and it cannot remove the data directory.
-Run by path with the standard library alone, so that it starts at once.
+Each line of standard input lists all process groups to end. End of file means that the parent has ended (also by
+SIGKILL or a crash), on every POSIX system. PR_SET_PDEATHSIG is no alternative: only Linux has it, it follows the thread
+that forked instead of the process, and it cannot remove the data directory.
+It is run by path and uses only the standard library, so that it starts fast.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GRACE_SECONDS = 5.0
 
 
 def main() -> None:
-    """Wait for the end of standard input, then end the groups last named and remove the directory `sys.argv[1]`."""
+    """Wait for the end of standard input, then end the last listed groups and remove the directory `sys.argv[1]`."""
     groups: list[int] = []
     for line in sys.stdin:
         groups = [int(word) for word in line.split()]
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def end(groups: list[int]) -> None:
-    """SIGINT (PostgreSQL's fast shutdown, uvicorn's orderly one), then SIGKILL to what is left after the grace."""
+    """Send SIGINT (fast shutdown of PostgreSQL, graceful one of uvicorn), then SIGKILL after GRACE_SECONDS."""
     deadline = time.monotonic() + GRACE_SECONDS
     send(groups, signal.SIGINT)
     while send(groups, 0) and time.monotonic() < deadline:
@@ -36,9 +36,9 @@ def end(groups: list[int]) -> None:
 
 
 def send(groups: list[int], number: int) -> bool:
-    """Signal every group; true when at least one was still there."""
-    there = [_send(group, number) for group in groups]
-    return any(there)
+    """Signal every group; return whether at least one still existed."""
+    exists = [_send(group, number) for group in groups]
+    return any(exists)
 
 
 def _send(group: int, number: int) -> bool:

@@ -1,4 +1,4 @@
-"""The table of services and edges: what is sent, what is answered, and the trace that each request makes."""
+"""The table of requests: each with its status code and the trace that it produces."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ users-api SERVER {method} {route}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One kind of request, the status it is answered with, the functions it runs and the SQL it ends in."""
+    """A request, its status code, the functions that handle it and its SQL statement."""
 
     title: str
     method: str
@@ -39,7 +39,7 @@ class Step:
 
     @property
     def tree(self) -> str:
-        """The whole trace, in the form of `spanloom.model.Trace.shape`."""
+        """The whole trace, as `spanloom.traces.model.Trace.shape` formats it."""
         return TREE.format(
             method=self.method, route=self.route, edge=self.edge, store=self.store, statement=self.statement
         )
@@ -55,14 +55,14 @@ READ_AGAIN = Step("read it again", "GET", "/users/{user_id}", 404, "read_user", 
 JOURNEY = (CREATE, READ, LIST, DELETE, READ_AGAIN)
 
 
-# The services, and the modules whose functions appear as INTERNAL spans: what SPANLOOM_FILTER names.
+# The services, and the modules whose functions have INTERNAL spans: the targets of SPANLOOM_FILTER.
 SERVICES = {"users-api": "users_api.users_db", "users-db-service": "users_db.db"}
 
 MARK = "spanloom-journey/"
 
 
-class Answer(NamedTuple):
-    """Status, decoded JSON body (None when it is empty), and the mark by which the request's trace is found."""
+class Response(NamedTuple):
+    """Status code, decoded JSON body (None if empty), and the User-Agent that identifies the request's trace."""
 
     status: int
     body: Any
@@ -70,28 +70,28 @@ class Answer(NamedTuple):
 
 
 def without_functions(tree: str, services: Collection[str] = SERVICES.keys()) -> str:
-    """`tree` without the INTERNAL lines of `services`, what hung below them moved up.
+    """Return `tree` without the INTERNAL lines of `services`; their children move up.
 
-    Of all services: the trace that SPANLOOM_FILTER=warn makes, carriers alone.
+    For all services, this is the trace under SPANLOOM_FILTER=warn: server and client spans only.
     """
     lines: list[str] = []
-    gone: list[int] = []  # the depths of dropped lines above the current one
+    removed: list[int] = []  # the depths of removed ancestors of the current line
     for line in tree.split("\n"):
         depth = len(line) - len(line.lstrip())
-        gone = [above for above in gone if above < depth]
+        removed = [above for above in removed if above < depth]
         service, kind, _ = line.split(maxsplit=2)
         if kind == "INTERNAL" and service in services:
-            gone.append(depth)
+            removed.append(depth)
         else:
-            lines.append(line[2 * len(gone) :])
+            lines.append(line[2 * len(removed) :])
     return "\n".join(lines)
 
 
-def send(base_url: str, method: str, path: str, body: Any = None, seconds: float = 10.0) -> Answer:
-    """Send one request with a JSON body; OSError or HTTPException when there is no answer within `seconds`.
+def send(base_url: str, method: str, path: str, body: Any = None, seconds: float = 10.0) -> Response:
+    """Send a request with a JSON body; OSError or HTTPException without a response within `seconds`.
 
-    Its User-Agent is unique and recorded by the server's span (`user_agent.original`): the edge does not obey a
-    trace id of ours, so this is how the trace is found.
+    Its User-Agent is unique and recorded in the server span (`user_agent.original`). It identifies the trace, because
+    the edge ignores the trace id of a caller.
     """
     mark = f"{MARK}{uuid4()}"
     content = None if body is None else json.dumps(body)
@@ -100,27 +100,27 @@ def send(base_url: str, method: str, path: str, body: Any = None, seconds: float
         connection.request(method, path, content, headers)
         response = connection.getresponse()
         text = response.read()
-    return Answer(response.status, json.loads(text) if text else None, mark)
+    return Response(response.status, json.loads(text) if text else None, mark)
 
 
-def made_by(answer: Answer, traces: Iterable[Trace]) -> Trace | None:
-    """Return the one of `traces` that the request of `answer` made, or None while it has not come."""
-    return next((trace for trace in traces if answer.mark in _agents(trace)), None)
+def trace_of(response: Response, traces: Iterable[Trace]) -> Trace | None:
+    """Return the trace of this request, or None if it is not among `traces`."""
+    return next((trace for trace in traces if response.mark in _agents(trace)), None)
 
 
-def is_ours(trace: Trace) -> bool:
-    """Tell whether a request of `send` made this trace."""
+def is_from_journey(trace: Trace) -> bool:
+    """Return whether the trace belongs to a request of `send`."""
     return any(agent.startswith(MARK) for agent in _agents(trace))
 
 
-def travel(base_url: str) -> Iterator[tuple[Step, Answer]]:
-    """Send the journey's requests one at a time, the next one when the last answer has been taken."""
+def send_journey(base_url: str) -> Iterator[tuple[Step, Response]]:
+    """Send the requests of the journey one after the other, each when the previous response is consumed."""
     user_id = "unknown"
     for step in JOURNEY:
-        answer = send(base_url, step.method, step.route.format(user_id=user_id), step.body)
-        if step is CREATE and answer.status == CREATE.status:
-            user_id = answer.body["id"]
-        yield step, answer
+        response = send(base_url, step.method, step.route.format(user_id=user_id), step.body)
+        if step is CREATE and response.status == CREATE.status:
+            user_id = response.body["id"]
+        yield step, response
 
 
 def _agents(trace: Trace) -> set[str]:

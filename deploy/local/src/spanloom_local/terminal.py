@@ -1,4 +1,4 @@
-"""What the demo writes on the terminal."""
+"""The output of the demo on the terminal."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ THEME = Theme(
 )
 
 
-DEEPEST = 100  # levels: what is left of a line shows a name
+MAX_LEVELS = 100  # deeper trees leave no room for a name
 DIRECTIONS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
@@ -48,26 +48,26 @@ highlight = TreeHighlighter()
 
 
 def printable(text: str) -> str:
-    """`text` without what a terminal obeys instead of showing: names come from strangers."""
-    return "".join("�" if _steers(char) else char for char in text)
+    """Return `text` with control characters replaced: names are untrusted and could control the terminal."""
+    return "".join("�" if _is_control(char) else char for char in text)
 
 
-def _steers(char: str) -> bool:
+def _is_control(char: str) -> bool:
     control = unicodedata.category(char) == "Cc" and char != "\n"
     return control or unicodedata.bidirectional(char) in DIRECTIONS
 
 
 def show_trace(console: Console, trace: Trace) -> None:
-    """Print the tree of `trace`, each line whole however narrow the terminal."""
+    """Print the tree of `trace`, without cutting lines on a narrow terminal."""
     console.print(highlight(Text(printable(_tree(trace)))), soft_wrap=True)
 
 
-def show_invitation(console: Console, url: str, page: str) -> None:
-    """Say where everything is and what to type next."""
+def show_next_steps(console: Console, url: str, page: str) -> None:
+    """Print the addresses and commands to try."""
     body = """{"name": "Grace Hopper"}"""
     console.print(f"[bold]Traces[/]      {page}")
     console.print(f"[bold]users-api[/]   {url}/docs")
-    console.print("[bold]Your turn[/]   copy a line into another terminal; its trace appears here and on the page:\n")
+    console.print("[bold]Try it[/]      copy a line into another terminal; its trace appears here and on the page:\n")
     console.print(f"  curl -H 'Content-Type: application/json' -d '{body}' {url}/users", soft_wrap=True)
     console.print(f"  curl {url}/users\n", soft_wrap=True)
     console.print("Ctrl-C stops everything.", style="dim")
@@ -75,13 +75,13 @@ def show_invitation(console: Console, url: str, page: str) -> None:
 
 def _tree(trace: Trace) -> str:
     deepest = max(len(path) for _, path in trace.walk())
-    if deepest > DEEPEST:  # strangers may send thousands of levels
+    if deepest > MAX_LEVELS:  # an untrusted sender can send thousands of levels
         return f"trace {trace.trace_id}: {len(trace.spans)} spans on {deepest + 1} levels; see the page"
     return trace.tree()
 
 
 def failure(console: Console, message: str, details: Iterable[str] = ()) -> None:
-    """Print what went wrong: first the details, each line cut at the terminal's width, then the message."""
+    """Print an error: first the details, each line cut at the terminal's width, then the message."""
     for line in details:
         console.print(Text(f"  {printable(line)}", "dim"), no_wrap=True, overflow="ellipsis")
     console.print(Text("✗ ", "bold red") + Text(printable(message)), soft_wrap=True)
@@ -89,7 +89,7 @@ def failure(console: Console, message: str, details: Iterable[str] = ()) -> None
 
 @contextmanager
 def progress(console: Console, name: str) -> Iterator[None]:
-    """Show that `name` is starting, then that it has started and how long it took."""
+    """Print that `name` is starting, then that it has started and after how many seconds."""
     start = time.monotonic()
     with console.status(f"starting {name} …"):
         yield

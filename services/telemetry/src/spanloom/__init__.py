@@ -4,6 +4,11 @@ Run a service under `opentelemetry-instrument` with `OTEL_PYTHON_DISTRO=spanloom
 `@instrument`. No other telemetry code is needed in the application.
 """
 
+from spanloom.api.context import adopt_api
+from spanloom.api.tracers import serve_api
 from spanloom.tracing.instrument import instrument
+
+adopt_api()
+serve_api()
 
 __all__ = ["instrument"]

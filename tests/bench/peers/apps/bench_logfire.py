@@ -1,4 +1,4 @@
-"""The services with logfire, as its documentation says: configure, then one call for each library."""
+"""The services with logfire, as documented: configure, then one call for each library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The services as someone makes them who knows the knobs of OpenTelemetry's instrumentations.
+"""The services with tuned OpenTelemetry instrumentations.
 
 `exclude_spans` has no variable, so OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=fastapi and the documented call instead.
 """

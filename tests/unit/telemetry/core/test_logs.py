@@ -14,15 +14,15 @@ from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from spanloom.api.context import adopt_api
-from spanloom.core import logs
+from spanloom.core.logs import records as logs
 
 adopt_api()
 LEVELS = {5: "TRACE2", 10: "DEBUG", 20: "INFO", 25: "INFO4", 30: "WARN", 40: "ERROR", 50: "FATAL", 99: "FATAL4"}
 
 
-def sent(record: logging.LogRecord, *, locates: bool = False) -> dict[str, Any]:
+def sent(record: logging.LogRecord, *, has_code_attributes: bool = False) -> dict[str, Any]:
     """Return a record as a receiver decodes it."""
-    body = logs.encode_request(b"", [logs.to_log_record(record, locates=locates)])
+    body = logs.encode_request(b"", [logs.to_log_record(record, has_code_attributes=has_code_attributes)])
     [resource] = MessageToDict(ExportLogsServiceRequest.FromString(body))["resourceLogs"]
     [scope] = resource["scopeLogs"]
     [found] = scope["logRecords"]
@@ -59,7 +59,7 @@ def test_levels_have_the_severity_of_the_data_model() -> None:
 
 def test_what_came_by_extra_is_an_attribute() -> None:
     """`extra` and, where asked for, the place in the code; not what every record has."""
-    found = sent(record(order=7, pathname="shop.py", funcName="sell", lineno=3), locates=True)
+    found = sent(record(order=7, pathname="shop.py", funcName="sell", lineno=3), has_code_attributes=True)
     place = {"code.file.path": "shop.py", "code.function.name": "sell", "code.line.number": "3"}
     assert {"order": "7", **place} == attributes(found)
 

@@ -18,9 +18,9 @@ from support.polling import poll_until
 from support.servers import serve
 
 from spanloom import instrument
-from spanloom.instrumentation.asgi import AsgiInstrumentor
-from spanloom.instrumentation.base import Options
+from spanloom.instrumentation.hooks import Options
 from spanloom.instrumentation.server_call import request_attributes
+from spanloom.sdk.instrumentors import AsgiInstrumentor
 from spanloom.settings import Settings
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"

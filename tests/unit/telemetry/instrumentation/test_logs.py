@@ -14,9 +14,9 @@ from opentelemetry import trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from psycopg.errors import UniqueViolation
 
-from spanloom.instrumentation.base import Options
-from spanloom.instrumentation.json_logs import RedactingJsonFormatter
-from spanloom.instrumentation.logs import LogsInstrumentor
+from spanloom.instrumentation.hooks import Options
+from spanloom.sdk.instrumentors import LogsInstrumentor
+from spanloom.sdk.json_logs import RedactingJsonFormatter
 from spanloom.sdk.log_export import log_emitter
 from spanloom.settings import Settings
 
@@ -44,9 +44,9 @@ def instrumented(emit_log: Any = None, **environ: str) -> Iterator[io.StringIO]:
     """Instrument logging with these settings; yield what the JSON handler writes."""
     instrumentor, written = LogsInstrumentor(), io.StringIO()
     logging.root.handlers.clear()  # pytest's own, which a new process does not have
-    instrumentor.instrument(options=Options(Settings.from_environ(environ), emit_log=emit_log))
-    if instrumentor.json is not None:
-        instrumentor.json._handler.setStream(written)
+    instrumentor.instrument(options=Options(Settings.from_environ(environ), emit_log=emit_log, service_name="test"))
+    if environ.get("SPANLOOM_LOG_FORMAT"):
+        logging.lastResort.setStream(written)
     yield written
     instrumentor.uninstrument()
 
@@ -59,7 +59,7 @@ def application(**options: Any) -> io.StringIO:
 
 
 def line(record: logging.LogRecord) -> dict[str, object]:
-    text = RedactingJsonFormatter().format(record)
+    text = RedactingJsonFormatter("test").format(record)
     assert "\n" not in text
     found: dict[str, object] = json.loads(text)
     return found

@@ -16,8 +16,8 @@ from sqlalchemy.pool import StaticPool
 
 from spanloom.instrumentation import sqlalchemy as instrumentation
 from spanloom.instrumentation import statements
-from spanloom.instrumentation.sqlalchemy import SqlalchemyInstrumentor
 from spanloom.instrumentation.statements import operation_of
+from spanloom.sdk.instrumentors import SqlalchemyInstrumentor
 
 SECRET = "ann@example.org"
 

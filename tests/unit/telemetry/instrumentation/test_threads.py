@@ -9,7 +9,7 @@ import pytest
 from opentelemetry import trace
 
 from spanloom import instrument
-from spanloom.instrumentation.threads import ThreadsInstrumentor
+from spanloom.sdk.instrumentors import ThreadsInstrumentor
 
 Way = Callable[[Callable[[], None]], None]
 

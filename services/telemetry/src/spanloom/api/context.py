@@ -12,9 +12,10 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 
 from spanloom.core import context as core
-from spanloom.core import span_context
-from spanloom.core.span import Span
-from spanloom.core.span_context import PropagatedSpan
+from spanloom.core import errors
+from spanloom.core.spans import span_context
+from spanloom.core.spans.span import Span
+from spanloom.core.spans.span_context import PropagatedSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +29,7 @@ def adopt_api(*, is_late: bool = False) -> None:
     trace.Span.register(PropagatedSpan)
     span_context.adopt(_span_context)
     core.adopt(_runtime(), _keys(), is_late=is_late)
+    errors.adopt(trace.StatusCode.ERROR)
 
 
 def _span_context(trace_id: int, span_id: int, is_remote: bool, flags: int, state: str) -> trace.SpanContext:

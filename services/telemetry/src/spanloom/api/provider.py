@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
 
-from spanloom.core.tracer import Scope
+from spanloom.core.reports import report_dropped
+from spanloom.core.spans.tracer import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from spanloom.core.telemetry import Telemetry
 
 
-class ApiTracerProvider(trace.TracerProvider):
-    """Serves tracers of the core."""
+class Resource(NamedTuple):
+    """The resource of this process, for code that reads it from the provider."""
 
-    def __init__(self, telemetry: Telemetry) -> None:
-        self.telemetry = telemetry
-        self._tracer = lru_cache(maxsize=256)(self._new_tracer)
+    attributes: Mapping[str, Any]
+
+
+class ApiTracerProvider(trace.TracerProvider):
+    """Serves tracers of the core, and those of another provider after `switch_to`.
+
+    `resource` has the attributes of this process.
+    """
+
+    def __init__(self, telemetry: Telemetry, resource: Resource) -> None:
+        self.telemetry, self.resource = telemetry, resource
+        self.other: Any = None
+        self._tracers: dict[Any, ApiTracer] = {}
 
     def get_tracer(
         self,
@@ -31,15 +43,34 @@ class ApiTracerProvider(trace.TracerProvider):
         attributes: Any = None,
     ) -> trace.Tracer:
         """Return the tracer of an instrumentation scope."""
-        pairs = tuple((attributes or {}).items())
-        version, url = instrumenting_library_version or "", schema_url or ""
+        scope = Scope(
+            instrumenting_module_name or "",
+            instrumenting_library_version or "",
+            schema_url or "",
+            tuple((attributes or {}).items()),
+        )
         try:
-            return self._tracer(Scope(instrumenting_module_name or "", version, url, pairs))
-        except TypeError:  # an attribute that is no key of a cache
-            return self._new_tracer(Scope(instrumenting_module_name or "", version, url, pairs))
+            return self._cached(scope)
+        except Exception as error:
+            report_dropped("the spans of a tracer", error)
+            return trace.NoOpTracer()
 
-    def _new_tracer(self, scope: Scope) -> ApiTracer:
-        return ApiTracer(self.telemetry.tracer(scope).start_span)
+    def _cached(self, scope: Scope) -> ApiTracer:
+        key = repr(scope)
+        return self._tracers.get(key) or self._tracers.setdefault(key, ApiTracer(scope, self._start_of(scope)))
+
+    def _start_of(self, scope: Scope) -> Callable[..., Any]:
+        if self.other is None:
+            return self.telemetry.tracer(scope).start_span
+        name, version, url, attributes = scope
+        start: Callable[..., Any] = self.other.get_tracer(name, version, url, dict(attributes)).start_span
+        return start
+
+    def switch_to(self, provider: Any) -> None:
+        """Have another provider make all spans from now on, also those of tracers that exist."""
+        self.other = provider
+        for tracer in self._tracers.values():
+            tracer.begin = self._start_of(tracer.scope)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is queued; False when that was not possible in time."""
@@ -52,30 +83,41 @@ class ApiTracerProvider(trace.TracerProvider):
 
 
 class ApiTracer(trace.Tracer):
-    """Starts spans by a function with the API's signature."""
+    """Starts spans by `begin`, a function with the signature of the API's `start_span`."""
 
-    def __init__(self, start_span: Callable[..., Any]) -> None:
-        self._start_span = start_span
+    def __init__(self, scope: Scope, begin: Callable[..., Any]) -> None:
+        self.scope, self.begin = scope, begin
 
     def start_span(self, name: str, *args: Any, **kwargs: Any) -> trace.Span:
         """Start a span."""
-        span: trace.Span = self._start_span(name, *args, **kwargs)
+        try:
+            span: trace.Span = self.begin(name, *args, **kwargs)
+        except Exception as error:
+            report_dropped("a span", error)
+            return trace.INVALID_SPAN
         return span
 
     def start_as_current_span(  # type: ignore[override] # a context manager and a decorator, as the API says
         self, name: str, *args: Any, end_on_exit: bool = True, **kwargs: Any
     ) -> CurrentSpan:
         """Return a context manager, or decorator, within which a new span is the current one."""
-        names = ("record_exception", "set_status_on_exception")
-        use = {key: kwargs[key] for key in names if key in kwargs}
-        return CurrentSpan(lambda: trace.use_span(self.start_span(name, *args, **kwargs), end_on_exit, **use))
+        return CurrentSpan(self, (name, *args), end_on_exit, kwargs)
 
 
+@dataclass
 class CurrentSpan:
     """A span that begins with a `with` block, or with each call of a decorated function."""
 
-    def __init__(self, begin: Callable[[], Any]) -> None:
-        self._begin = begin
+    tracer: ApiTracer
+    args: tuple[Any, ...]
+    end_on_exit: bool
+    options: dict[str, Any]
+
+    def _begin(self) -> Any:
+        span = self.tracer.start_span(*self.args, **self.options)
+        record = self.options.get("record_exception", True)
+        set_status = self.options.get("set_status_on_exception", True)
+        return trace.use_span(span, self.end_on_exit, record_exception=record, set_status_on_exception=set_status)
 
     def __enter__(self) -> trace.Span:
         self._used = self._begin()

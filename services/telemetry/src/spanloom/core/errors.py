@@ -1,22 +1,28 @@
-"""Exceptions on spans and log records, with nothing in their texts that must not leave the process."""
+"""Exceptions on spans and log records, redacted."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from spanloom.core.context import REQUEST_KEY, get_current
-from spanloom.core.redaction import redaction
+from spanloom.core.redaction import redaction_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from spanloom.core.redaction import Redaction
 
-ERROR = 2  # of the API's StatusCode
+_error_status: Any = 2  # StatusCode.ERROR of the API
+
+
+def adopt(error_status: Any) -> None:
+    """Set the status that spans of the API understand as ERROR."""
+    global _error_status  # noqa: PLW0603 one process has one API
+    _error_status = error_status
 
 
 def record_error(span: Any, error: BaseException) -> None:
-    """Set the span's status to ERROR and record `error`; a generator that is closed early has not failed."""
+    """Set the span's status to ERROR and record `error`; closing a generator early is no error."""
     if not span.is_recording() or isinstance(error, GeneratorExit):
         return
     mark_error(span, type_name(error))
@@ -26,17 +32,17 @@ def record_error(span: Any, error: BaseException) -> None:
 
 def mark_error(span: Any, error_type: str) -> None:
     """Set the span's status to ERROR, without a description, and `error.type`."""
-    span.set_status(ERROR)
+    span.set_status(_error_status)
     span.set_attribute("error.type", error_type)
 
 
-def exception_attributes(error: BaseException, redacted: Redaction | None = None) -> dict[str, str]:
+def exception_attributes(error: BaseException, redaction: Redaction | None = None) -> dict[str, str]:
     """Return the attributes of an `exception` event (OpenTelemetry semantic conventions, "Exceptions"), redacted."""
-    shown = (redacted or redaction([error], current_request())).error(error)
+    redacted = (redaction or redaction_for([error], current_request())).redact_error(error)
     return {
         "exception.type": type_name(error),
-        "exception.message": shown.message,
-        "exception.stacktrace": shown.stacktrace,
+        "exception.message": redacted.message,
+        "exception.stacktrace": redacted.stacktrace,
     }
 
 

@@ -1,4 +1,4 @@
-"""Lines on standard error about our own work; not log records, as logging belongs to the application."""
+"""Lines on standard error about our own work; not log records, as the application owns logging."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _reported: set[str] = set()
 
 def report(text: str) -> None:
     """Write one line to standard error."""
-    with suppress(Exception):  # standard error may be closed or replaced by anything
+    with suppress(Exception):  # standard error may be closed or replaced
         print(f"spanloom: {text}", file=sys.stderr, flush=True)
 
 
@@ -21,16 +21,19 @@ def report_once(text: str) -> None:
         report(text)
 
 
-def report_loss(what: str, error: BaseException) -> None:
-    """Report something that is left out of the telemetry, once for each place in the code that fails."""
+def report_dropped(item: str, error: BaseException) -> None:
+    """Report dropped telemetry, once per location in the code.
+
+    For errors that do not disable a hook: other batches, spans and attributes are not affected.
+    """
     place = describe(error)
     if place not in _reported:
         _reported.add(place)
-        report(f"{what} was left out of the telemetry: {place}")
+        report(f"dropped {item}: {place}")
 
 
 def describe(error: BaseException) -> str:
-    """Return type and place of an error; its text may quote data."""
+    """Return the type and location of an error, without its message, which may contain data."""
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
         place = place.tb_next

@@ -1,4 +1,4 @@
 """Instrumentations, one file per library.
 
-They use OpenTelemetry's API only; their failures do not affect the application (see tracing.guard).
+They use the core only; their failures do not affect the application (see core.guard).
 """

@@ -1,33 +1,21 @@
-"""One CLIENT span for every request of an aiohttp session, with its context in the request's headers.
-
-Attributes: OpenTelemetry semantic conventions, "HTTP client span". The URL is recorded without its query.
-"""
+"""One CLIENT span for every request of an aiohttp session, with its context in the request's headers."""
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
-
-from spanloom.instrumentation.base import LazyInstrumentor
-from spanloom.instrumentation.http import method_attributes, span_name
-from spanloom.tracing.context import SPAN_KEY, get_current, is_dropped, is_http_suppressed, with_span
-from spanloom.tracing.errors import record_error
-from spanloom.tracing.guard import around_coroutine
-from spanloom.tracing.propagation import inject
-from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
+from spanloom.core.guard import around_coroutine
+from spanloom.core.propagation.headers import inject
+from spanloom.instrumentation.client_call import ClientCall, inject_dropped, traced_context
+from spanloom.instrumentation.hooks import Hooks
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
-
-    from spanloom.instrumentation.base import Options
-
-_tracer = trace.get_tracer("spanloom.client")
+    from spanloom.instrumentation.hooks import Options
 
 
-class ClientInstrumentor(LazyInstrumentor):
+class ClientHooks(Hooks):
     """Instruments aiohttp's client when it is imported."""
 
     name = "aiohttp-client"
@@ -53,23 +41,20 @@ class ClientHook:
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ClientCall | None:
         """Start the span of a request `(session, method, url, …)` and inject its context into the headers."""
-        context = get_current()
-        if is_http_suppressed(context):
+        context = traced_context()
+        if context is None:
             return None
         headers = self._headers_class(kwargs.get("headers") or {})
-        if is_dropped(context):
-            inject(headers, context[SPAN_KEY])  # type: ignore[arg-type] # a DroppedSpan
+        if inject_dropped(headers, context):
             kwargs["headers"] = headers
             return None
         url = self._url(args[0], args[2])
         if url is None:
             return None
-        method = args[1]
-        span = _tracer.start_span(span_name(method), context, SpanKind.CLIENT, _shared(method, url.host, url.port))
-        defer_attributes(span, _url_attributes, url)
-        inject(headers, span)
+        call = AiohttpCall.start(context, args[1], (url.host, url.port), (_url_attributes, url))
+        inject(headers, context, call.span)
         kwargs["headers"] = headers
-        return ClientCall(span, context)
+        return call
 
     def _url(self, session: Any, address: Any) -> Any:
         """Return the absolute URL, joined with the session's base URL; None if aiohttp will refuse it."""
@@ -81,37 +66,10 @@ class ClientHook:
             return None
 
 
-class ClientCall:
-    """One running request."""
+class AiohttpCall(ClientCall):
+    """One running request of aiohttp."""
 
-    def __init__(self, span: trace.Span, parent: Context) -> None:
-        self.span, self.context = span, with_span(span, parent)
-
-    def on_return(self, response: Any) -> None:
-        """End the span with the status code of the response."""
-        try:
-            defer_attributes(self.span, _status_attributes, response.status)
-            if response.status >= 400:
-                self.span.set_attribute("error.type", str(response.status))
-                self.span.set_status(Status(StatusCode.ERROR))
-        finally:
-            self.span.end()
-
-    def on_error(self, error: BaseException) -> None:
-        """End the span with the exception."""
-        try:
-            record_error(self.span, error)
-        finally:
-            self.span.end()
-
-
-@lru_cache(maxsize=256)
-def _shared(method: str, host: str | None, port: int | None) -> AttributeSet:
-    return AttributeSet({**method_attributes(method), "server.address": host or "", "server.port": port or 0})
-
-
-def _status_attributes(status: int) -> tuple[dict[str, int]]:
-    return ({"http.response.status_code": status},)
+    status_of = attrgetter("status")
 
 
 def _url_attributes(url: Any) -> tuple[dict[str, str]]:

@@ -10,19 +10,19 @@ import asyncio
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
+from spanloom.core.context import attach
+from spanloom.core.guard import finish_call
 from spanloom.instrumentation import routes
 from spanloom.instrumentation.asgi_call import AsgiCall, ExcludedCall, WebSocketCall
-from spanloom.instrumentation.base import LazyInstrumentor
+from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.server_call import server_durations
-from spanloom.tracing.context import attach
-from spanloom.tracing.guard import finish_call
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from spanloom.core.guard import Guard
     from spanloom.instrumentation.asgi_call import Message, Scope
-    from spanloom.instrumentation.base import Options
-    from spanloom.tracing.guard import Guard
+    from spanloom.instrumentation.hooks import Options
 
     Send = Callable[[Message], Awaitable[None]]
     App = Callable[..., Awaitable[None]]
@@ -32,7 +32,7 @@ FASTAPI_TELEMETRY = "fastapi.telemetry"  # scope key: FastAPI's own telemetry sk
 LIFESPAN_ENDS = ("lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
-class AsgiInstrumentor(LazyInstrumentor):
+class AsgiHooks(Hooks):
     """Instruments FastAPI, Starlette and uvicorn when they are imported."""
 
     name = "asgi"
@@ -55,7 +55,7 @@ class AsgiHook:
 
     def __init__(self, options: Options, guard: Guard) -> None:
         self.settings, self.flush, self.guard = options.settings, options.flush, guard
-        self.durations = server_durations(options.histogram)
+        self.durations = server_durations()
 
     def around(self, app: App) -> App:
         """Return the wrapped `__call__` of an application class."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spanloom.core.context import get_current, suppressed
+from spanloom.core.propagation.headers import extract_asgi
 from spanloom.instrumentation.server_call import ServerCall, parent_context
-from spanloom.tracing.context import get_current, suppressed
-from spanloom.tracing.propagation import extract
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-    from opentelemetry.context import Context
-
+    from spanloom.core.context import Context
+    from spanloom.core.spans.tracers import Durations
     from spanloom.settings import Settings
-    from spanloom.tracing.duration_histogram import DurationHistogram
 
     Scope = MutableMapping[str, Any]
     Message = MutableMapping[str, Any]
@@ -26,11 +25,11 @@ NORMAL_CLOSE = frozenset({1000, 1001, 1005})  # RFC 6455, section 7.4.1: done, g
 class AsgiCall(ServerCall):
     """One HTTP request."""
 
-    def __init__(self, settings: Settings, durations: DurationHistogram, scope: Scope) -> None:
+    def __init__(self, settings: Settings, durations: Durations, scope: Scope) -> None:
         self.headers = dict(scope["headers"])
         client = scope.get("client")
         self.client = client[0] if client else None
-        parent = parent_context(settings, self.client, extract, scope["headers"], self.headers)
+        parent = parent_context(settings, self.client, extract_asgi, scope["headers"])
         super().__init__(settings, durations, scope, scope.get("method", "GET"), parent)
 
     def on_message(self, message: Message) -> None:

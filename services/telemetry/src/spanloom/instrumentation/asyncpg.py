@@ -10,15 +10,15 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from spanloom.instrumentation.base import LazyInstrumentor
+from spanloom.core.guard import around_coroutine
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
-from spanloom.tracing.guard import around_coroutine
-from spanloom.tracing.shared_attributes import AttributeSet
 
 QueryOf = Callable[[Any, tuple[Any, ...], dict[str, Any]], tuple[Any, str]]
 
 if TYPE_CHECKING:
-    from spanloom.instrumentation.base import Options
+    from spanloom.instrumentation.hooks import Options
     from spanloom.instrumentation.statements import StatementCall
 
 FETCHES = ("executemany", "fetch", "fetchval", "fetchrow", "fetchmany")
@@ -30,7 +30,7 @@ SUPPRESSED_METHODS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-class AsyncpgInstrumentor(LazyInstrumentor):
+class AsyncpgHooks(Hooks):
     """Instruments asyncpg when it is imported."""
 
     name = "asyncpg"

@@ -8,19 +8,17 @@ levels.
 from __future__ import annotations
 
 import logging
-from functools import partial, wraps
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-
-from spanloom.instrumentation.base import LazyInstrumentor
-from spanloom.instrumentation.json_logs import JsonLogs
-from spanloom.tracing.context import get_current, is_suppressed
+from spanloom.core.context import get_current, is_suppressed, span_of
+from spanloom.core.spans.span_context import SAMPLED, identity_of
+from spanloom.instrumentation.hooks import Hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spanloom.instrumentation.base import Options
+    from spanloom.instrumentation.hooks import Options
 
 # Field names of opentelemetry-instrumentation-logging, with otelSpanID, otelTraceSampled and otelServiceName.
 TRACE_ID_FIELD = "otelTraceID"
@@ -28,7 +26,7 @@ TRACE_ID_FIELD = "otelTraceID"
 REDACTED_LOGGERS = ("opentelemetry.baggage", "opentelemetry.baggage.propagation", "opentelemetry.trace.span")
 
 
-class LogsInstrumentor(LazyInstrumentor):
+class LogsHooks(Hooks):
     """Instruments the standard library's logging."""
 
     name = "logging"
@@ -37,24 +35,17 @@ class LogsInstrumentor(LazyInstrumentor):
         """Wrap the functions that the settings need."""
         settings = options.settings
         self.emit_log, self.has_correlation = options.emit_log, settings.has_log_correlation
+        self.service_name = options.service_name
         self.wrap(logging.Logger, "callHandlers", self._around_handlers)
         self.wrap(logging.Formatter, "__init__", self._around_formatter)
         for name in REDACTED_LOGGERS:
             logging.getLogger(name).addFilter(_remove_arguments)
-        self.json = JsonLogs(settings, self.guard) if settings.log_format == "json" else None
-        if self.json is not None:
-            self.json.install()
-            self.on_import("uvicorn.config", partial(self._wrap_uvicorn, self.json))
 
-    def _wrap_uvicorn(self, json: JsonLogs, module: Any) -> None:
-        self.wrap(module.Config, "configure_logging", json.around_configure)
-
-    def _uninstrument(self, **options: Any) -> None:
-        super()._uninstrument(**options)
+    def remove(self) -> None:
+        """Restore logging."""
+        super().remove()
         for name in REDACTED_LOGGERS:
             logging.getLogger(name).removeFilter(_remove_arguments)
-        if self.json is not None:
-            self.json.remove()
 
     def _around_handlers(self, call_handlers: Callable[..., None]) -> Callable[..., None]:
         @wraps(call_handlers)
@@ -66,12 +57,10 @@ class LogsInstrumentor(LazyInstrumentor):
         return call_handlers_with_context
 
     def _process(self, record: logging.LogRecord) -> None:
-        context = get_current()
         if self.has_correlation:
-            correlate(record)
-        if self.emit_log is not None and not is_suppressed(
-            context
-        ):  # skip the exporter's own records, which would recur
+            correlate(record, self.service_name)
+        # Records of an exporter would cause further exports.
+        if self.emit_log is not None and not is_suppressed(get_current()):
             self.emit_log(record)
 
     def _around_formatter(self, init: Callable[..., None]) -> Callable[..., None]:
@@ -89,22 +78,15 @@ class LogsInstrumentor(LazyInstrumentor):
             self.has_correlation = True
 
 
-def correlate(record: logging.LogRecord) -> None:
+def correlate(record: logging.LogRecord, service_name: str) -> None:
     """Set the trace fields on a record without them."""
     if hasattr(record, TRACE_ID_FIELD):
         return
-    context = trace.get_current_span().get_span_context()
-    is_valid = context.is_valid
-    record.otelTraceID = trace.format_trace_id(context.trace_id) if is_valid else "0"
-    record.otelSpanID = trace.format_span_id(context.span_id) if is_valid else "0"
-    record.otelTraceSampled = bool(context.trace_flags.sampled)
-    record.otelServiceName = service_name()
-
-
-def service_name() -> str:
-    """Return `service.name` of the resource; empty without an SDK."""
-    resource = getattr(trace.get_tracer_provider(), "resource", None)
-    return str(resource.attributes.get("service.name", "")) if resource is not None else ""
+    found = identity_of(span_of(get_current()))
+    record.otelTraceID = f"{found.trace_id:032x}" if found else "0"
+    record.otelSpanID = f"{found.span_id:016x}" if found else "0"
+    record.otelTraceSampled = bool(found and found.flags & SAMPLED)
+    record.otelServiceName = service_name
 
 
 def _remove_arguments(record: logging.LogRecord) -> bool:

@@ -11,13 +11,13 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from spanloom.instrumentation.base import LazyInstrumentor
+from spanloom.core.guard import around, around_coroutine
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
-from spanloom.tracing.guard import around, around_coroutine
-from spanloom.tracing.shared_attributes import AttributeSet
 
 if TYPE_CHECKING:
-    from spanloom.instrumentation.base import Options
+    from spanloom.instrumentation.hooks import Options
     from spanloom.instrumentation.statements import StatementCall
 
 CURSORS = {
@@ -30,7 +30,7 @@ METHODS = ("execute", "executemany")
 POOLS = ("ConnectionPool", "NullConnectionPool", "AsyncConnectionPool", "AsyncNullConnectionPool")
 
 
-class PsycopgInstrumentor(LazyInstrumentor):
+class PsycopgHooks(Hooks):
     """Instruments psycopg and psycopg_pool when they are imported."""
 
     name = "psycopg"

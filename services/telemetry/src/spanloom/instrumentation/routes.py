@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from spanloom.instrumentation.base import LazyInstrumentor
-    from spanloom.tracing.guard import Guard
+    from spanloom.core.guard import Guard
+    from spanloom.instrumentation.hooks import Hooks
 
 CALL = "spanloom"  # scope and environment key of the request's call
 
 
-def wrap_starlette(instrumentor: LazyInstrumentor, module: Any) -> None:
+def wrap_starlette(hooks: Hooks, module: Any) -> None:
     """Wrap the routes of Starlette, the base classes of FastAPI's."""
     for name, record in (("Route", record_route), ("WebSocketRoute", record_route), ("Mount", record_mount)):
-        instrumentor.wrap(getattr(module, name), "handle", _around_handle(record, instrumentor.guard))
+        hooks.wrap(getattr(module, name), "handle", _around_handle(record, hooks.guard))
 
 
-def wrap_fastapi(instrumentor: LazyInstrumentor, module: Any) -> None:
+def wrap_fastapi(hooks: Hooks, module: Any) -> None:
     """Wrap FastAPI's own `handle` (0.137 and later)."""
     for name in ("APIRoute", "APIWebSocketRoute"):
-        instrumentor.wrap(getattr(module, name), "handle", _around_handle(record_route, instrumentor.guard))
+        hooks.wrap(getattr(module, name), "handle", _around_handle(record_route, hooks.guard))
 
 
 def _around_handle(record: Callable[[Any, Any, Any], None], guard: Guard) -> Callable[[Any], Any]:

@@ -10,28 +10,27 @@ from functools import lru_cache
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import metrics, trace
-from opentelemetry.context import Context
-from opentelemetry.trace import SpanKind, Status, StatusCode
-
+from spanloom.core.context import with_request
+from spanloom.core.errors import mark_error, record_error
+from spanloom.core.redaction import redact_path
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.core.spans.span import SERVER
+from spanloom.core.spans.tracers import defer_attributes, get_tracer, new_histogram
 from spanloom.instrumentation.http import method_attributes, span_name, standard_method
-from spanloom.tracing.context import REQUEST_KEY, SPAN_KEY, with_values
-from spanloom.tracing.errors import record_error
-from spanloom.tracing.redaction import redact_path
-from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
+    from spanloom.core.context import Context
+    from spanloom.core.spans.tracers import Durations
     from spanloom.settings import Settings
-    from spanloom.tracing.duration_histogram import DurationHistogram
 
 MAX_HEADER_LENGTH = 256  # bytes; Host and User-Agent are the caller's choice
 # Seconds, as recommended by the conventions for http.server.request.duration.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 DIMENSIONS = ("http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type")
 
-_tracer = trace.get_tracer("spanloom.server")
+_tracer = get_tracer("spanloom.server")
 _access = logging.getLogger("spanloom.access")
 
 
@@ -47,7 +46,7 @@ class ServerCall:
     def __init__(
         self,
         settings: Settings,
-        durations: DurationHistogram,
+        durations: Durations,
         request: MutableMapping[str, Any],
         method: str,
         parent: Context,
@@ -59,8 +58,8 @@ class ServerCall:
         self.response_end_ns: int | None = None
         self.duration_seconds: float | None = None
         self.start_seconds = perf_counter()
-        self.span = _tracer.start_span(span_name(method), parent, SpanKind.SERVER)
-        self.context = with_values(parent, {SPAN_KEY: self.span, REQUEST_KEY: request})
+        self.span = _tracer.start(span_name(method), SERVER, parent)
+        self.context = with_request(self.span, request, parent)
 
     def on_response_end(self) -> None:
         """Record the end of the response, and with it of span and duration; background tasks may continue."""
@@ -102,8 +101,7 @@ class ServerCall:
         if error is not None:
             record_error(self.span, error)
         elif error_type:
-            self.span.set_attribute("error.type", error_type)
-            self.span.set_status(Status(StatusCode.ERROR))
+            mark_error(self.span, error_type)
 
     def _measure(self, duration_seconds: float, route: str | None, error_type: str | None) -> None:
         if not self.is_measured:
@@ -115,15 +113,15 @@ class ServerCall:
             _access.info("%s %s", method, route or "(no route)", extra=extra)
 
 
-def server_durations(histogram: type[DurationHistogram]) -> DurationHistogram:
+def server_durations() -> Durations:
     """Return the histogram of request durations (semantic conventions, `http.server.request.duration`)."""
     name, description = "http.server.request.duration", "Duration of HTTP server requests."
-    return histogram(metrics.get_meter("spanloom.server"), name, description, BUCKETS, DIMENSIONS)
+    return new_histogram("spanloom.server", name, "s", description, BUCKETS, DIMENSIONS)
 
 
 def parent_context(settings: Settings, host: str | None, extract: Any, *args: Any) -> Context:
     """Return `extract(*args)` if context from `host` is trusted, otherwise an empty context."""
-    return extract(*args) if settings.trust.trusts(host) else Context()
+    return extract(*args) if settings.trust.trusts(host) else {}
 
 
 def request_attributes(

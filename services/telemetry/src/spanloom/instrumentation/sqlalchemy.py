@@ -12,25 +12,25 @@ from operator import is_not
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from spanloom.instrumentation.base import LazyInstrumentor
+from spanloom.core.context import attach
+from spanloom.core.guard import finish_call
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
-from spanloom.tracing.context import attach
-from spanloom.tracing.guard import finish_call
-from spanloom.tracing.shared_attributes import AttributeSet
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spanloom.instrumentation.base import Options
+    from spanloom.core.guard import Guard
+    from spanloom.instrumentation.hooks import Options
     from spanloom.instrumentation.statements import StatementCall
-    from spanloom.tracing.guard import Guard
 
 SYSTEMS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mariadb", "sqlite": "sqlite",
            "oracle": "oracle.db", "mssql": "microsoft.sql_server"}  # fmt: skip
 EVENTS = ("do_execute", "do_executemany", "do_execute_no_params")
 
 
-class SqlalchemyInstrumentor(LazyInstrumentor):
+class SqlalchemyHooks(Hooks):
     """Instruments SQLAlchemy when it is imported."""
 
     name = "sqlalchemy"
@@ -49,8 +49,9 @@ class SqlalchemyInstrumentor(LazyInstrumentor):
         for name, listener in self._listeners.items():
             event.listen(module.Engine, name, listener)
 
-    def _uninstrument(self, **options: Any) -> None:
-        super()._uninstrument(**options)
+    def remove(self) -> None:
+        """Remove the listeners, too."""
+        super().remove()
         from sqlalchemy import event  # noqa: PLC0415 only if it is installed
         from sqlalchemy.engine import Engine  # noqa: PLC0415
 

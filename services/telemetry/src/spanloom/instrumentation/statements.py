@@ -9,29 +9,20 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-from opentelemetry.trace import SpanKind, Status, StatusCode
-
-from spanloom.tracing.context import (
-    SPAN_KEY,
-    SUPPRESS_KEY,
-    get_current,
-    is_untraced,
-    parent_of,
-    suppressed,
-    with_values,
-)
-from spanloom.tracing.errors import type_name
-from spanloom.tracing.guard import around, around_coroutine
-from spanloom.tracing.redaction import sqlstate
+from spanloom.core.context import get_current, suppressed, with_suppressed_drivers
+from spanloom.core.errors import mark_error, type_name
+from spanloom.core.guard import around, around_coroutine
+from spanloom.core.redaction import sqlstate
+from spanloom.core.spans.span import CLIENT
+from spanloom.core.spans.span_context import is_in_trace, is_untraced
+from spanloom.core.spans.tracers import get_tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from opentelemetry.context import Context
-
-    from spanloom.tracing.guard import Guard
-    from spanloom.tracing.shared_attributes import AttributeSet
+    from spanloom.core.context import Context
+    from spanloom.core.guard import Guard
+    from spanloom.core.spans.attributes import AttributeSet
 
 LITERALS = re.compile(r"'(?:[^']|'')*'|(?<![\w$])\d+(?:\.\d+)?\b")
 OPERATION = re.compile(r"\s*(\w+)")
@@ -40,14 +31,14 @@ COLLECTION = re.compile(
 )
 MAX_STATEMENT_LENGTH = 2048
 
-_tracer = trace.get_tracer("spanloom.database")
+_tracer = get_tracer("spanloom.database")
 
 
 class StatementCall:
     """One running statement; driver instrumentations below it are suppressed."""
 
-    def __init__(self, span: trace.Span, parent: Context) -> None:
-        self.span, self.context = span, with_values(parent, {SPAN_KEY: span, SUPPRESS_KEY: True})
+    def __init__(self, span: Any, parent: Context) -> None:
+        self.span, self.context = span, with_suppressed_drivers(span, parent)
 
     def on_return(self, _: object) -> None:
         """End the span."""
@@ -59,8 +50,7 @@ class StatementCall:
             state = sqlstate(error)
             if state:
                 self.span.set_attribute("db.response.status_code", state)
-            self.span.set_attribute("error.type", state or type_name(error))
-            self.span.set_status(Status(StatusCode.ERROR))
+            mark_error(self.span, state or type_name(error))
         finally:
             self.span.end()
 
@@ -80,12 +70,12 @@ class SuppressedCall:
 def traced_context() -> Context | None:
     """Return the current context if a statement gets a span in it: within a trace, not suppressed."""
     context = get_current()
-    return None if is_untraced(context) or parent_of(context) is None else context
+    return None if is_untraced(context) or not is_in_trace(context) else context
 
 
 def start_statement(attributes: AttributeSet, context: Context) -> StatementCall:
     """Start the span of a statement."""
-    span = _tracer.start_span(attributes["db.query.summary"], context, SpanKind.CLIENT, attributes)
+    span = _tracer.start(attributes["db.query.summary"], CLIENT, context, attributes)
     return StatementCall(span, context)
 
 

@@ -10,19 +10,18 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from spanloom.instrumentation.base import LazyInstrumentor
-from spanloom.tracing.context import attach, detach, get_current
+from spanloom.core.context import attach, detach, get_current
+from spanloom.instrumentation.hooks import Hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from concurrent.futures import Future
 
-    from opentelemetry.context import Context
+    from spanloom.core.context import Context
+    from spanloom.instrumentation.hooks import Options
 
-    from spanloom.instrumentation.base import Options
 
-
-class ThreadsInstrumentor(LazyInstrumentor):
+class ThreadsHooks(Hooks):
     """Propagates the context to thread pools."""
 
     name = "threading"

@@ -6,23 +6,22 @@ from collections.abc import Iterator
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
+from spanloom.core.context import REQUEST_KEY, attach, get_current, suppressed
+from spanloom.core.guard import finish_call
+from spanloom.core.propagation.headers import extract_wsgi
 from spanloom.instrumentation.asgi import AsgiHook
-from spanloom.instrumentation.base import LazyInstrumentor
+from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.routes import CALL
 from spanloom.instrumentation.server_call import ServerCall, parent_context, server_durations
-from spanloom.tracing.context import REQUEST_KEY, attach, get_current, suppressed
-from spanloom.tracing.guard import finish_call
-from spanloom.tracing.propagation import W3C_HEADERS, extract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from opentelemetry.context import Context
-
-    from spanloom.instrumentation.base import Options
+    from spanloom.core.context import Context
+    from spanloom.core.guard import Guard
+    from spanloom.core.spans.tracers import Durations
+    from spanloom.instrumentation.hooks import Options
     from spanloom.settings import Settings
-    from spanloom.tracing.duration_histogram import DurationHistogram
-    from spanloom.tracing.guard import Guard
 
     Environ = dict[str, Any]
     Start = Callable[..., Any]
@@ -31,7 +30,7 @@ APPLICATIONS = {"flask.app": "Flask", "django.core.handlers.wsgi": "WSGIHandler"
 DJANGO_ASGI = ("django.core.handlers.asgi", "ASGIHandler")
 
 
-class WsgiInstrumentor(LazyInstrumentor):
+class WsgiHooks(Hooks):
     """Instruments Flask and Django when they are imported."""
 
     name = "wsgi"
@@ -76,7 +75,7 @@ class WsgiHook:
     """The wrapper around a WSGI application."""
 
     def __init__(self, options: Options, guard: Guard) -> None:
-        self.settings, self.durations, self.guard = options.settings, server_durations(options.histogram), guard
+        self.settings, self.durations, self.guard = options.settings, server_durations(), guard
 
     def around(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
         """Return the wrapped `__call__` of an application class."""
@@ -126,9 +125,9 @@ class WsgiHook:
 class WsgiCall(ServerCall):
     """One request (PEP 3333)."""
 
-    def __init__(self, settings: Settings, durations: DurationHistogram, environ: Environ) -> None:
+    def __init__(self, settings: Settings, durations: Durations, environ: Environ) -> None:
         self.client = environ.get("REMOTE_ADDR") or None
-        parent = parent_context(settings, self.client, _extract, environ)
+        parent = parent_context(settings, self.client, extract_wsgi, environ)
         super().__init__(settings, durations, environ, environ["REQUEST_METHOD"], parent)
 
     def on_status(self, status: str) -> None:
@@ -215,12 +214,6 @@ def _is_stream(body: Any, environ: Environ) -> bool:
     file_wrapper = environ.get("wsgi.file_wrapper")
     is_file = isinstance(file_wrapper, type) and isinstance(body, file_wrapper)
     return hasattr(body, "close") and not is_file
-
-
-def _extract(environ: Environ) -> Context:
-    values = {name: environ.get(f"HTTP_{name.upper()}") for name in W3C_HEADERS}
-    headers = [(name.encode(), str(value).encode("latin-1")) for name, value in values.items() if value]
-    return extract(headers, dict(headers))
 
 
 def _ignore(_: object) -> None: ...

@@ -1,119 +1,126 @@
-"""Providers, processors and exporters from OTEL_* variables, built with the SDK's public classes."""
+"""The telemetry of a process under the distribution: the core where it suffices, the SDK for the rest."""
 
 from __future__ import annotations
 
 import os
-from importlib.metadata import entry_points, version
+from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import metrics, trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+from opentelemetry import _logs, metrics, propagate, trace
 
-from spanloom.sdk import span_redaction
-from spanloom.sdk.otlp_retry import patch_otlp_retry
-from spanloom.sdk.self_check import fast_path
-from spanloom.sdk.tree_exporter import TreeExporter
+from spanloom.api.provider import Resource
+from spanloom.api.tracers import ApiHistogram, ApiStart
+from spanloom.core.export.resource import resource_attributes
+from spanloom.core.propagation import headers
+from spanloom.core.spans import tracers
+from spanloom.core.spans.tracer import Scope
+from spanloom.core.telemetry import Telemetry
+from spanloom.instrumentation.hooks import Options
+from spanloom.runtime.options import core_options
+from spanloom.runtime.shutdown import Shutdown
+from spanloom.runtime.signals import exported_by_core
+from spanloom.sdk.lazy_providers import Lazy, LazyLoggerProvider, LazyMeterProvider
+from spanloom.sdk.switching_provider import SwitchingTracerProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import logging
+    from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
-    from opentelemetry.sdk.trace import SpanProcessor
-    from opentelemetry.sdk.trace.export import SpanExporter
+    from spanloom.core.context import Context
+    from spanloom.settings import Settings
 
-PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
-RATIO_SAMPLERS = ("traceidratio", "parentbased_traceidratio")
-
-
-def configure_providers(auto_instrumentation_version: str | None, *, has_log_export: bool) -> None:
-    """Set the global providers; the settings are validated, so every entry point exists."""
-    span_redaction.patch_span_errors()
-    patch_otlp_retry()
-    resource = Resource.create(
-        {
-            "telemetry.distro.name": "spanloom",
-            "telemetry.distro.version": version("spanloom"),
-            **({"telemetry.auto.version": auto_instrumentation_version} if auto_instrumentation_version else {}),
-        }
-    )
-    trace.set_tracer_provider(_tracer_provider(resource))
-    if readers := [_reader(exporter) for exporter in _exporters("metrics")]:
-        options = _configurator("meter")
-        metrics.set_meter_provider(MeterProvider(readers, resource, shutdown_on_exit=False, **options))
-    if has_log_export:
-        _configure_logs(resource)
+W3C = frozenset({"tracecontext", "baggage"})
 
 
-def _tracer_provider(resource: Resource) -> TracerProvider:
-    exporters = list(_exporters("traces"))
-    lean = fast_path().provider if any(type(exporter) is OTLPSpanExporter for exporter in exporters) else None
-    provider = (lean or TracerProvider)(
-        sampler=_sampler(),
-        resource=resource,
-        id_generator=_load("opentelemetry_id_generator", os.environ.get("OTEL_PYTHON_ID_GENERATOR", "random"))(),
-        shutdown_on_exit=False,  # the final flush is the Shutdown's, within its timeout
-        **_configurator("tracer"),
-    )
-    provider.add_span_processor(span_redaction.RedactingProcessor())
-    for exporter in exporters:
-        provider.add_span_processor(_span_processor(exporter, is_lean=lean is not None))
-    return provider
+def configure(values: Mapping[str, str], settings: Settings, auto_version: str | None) -> Options:
+    """Set the global providers and the propagators, and return the options of the hooks; the values are valid."""
+    distribution = _distribution(auto_version)
+    signals = exported_by_core(values, os.environ)
+    telemetry = Telemetry(core_options(values, distribution, signals))
+    resource = resource_attributes(values, distribution)
+    shutdown = Shutdown(settings.flush_timeout_seconds, values["OTEL_EXPORTER_OTLP_ENDPOINT"])
+    shutdown.flushes.append(telemetry.flush)
+    start_of = _serve_traces(telemetry, resource, shutdown, is_core="traces" in signals)
+    histogram = _serve_metrics(telemetry, resource, shutdown, values, is_core="metrics" in signals)
+    tracers.serve(start_of, histogram)
+    emit_log = _serve_logs(telemetry, resource, shutdown, settings, is_core="logs" in signals)
+    _set_propagators(values["OTEL_PROPAGATORS"])
+    shutdown.install()
+    return Options(settings, shutdown.flush, emit_log, str(resource["service.name"]))
 
 
-def _span_processor(exporter: SpanExporter, *, is_lean: bool) -> SpanProcessor:
-    """Return a batch processor; for console exporters, one that exports each span at once."""
-    if isinstance(exporter, ConsoleSpanExporter | TreeExporter):
-        return SimpleSpanProcessor(exporter)
-    if is_lean and type(exporter) is OTLPSpanExporter:
-        from spanloom.sdk.exporter import LeanProcessor  # noqa: PLC0415 only if the SDK passed the self-check
-
-        return LeanProcessor(exporter)
-    return BatchSpanProcessor(span_redaction.redacting_exporter(exporter))
-
-
-def _reader(exporter: Any) -> MetricReader:
-    return exporter if isinstance(exporter, MetricReader) else PeriodicExportingMetricReader(exporter)
+def _distribution(auto_version: str | None) -> dict[str, str]:
+    own = version("spanloom")
+    return {
+        "telemetry.sdk.name": "spanloom",
+        "telemetry.sdk.version": own,
+        "telemetry.distro.name": "spanloom",
+        "telemetry.distro.version": own,
+        **({"telemetry.auto.version": auto_version} if auto_version else {}),
+    }
 
 
-def _configure_logs(resource: Resource) -> None:
-    from opentelemetry._logs import set_logger_provider  # noqa: PLC0415 only if logs are exported
-    from opentelemetry.sdk._logs import LoggerProvider  # noqa: PLC0415
-    from opentelemetry.sdk._logs.export import BatchLogRecordProcessor  # noqa: PLC0415
-
-    provider = LoggerProvider(resource, shutdown_on_exit=False, **_configurator("logger"))
-    for exporter in _exporters("logs"):
-        provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
-    set_logger_provider(provider)
-
-
-def _exporters(signal: str) -> Iterator[Any]:
-    for name in os.environ.get(f"OTEL_{signal.upper()}_EXPORTER", "none").split(","):
-        if name != "none":
-            yield _load(f"opentelemetry_{signal}_exporter", _protocol(signal) if name == "otlp" else name)()
+def _serve_traces(
+    telemetry: Telemetry, resource: Mapping[str, Any], shutdown: Shutdown, *, is_core: bool
+) -> Callable[[str], Callable[..., Any]]:
+    lazy = Lazy(partial(_sdk_provider, "tracer_provider", resource))
+    shutdown.flushes.append(lazy.flush)
+    if is_core:
+        trace.set_tracer_provider(SwitchingTracerProvider(telemetry, Resource(resource), lambda: lazy.provider))
+        return lambda name: telemetry.tracer(Scope(name)).start
+    trace.set_tracer_provider(lazy.provider)
+    return lambda name: ApiStart(name).start
 
 
-def _protocol(signal: str) -> str:
-    general = os.environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
-    return PROTOCOLS[os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", general)]
+def _serve_metrics(
+    telemetry: Telemetry, resource: Mapping[str, Any], shutdown: Shutdown, values: Mapping[str, str], *, is_core: bool
+) -> Callable[..., Any]:
+    if values["OTEL_METRICS_EXPORTER"] != "none":
+        lazy = Lazy(partial(_sdk_provider, "meter_provider", resource))
+        shutdown.flushes.append(lazy.flush)
+        metrics.set_meter_provider(LazyMeterProvider(lazy))
+    if is_core:
+        return lambda scope, *rest: telemetry.histogram(Scope(scope), *rest)
+    return ApiHistogram
 
 
-def _sampler() -> Any:
-    name = os.environ.get("OTEL_TRACES_SAMPLER")
-    if name is None:
+def _serve_logs(
+    telemetry: Telemetry, resource: Mapping[str, Any], shutdown: Shutdown, settings: Settings, *, is_core: bool
+) -> Callable[[logging.LogRecord], None] | None:
+    if not settings.has_log_export:
         return None
-    argument = os.environ.get("OTEL_TRACES_SAMPLER_ARG")
-    return _load("opentelemetry_traces_sampler", name)(float(argument or 1) if name in RATIO_SAMPLERS else argument)
+    lazy = Lazy(partial(_sdk_provider, "logger_provider", resource))
+    shutdown.flushes.append(lazy.flush)
+    _logs.set_logger_provider(LazyLoggerProvider(lazy))
+    if is_core:
+        return telemetry.emit_log
+    from spanloom.sdk.log_export import log_emitter  # noqa: PLC0415 only where the SDK exports logs
+
+    return log_emitter(has_code_attributes=settings.has_code_attributes)
 
 
-def _configurator(kind: str) -> dict[str, Any]:
-    """Return the SDK's configurator of tracers, meters or loggers that a variable names (in development)."""
-    name = os.environ.get(f"OTEL_PYTHON_{kind.upper()}_CONFIGURATOR")
-    return {f"_{kind}_configurator": _load(f"_opentelemetry_{kind}_configurator", name)} if name else {}
+def _sdk_provider(kind: str, resource: Mapping[str, Any]) -> Any:
+    from spanloom.sdk import providers  # noqa: PLC0415 imports the SDK, which takes long
+
+    return getattr(providers, kind)(resource)
 
 
-def _load(group: str, name: str) -> Any:
-    return next(iter(entry_points(group=group, name=name))).load()
+def _set_propagators(names: str) -> None:
+    """Use the core's propagators for W3C's headers, otherwise those of the API."""
+    wanted = {name.strip() for name in names.split(",")} - {"none"}
+    if wanted <= W3C:
+        headers.use_w3c(has_trace_context="tracecontext" in wanted, has_baggage="baggage" in wanted)
+    else:
+        headers.serve(_extract, _inject)
+
+
+def _extract(carrier: Iterable[tuple[str, str]]) -> Context:
+    found: dict[str, str] = {}
+    for name, value in carrier:
+        found[name] = f"{found[name]},{value}" if name in found else value  # RFC 9110, section 5.3
+    return propagate.extract(found, context={})  # type: ignore[arg-type] # a dictionary
+
+
+def _inject(carrier: MutableMapping[str, str], context: Context) -> None:
+    propagate.inject(carrier, context)  # type: ignore[arg-type] # a dictionary

@@ -9,26 +9,26 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.instrumentation.distro import BaseDistro  # type: ignore[attr-defined] # not typed
 
+from spanloom.core.reports import report
+from spanloom.sdk.configure import configure
 from spanloom.settings import Settings, SettingsError
-from spanloom.settings.environment import apply_defaults
+from spanloom.settings.environment import apply_defaults, canonical_values
 from spanloom.settings.levels import set_active_filter
-from spanloom.tracing.guard import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from importlib.metadata import EntryPoint
 
-    from spanloom.instrumentation.base import Options
+    from spanloom.instrumentation.hooks import Options
 
 # Instrumentations of OpenTelemetry's contrib that are not loaded: the distribution's own replace them.
 REPLACED = frozenset(
-    {"aiohttp-client", "asgi", "asyncpg", "django", "fastapi", "flask", "logging", "psycopg", "sqlalchemy", "starlette",
-     "threading", "wsgi"}
+    {"aiohttp-client", "asgi", "asyncpg", "django", "fastapi", "flask", "httpx", "logging", "psycopg", "requests",
+     "sqlalchemy", "starlette", "threading", "urllib3", "wsgi"}
 )  # fmt: skip
 # Logged for the configurator of opentelemetry-distro, which is not selected.
 OTHER_CONFIGURATOR = "Configuration of configurator not loaded"
@@ -39,8 +39,6 @@ _load_logger = logging.getLogger("opentelemetry.instrumentation.auto_instrumenta
 
 class SpanloomDistro(BaseDistro):  # type: ignore[misc] # the base class is not typed
     """Validates the settings, sets the defaults, and selects the instrumentations to load."""
-
-    settings: Settings | None = None  # None if they could not be read; no instrumentation is loaded then
 
     def _configure(self, **_: Any) -> None:
         try:
@@ -53,19 +51,10 @@ class SpanloomDistro(BaseDistro):  # type: ignore[misc] # the base class is not 
         apply_defaults(os.environ)
         set_active_filter(settings.level_filter)
         _load_logger.addFilter(_is_relevant)
-        if not settings.is_disabled:
-            self.settings = settings
-
-    @cached_property
-    def options(self) -> Options:
-        """Options of the distribution's instrumentations."""
-        from spanloom.sdk.runtime import instrumentation_options  # noqa: PLC0415 imports the SDK
-
-        return instrumentation_options(self.settings or Settings.from_environ({}))
 
     def load_instrumentor(self, entry_point: EntryPoint, **kwargs: Any) -> None:
         """Load the distribution's instrumentations with the settings; skip those that they replace."""
-        if self.settings is None:
+        if SpanloomConfigurator.options is None:
             return
         if entry_point.value.startswith("spanloom."):
             run_or_report(f"instrumentation {entry_point.name}", self._load_with_options, entry_point, kwargs)
@@ -73,23 +62,24 @@ class SpanloomDistro(BaseDistro):  # type: ignore[misc] # the base class is not 
             super().load_instrumentor(entry_point, **kwargs)
 
     def _load_with_options(self, entry_point: EntryPoint, kwargs: Mapping[str, Any]) -> None:
-        entry_point.load()().instrument(options=self.options, **kwargs)
+        entry_point.load()().instrument(options=SpanloomConfigurator.options, **kwargs)
 
 
 class SpanloomConfigurator:
-    """Configures the SDK from its environment variables."""
+    """Configures the telemetry of the process from its environment variables."""
+
+    options: Options | None = None  # of the hooks; None without telemetry, and no instrumentation is loaded then
 
     def configure(self, *, auto_instrumentation_version: str | None = None, **_: Any) -> None:
         """Set the global providers; none with OTEL_SDK_DISABLED."""
-        run_or_report("telemetry", _configure_providers, auto_instrumentation_version)
+        run_or_report("telemetry", _configure, auto_instrumentation_version)
 
 
-def _configure_providers(auto_instrumentation_version: str | None) -> None:
+def _configure(auto_instrumentation_version: str | None) -> None:
     settings = Settings.from_environ(os.environ)
     if not settings.is_disabled:
-        from spanloom.sdk.configure import configure_providers  # noqa: PLC0415 imports the SDK
-
-        configure_providers(auto_instrumentation_version, has_log_export=settings.has_log_export)
+        values = canonical_values(os.environ)
+        SpanloomConfigurator.options = configure(values, settings, auto_instrumentation_version)
 
 
 def run_or_report(component: str, function: Callable[..., None], *args: Any) -> None:

@@ -3,64 +3,42 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace.export import SpanExporter
 from opentelemetry.trace import Status
 
-from spanloom.sdk.private import ON_ENDING
-from spanloom.tracing.errors import current_request
-from spanloom.tracing.guard import Guard
-from spanloom.tracing.redaction import redact_attributes, redaction_for
+from spanloom.core.errors import current_request
+from spanloom.core.guard import Guard
+from spanloom.core.redaction import redact_attributes, redaction_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry.sdk.trace.export import SpanExportResult
 
-    from spanloom.tracing.redaction import Redaction
+    from spanloom.core.redaction import Redaction
 
 guard = Guard("redaction in spans")
 
 
-class RedactingProcessor(SpanProcessor):
-    """Redacts query strings in the attributes of every span, those of other instrumentations included."""
+class RedactingExporter(SpanExporter):
+    """Exports spans with query strings redacted in their attributes, those of other instrumentations included."""
 
-    def _on_ending(self, span: Span) -> None:
-        guard.run(_redact_span, span)
-
-    def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Do nothing.
-
-        True because the SDK up to 1.40 stops flushing after a None.
-        """
-        return True
-
-
-def _redact_span(span: Span) -> None:
-    # The attributes are immutable at this point; their internal dictionary is not.
-    attributes = cast("Any", span)._attributes
-    if attributes is not None:
-        attributes._dict = dict(redact_attributes(attributes._dict))
-
-
-def redacting_exporter(exporter: SpanExporter) -> SpanExporter:
-    """Return `exporter`; wrapped in one that redacts if the SDK has no `_on_ending`."""
-    return exporter if ON_ENDING.load() is not None else _RedactingExporter(exporter)
-
-
-class _RedactingExporter(SpanExporter):
     def __init__(self, exporter: SpanExporter) -> None:
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """Export redacted copies."""
         return self._exporter.export([guard.run(_redacted_copy, span) or span for span in spans])
 
     def shutdown(self) -> None:
+        """Shut the exporter down."""
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        """Flush the exporter."""
         return self._exporter.force_flush(timeout_millis)
 
 
@@ -68,17 +46,25 @@ def _redacted_copy(span: ReadableSpan) -> ReadableSpan:
     """Return the span, or a redacted copy if it contains data to redact."""
     attributes = span.attributes or {}
     redacted = redact_attributes(attributes)
-    if redacted is attributes:
-        return span
-    return ReadableSpan(
-        span.name, span.context, span.parent, span.resource, redacted, span.events, span.links, span.kind,
-        status=span.status, start_time=span.start_time, end_time=span.end_time,
-        instrumentation_scope=span.instrumentation_scope,
-    )  # fmt: skip
+    return span if redacted is attributes else _RedactedSpan(span, redacted)
+
+
+class _RedactedSpan(ReadableSpan):
+    """A span with other attributes."""
+
+    def __init__(self, span: ReadableSpan, attributes: Mapping[str, Any]) -> None:
+        self.__dict__.update(vars(span))
+        self.redacted = attributes
+
+    @property
+    def attributes(self) -> Mapping[str, Any]:
+        return self.redacted
 
 
 def patch_span_errors() -> None:
-    """Patch `record_exception` and `set_status` of the SDK's spans."""
+    """Patch `record_exception` and `set_status` of the SDK's spans, once."""
+    if hasattr(Span.record_exception, "__wrapped__"):
+        return
     setattr(Span, "record_exception", _around_record_exception(Span.record_exception))  # noqa: B010 a method
     setattr(Span, "set_status", _around_set_status(Span.set_status))  # noqa: B010 a method
 

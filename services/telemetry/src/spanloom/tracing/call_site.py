@@ -5,20 +5,20 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry import trace
-
+from spanloom.core.context import get_current, with_span
+from spanloom.core.errors import record_error, type_name
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.core.spans.span import INTERNAL
+from spanloom.core.spans.span_context import is_untraced
+from spanloom.core.spans.tracers import defer_attributes, get_tracer
 from spanloom.settings.levels import active_filter
 from spanloom.tracing.attribute_values import IMMUTABLE_TYPES, to_attribute_value
-from spanloom.tracing.context import get_current, is_untraced, with_span
-from spanloom.tracing.errors import record_error, type_name
 from spanloom.tracing.parameters import Parameters
-from spanloom.tracing.shared_attributes import AttributeSet, defer_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from opentelemetry.context import Context
-
+    from spanloom.core.context import Context
     from spanloom.settings.levels import LevelFilter
     from spanloom.tracing.instrument import Field, Options
 
@@ -33,7 +33,7 @@ class CallSite:
         self.name = options.name or function.__name__
         self.fields, self.ret, self.skip_all = options.fields, options.ret, options.skip_all
         self.code = AttributeSet(_code_attributes(function))
-        self.tracer = trace.get_tracer(self.target)
+        self.tracer = get_tracer(self.target)
         self.parameters = Parameters(function, options.skip)
         self._filter: LevelFilter | None = None
         self._is_enabled = False
@@ -48,12 +48,12 @@ class CallSite:
         context = get_current()
         if is_untraced(context):
             return None
-        span = self.tracer.start_span(self.name, context, attributes=self.code)
+        span = self.tracer.start(self.name, INTERNAL, context, self.code)
         if span.is_recording():
             self._set_attributes(span, args, kwargs)
         return SpanCall(self, span, context)
 
-    def _set_attributes(self, span: trace.Span, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _set_attributes(self, span: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if not self.skip_all:
             _set_arguments(span, self.parameters.bind(args, kwargs))
         for key, field in self.fields.items():
@@ -65,7 +65,7 @@ class SpanCall:
 
     __slots__ = ("context", "site", "span")
 
-    def __init__(self, site: CallSite, span: trace.Span, parent: Context) -> None:
+    def __init__(self, site: CallSite, span: Any, parent: Context) -> None:
         self.site, self.span, self.context = site, span, with_span(span, parent)
 
     def on_return(self, result: Any) -> None:
@@ -86,7 +86,7 @@ class SpanCall:
             self.span.end()
 
 
-def _set_arguments(span: trace.Span, arguments: dict[str, Any]) -> None:
+def _set_arguments(span: Any, arguments: dict[str, Any]) -> None:
     """Set the arguments of a call as attributes; deferred if every value is immutable."""
     if IMMUTABLE_TYPES.issuperset(map(type, arguments.values())):
         defer_attributes(span, _argument_attributes, arguments)

@@ -9,14 +9,14 @@ import functools
 from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING, Any
 
-from spanloom.tracing.context import attach
-from spanloom.tracing.guard import finish_call
+from spanloom.core.context import attach
+from spanloom.core.guard import finish_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spanloom.core.guard import Begin, Guard
     from spanloom.tracing.call_site import SpanCall
-    from spanloom.tracing.guard import Begin, Guard
 
 
 class _Steps:

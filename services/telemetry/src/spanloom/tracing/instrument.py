@@ -10,10 +10,10 @@ import inspect
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from spanloom.core.guard import Guard, around, around_coroutine
 from spanloom.settings.levels import LEVELS
 from spanloom.tracing.call_site import CallSite
 from spanloom.tracing.generators import around_async_generator, around_generator
-from spanloom.tracing.guard import Guard, around, around_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping

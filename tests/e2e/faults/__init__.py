@@ -1,0 +1,1 @@
+"""A package, so that its release is uninstalled after its last test."""

@@ -1,0 +1,120 @@
+"""The operator as a local process against the cluster, with the rights that its chart grants and no others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import yaml
+from support.cluster.kube import Kube
+from support.paths import HELM
+from support.polling import poll_until
+from support.processes.commands import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.cluster.kube import Object
+
+CHART = HELM / "operator"
+ACCOUNT = "op-operator"
+EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
+WORKLOADS = {"Deployment", "Job", "Pod"}
+
+
+@contextmanager
+def installed_chart(namespace: str) -> Iterator[Kube]:
+    """Create the operator's namespace and every object of its chart except Pods, and delete both at the end."""
+    kube = Kube(namespace)
+    kube("create", "namespace", namespace)
+    kube("apply", "-f", str(CHART / "crds"))
+    manifest = yaml.safe_dump_all(
+        rendered_chart(kube, "op", f"--set-json=profile={json.dumps({'exporter': EXPORTER})}")
+    )
+    kube("apply", "-f", "-", stdin=manifest)
+    try:
+        yield kube
+    finally:
+        kube("delete", "--wait=false", "-f", "-", stdin=manifest)
+        kube("delete", "namespace", namespace, "--wait=false")
+
+
+def rendered_chart(kube: Kube, name: str, *arguments: str) -> list[Object]:
+    """Return the objects of the operator's chart in the namespace of `kube`, without workloads."""
+    text = kube.run("helm", "template", "--kube-version=1.34.0", name, str(CHART), *arguments)
+    return [thing for thing in yaml.safe_load_all(text) if thing and thing["kind"] not in WORKLOADS]
+
+
+def write_config(kube: Kube, account: str, path: Path, server: str = "") -> Path:
+    """Write a kubeconfig of a ServiceAccount, with another address of the API server when `server` is given."""
+    config = json.loads(kube("config", "view", "--raw", "--minify", "-o", "json"))
+    token = kube("create", "token", account, "--duration=2h")
+    config["users"] = [{"name": config["users"][0]["name"], "user": {"token": token}}]
+    if server:
+        config["clusters"][0]["cluster"]["server"] = server
+    path.write_text(json.dumps(config))
+    return path
+
+
+class OperatorProcess:
+    """An operator that can be started, killed and started again with the same settings; it appends to its log."""
+
+    def __init__(self, account: Path, log: Path, **settings: str) -> None:
+        ports = {"METRICS_PORT": str(free_port()), "PROBE_PORT": str(free_port())}
+        variables = {"ENDPOINTS": EXPORTER["endpoint"], **settings, **ports}
+        self._environment = {**os.environ, "KUBECONFIG": str(account)}
+        self._environment |= {f"SPANLOOM_OPERATOR_{key}": value for key, value in variables.items()}
+        self.log = log
+
+    def start(self) -> None:
+        with self.log.open("a") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "spanloom_operator"], env=self._environment, stdout=output, stderr=output
+            )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> None:
+        self.process.terminate()
+        try:
+            assert 0 == self.process.wait(20), self.log.read_text()[-2000:]
+        finally:
+            self.kill()
+
+
+def scope_settings(home: Kube, *namespaces: Kube) -> dict[str, str]:
+    """Return the settings of an operator that manages these namespaces alone, and let its account read their labels."""
+    for kube in namespaces:
+        kube.apply(*_namespace_reader(home.namespace, kube.namespace))
+    return {"NAMESPACE": home.namespace, "NAMESPACES": ",".join(kube.namespace for kube in namespaces)}
+
+
+def _namespace_reader(home: str, namespace: str) -> list[Object]:
+    """Return the Role that a namespaced operator has instead of the ClusterRole's right to list namespaces."""
+    group, metadata = "rbac.authorization.k8s.io", {"name": "op-namespace", "namespace": namespace}
+    rule = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get"]}
+    subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": home}
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]}
+    reference = {"apiGroup": group, "kind": "Role", "name": "op-namespace"}
+    binding = {**role, "kind": "RoleBinding", "roleRef": reference, "subjects": [subject]}
+    del binding["rules"]
+    return [role, binding]
+
+
+@contextmanager
+def operator_process(account: Path, log: Path, **settings: str) -> Iterator[OperatorProcess]:
+    """Run the operator; the settings are SPANLOOM_OPERATOR_* variables without the prefix."""
+    operator = OperatorProcess(account, log, **settings)
+    operator.start()
+    try:
+        poll_until(lambda: "Initial authentication has finished" in log.read_text(), f"the operator starts: {log}")
+        yield operator
+    finally:
+        operator.stop()

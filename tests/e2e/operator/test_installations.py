@@ -91,7 +91,7 @@ def test_uninstalled_one_leaves_the_others_injections(
 
 
 def test_upgrade_from_an_earlier_version(kube: Kube, installed: Installed) -> None:
-    """Entries and annotation of the field manager of versions up to 0.1 are taken over without a rollout of their own."""
+    """Entries and annotation of the field manager of versions up to 0.1 are taken over in one rollout."""
     kube.apply(shop(kube))
     old = shop(kube)
     entry = {"name": "OTEL_SERVICE_NAME", "value": "shop"}

@@ -54,6 +54,7 @@ class _NamedMetadata(_Metadata):
 
 class _PodSpec(_Part):
     containers: Annotated[list[_Container], Field(min_length=1)]
+    initContainers: list[_Container] | None = None  # noqa: N815 - Kubernetes' name
 
 
 class _Template(_Part):

@@ -79,6 +79,9 @@ class Cluster:
                 return self._decoded(path, response.read(), response.headers.get_content_type())
         except urllib.error.HTTPError as error:
             return self._refused(path, error)
+        except ValueError:  # its text has the header
+            self._unreachable = UnreadableError(f"{self.server}: the credentials cannot stand in an HTTP header")
+            return self._unreachable
         except (OSError, http.client.HTTPException) as error:
             self._unreachable = UnreadableError(f"{self.server} is not reachable: {_reason(error)}")
             return self._unreachable

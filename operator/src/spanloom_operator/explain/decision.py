@@ -95,10 +95,9 @@ def has_own_label(deployment: Mapping[str, Any]) -> bool:
     return INJECT_LABEL in (deployment["metadata"].get("labels") or {})
 
 
-def namespace_label(namespace: Mapping[str, Any] | None) -> str | None:
-    """Return the label of a Namespace that requests injection for its Deployments, or None."""
-    label = (((namespace or {}).get("metadata") or {}).get("labels") or {}).get(INJECT_LABEL)
-    return None if label is None else str(label)
+def namespace_label(labels: Mapping[str, Any]) -> str | None:
+    """Return the label of a namespace that requests injection for its Deployments, or None."""
+    return None if labels.get(INJECT_LABEL) is None else str(labels[INJECT_LABEL])
 
 
 def profile_names(deployment: Mapping[str, Any], label: str | None, home: str) -> tuple[tuple[str, str], ...]:

@@ -174,8 +174,8 @@ def test_files_come_first() -> None:
 @pytest.mark.parametrize(
     ("broken", "expected"),
     [
-        ({**DEFAULT, "spec": ["a"]}, "OtelProfile default: spec: expected an object"),
-        ({**CONFIG_MAP, "data": "a"}, "ConfigMap own: data: expected an object"),
+        ({**DEFAULT, "spec": ["a"]}, "OtelProfile system/default: spec: expected an object"),
+        ({**CONFIG_MAP, "data": "a"}, "ConfigMap demo/own: data: expected an object"),
     ],
 )
 def test_broken_inputs_are_named(broken: Any, expected: str) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from compatibility.versions import ENVIRONMENTS
-from support.environments import TELEMETRY, UV
+from support.processes.environments import TELEMETRY, UV
 
 FOLDER = Path(__file__).parent / "environments"
 

@@ -22,18 +22,19 @@ from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, S
 from opentelemetry.trace.span import TraceState
 
 from spanloom.api.context import adopt_api
-from spanloom.api.provider import ApiTracerProvider, Resource
-from spanloom.core import tracer
-from spanloom.core.attributes import Limits
+from spanloom.api.provider import Resource
+from spanloom.core.spans import tracer
+from spanloom.core.spans.attributes import Limits
 from spanloom.core.telemetry import Options, Telemetry
 from spanloom.sdk.span_redaction import RedactingExporter, patch_span_errors
+from spanloom.sdk.switching_provider import SwitchingTracerProvider
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.sdk.trace.sampling import Sampler as SdkSampler
 
-    from spanloom.core.sampling import Sampler
+    from spanloom.core.spans.sampling import Sampler
 
 RESOURCE = {"service.name": "shop", "n": 1}
 LIMITS = Limits(attributes=4, length=12, events=2, links=2, event_attributes=2, link_attributes=4)
@@ -91,7 +92,7 @@ class Recorded:
     @property
     def api_tracer(self) -> trace.Tracer:
         """A tracer of the API."""
-        return ApiTracerProvider(self.telemetry, Resource(RESOURCE), TracerProvider).get_tracer(*SCOPE)
+        return SwitchingTracerProvider(self.telemetry, Resource(RESOURCE), TracerProvider).get_tracer(*SCOPE)
 
     def body(self) -> bytes:
         """Return the request that the spans make."""

@@ -1,11 +1,14 @@
 """Faults raised in the functions of the distribution, by a trace function (sys.settrace)."""
 
+import sys
 from pathlib import Path
 
 import spanloom
 
-ROOT = Path(spanloom.__file__).parent
-ROOMS = ("core", "api", "tracing", "instrumentation", "runtime", "sdk", "settings")
+AGENT = sys.modules.get("_spanloom_agent")
+PACKAGE = AGENT or spanloom
+ROOT = Path(next(iter(PACKAGE.__path__)))
+ROOMS = ("core", "api", "tracing", "instrumentation", "runtime", "sdk", "settings", "agent")
 # The guard itself, and the functions that stand between the application and what it calls: they are the boundary.
 COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")  # of a module: they run while it is imported
 TRUSTED = ("core/guard.py", "core/reports.py")
@@ -87,7 +90,7 @@ def targets() -> list[tuple[str, int, str]]:
     """Return file, line and name of every function in the rooms of the distribution."""
     found = []
     for room in ROOMS:
-        for file in sorted((ROOT / room).glob("*.py")):
+        for file in sorted((ROOT / room).rglob("*.py")):
             if str(file.relative_to(ROOT)) not in TRUSTED:
                 module = compile(file.read_text(), str(file), "exec")
                 inner = [code for code in _inner(module) if code.co_name not in COMPREHENSIONS]

@@ -286,17 +286,17 @@ def test_cleanup(kube: Kube, operating: Operating, account: Path) -> None:
 
 
 def test_explain_needs_no_operator(kube: Kube) -> None:
-    """From a person's own kubeconfig: every variable with its layer, and what is left out with its reason."""
+    """From a user's own kubeconfig: every variable with its source, and what is not injected with its reason."""
     kube.apply(shop(kube, env=[{"name": "OTEL_PROPAGATORS", "value": "b3"}]))
     label(kube)
     found = json.loads(
         kube.cli("explain", "deployment/shop", "-n", kube.namespace, "--home", "op-e2e-home", "-o", "json")
     )[0]
-    rows = {row["name"]: row for row in found["rows"]}
-    assert ("shop", "Deployment", "spanloom, once applied") == tuple(
-        rows["OTEL_SERVICE_NAME"][key] for key in ("value", "layer", "owner")
+    variables, skipped = ({row["name"]: row for row in found[key]} for key in ("variables", "skipped"))
+    assert ("shop", "Deployment", "not applied yet") == tuple(
+        variables["OTEL_SERVICE_NAME"][key] for key in ("value", "source", "owner")
     )
     assert ("container env has it", "kubectl-client-side-apply") == (
-        rows["OTEL_PROPAGATORS"]["why"],
-        rows["OTEL_PROPAGATORS"]["owner"],
+        skipped["OTEL_PROPAGATORS"]["reason"],
+        skipped["OTEL_PROPAGATORS"]["owner"],
     )

@@ -8,9 +8,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from support.polling import poll_until
 from support.span_programs import Recorded, recorded
 
-from spanloom.api.provider import ApiTracerProvider, Resource
-from spanloom.core import tracers
-from spanloom.core.tracer import Scope
+from spanloom.api.provider import Resource
+from spanloom.core.spans import tracers
+from spanloom.core.spans.tracer import Scope
+from spanloom.sdk.switching_provider import SwitchingTracerProvider
 from spanloom.settings.levels import LevelFilter, set_active_filter
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Span
@@ -51,7 +52,7 @@ def _at_least(count: int, spans: list[Span]) -> list[Span]:
 def core() -> Recorded:
     """Make the core the telemetry of the process; its spans stay where they are."""
     found = recorded()
-    provider = ApiTracerProvider(found.telemetry, Resource({}), TracerProvider)
+    provider = SwitchingTracerProvider(found.telemetry, Resource({}), TracerProvider)
     trace.set_tracer_provider(provider)
     tracers.serve(
         lambda name: found.telemetry.tracer(Scope(name)).start,

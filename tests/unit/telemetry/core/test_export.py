@@ -15,10 +15,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from support.polling import poll_until
 
-from spanloom.core import outbox, reports
-from spanloom.core.sender import Destination
+from spanloom.core import reports
+from spanloom.core.export import outbox
+from spanloom.core.export.sender import Destination
+from spanloom.core.spans.tracer import Scope
 from spanloom.core.telemetry import Batches, Options, Telemetry
-from spanloom.core.tracer import Scope
 from spanloom.testing import from_otlp
 
 if TYPE_CHECKING:

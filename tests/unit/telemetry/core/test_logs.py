@@ -14,7 +14,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import SeverityNumber
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from spanloom.api.context import adopt_api
-from spanloom.core import logs
+from spanloom.core.logs import records as logs
 
 adopt_api()
 LEVELS = {5: "TRACE2", 10: "DEBUG", 20: "INFO", 25: "INFO4", 30: "WARN", 40: "ERROR", 50: "FATAL", 99: "FATAL4"}

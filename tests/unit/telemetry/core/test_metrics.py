@@ -18,9 +18,9 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from spanloom.api.context import adopt_api
-from spanloom.core import histogram
+from spanloom.core.metrics import histogram
+from spanloom.core.spans.tracer import Scope
 from spanloom.core.telemetry import Options, Telemetry
-from spanloom.core.tracer import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

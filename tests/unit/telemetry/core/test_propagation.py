@@ -12,8 +12,8 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from spanloom.api.context import adopt_api
 from spanloom.core.context import baggage_of, span_of, with_baggage
-from spanloom.core.propagation import extract, inject
-from spanloom.core.span_context import PropagatedSpan
+from spanloom.core.propagation.w3c import extract, inject
+from spanloom.core.spans.span_context import PropagatedSpan
 
 adopt_api()
 hexadecimal = st.text("0123456789abcdefA", min_size=1, max_size=3)

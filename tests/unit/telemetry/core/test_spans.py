@@ -8,9 +8,9 @@ from opentelemetry.sdk.trace import sampling as sdk
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from support.span_programs import LIMITS, Program, programs, recorded, through_core, through_sdk
 
-from spanloom.core.attributes import AttributeSet, Limits
-from spanloom.core.sampling import Sampler
-from spanloom.core.tracer import Scope
+from spanloom.core.spans.attributes import AttributeSet, Limits
+from spanloom.core.spans.sampling import Sampler
+from spanloom.core.spans.tracer import Scope
 
 SCOPE = Scope("scope")
 SAMPLERS = [

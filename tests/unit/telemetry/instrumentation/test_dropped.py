@@ -18,7 +18,7 @@ from support.servers import serve
 
 from spanloom import instrument
 from spanloom.core.context import attach, detach, is_http_suppressed, is_suppressed, with_span
-from spanloom.core.span_context import DroppedSpan
+from spanloom.core.spans.span_context import DroppedSpan
 from spanloom.sdk.instrumentors import ClientInstrumentor, SqlalchemyInstrumentor
 
 

@@ -12,9 +12,10 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.context import Context
 
 from spanloom.core import context as core
-from spanloom.core import errors, span_context
-from spanloom.core.span import Span
-from spanloom.core.span_context import PropagatedSpan
+from spanloom.core import errors
+from spanloom.core.spans import span_context
+from spanloom.core.spans.span import Span
+from spanloom.core.spans.span_context import PropagatedSpan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

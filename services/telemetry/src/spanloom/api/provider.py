@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import trace
 
-from spanloom.api.tracers import serve_api
 from spanloom.core.reports import report_dropped
-from spanloom.core.tracer import Scope
+from spanloom.core.spans.tracer import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,15 +25,14 @@ class Resource(NamedTuple):
 
 
 class ApiTracerProvider(trace.TracerProvider):
-    """Serves tracers of the core, and those of the SDK from the moment on when a processor of the SDK is added.
+    """Serves tracers of the core, and those of another provider after `switch_to`.
 
-    `new_sdk_provider` builds the SDK's provider; `resource` has the attributes of this process.
+    `resource` has the attributes of this process.
     """
 
-    def __init__(self, telemetry: Telemetry, resource: Resource, new_sdk_provider: Callable[[], Any]) -> None:
+    def __init__(self, telemetry: Telemetry, resource: Resource) -> None:
         self.telemetry, self.resource = telemetry, resource
-        self._new_sdk_provider = new_sdk_provider
-        self._sdk_provider: Any = None
+        self.other: Any = None
         self._tracers: dict[Any, ApiTracer] = {}
 
     def get_tracer(
@@ -62,25 +60,21 @@ class ApiTracerProvider(trace.TracerProvider):
         return self._tracers.get(key) or self._tracers.setdefault(key, ApiTracer(scope, self._start_of(scope)))
 
     def _start_of(self, scope: Scope) -> Callable[..., Any]:
-        if self._sdk_provider is None:
+        if self.other is None:
             return self.telemetry.tracer(scope).start_span
         name, version, url, attributes = scope
-        start: Callable[..., Any] = self._sdk_provider.get_tracer(name, version, url, dict(attributes)).start_span
+        start: Callable[..., Any] = self.other.get_tracer(name, version, url, dict(attributes)).start_span
         return start
 
-    def add_span_processor(self, span_processor: Any) -> None:
-        """Add a processor of the SDK: from now on the SDK makes and exports all spans."""
-        if self._sdk_provider is None:
-            self._sdk_provider = self._new_sdk_provider()
-            for tracer in self._tracers.values():
-                tracer.begin = self._start_of(tracer.scope)
-            serve_api()
-        self._sdk_provider.add_span_processor(span_processor)
+    def switch_to(self, provider: Any) -> None:
+        """Have another provider make all spans from now on, also those of tracers that exist."""
+        self.other = provider
+        for tracer in self._tracers.values():
+            tracer.begin = self._start_of(tracer.scope)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is queued; False when that was not possible in time."""
-        is_sent = self.telemetry.flush(timeout_millis / 1000)
-        return is_sent and (self._sdk_provider is None or self._sdk_provider.force_flush(timeout_millis) is not False)
+        return self.telemetry.flush(timeout_millis / 1000)
 
     def shutdown(self) -> None:
         """Send what is queued, and end the thread of the export."""

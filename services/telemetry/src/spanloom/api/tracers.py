@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
 
-from spanloom.core import tracers
-from spanloom.core.attributes import EMPTY
-from spanloom.core.span import INTERNAL
+from spanloom.core.spans import tracers
+from spanloom.core.spans.attributes import EMPTY
+from spanloom.core.spans.span import INTERNAL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -98,6 +98,11 @@ def with_suppressed_drivers(span: object, parent: Context) -> Context:
     return {**parent, _keys.span: span, _keys.suppress[0]: True}
 
 
+def with_suppressed_http(span: object, parent: Context) -> Context:
+    """Return `parent` with a span below which HTTP clients make none."""
+    return {**parent, _keys.span: span, **dict.fromkeys(_keys.suppress_http, True)}
+
+
 def suppressed(parent: Context) -> Context:
     """Return `parent` with all instrumentation suppressed below it."""
     return {**parent, **_suppressing}

@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spanloom.core import encode_metrics, encode_spans, logs
-from spanloom.core.attributes import Limits
-from spanloom.core.exporter import Exporter
-from spanloom.core.histogram import Histogram
-from spanloom.core.outbox import Outbox
-from spanloom.core.queue import Queue
-from spanloom.core.resource import encode_resource
-from spanloom.core.sampling import Sampler
-from spanloom.core.sender import Destination, Sender
-from spanloom.core.sources import BatchSource, MetricSource
-from spanloom.core.tracer import Scope, Tracer
+from spanloom.core.export.exporter import Exporter
+from spanloom.core.export.outbox import Outbox
+from spanloom.core.export.queue import Queue
+from spanloom.core.export.resource import encode_resource
+from spanloom.core.export.sender import Destination, Sender
+from spanloom.core.export.sources import BatchSource, MetricSource
+from spanloom.core.logs import records as logs
+from spanloom.core.metrics import encode as encode_metrics
+from spanloom.core.metrics.histogram import Histogram
+from spanloom.core.spans import encode as encode_spans
+from spanloom.core.spans.attributes import Limits
+from spanloom.core.spans.sampling import Sampler
+from spanloom.core.spans.tracer import Scope, Tracer
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping, Sequence
 
-    from spanloom.core.outbox import Source
+    from spanloom.core.export.outbox import Source
 
 
 class Batches(NamedTuple):

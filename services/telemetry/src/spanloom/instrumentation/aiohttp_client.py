@@ -1,29 +1,18 @@
-"""One CLIENT span for every request of an aiohttp session, with its context in the request's headers.
-
-Attributes: OpenTelemetry semantic conventions, "HTTP client span". The URL is recorded without its query.
-"""
+"""One CLIENT span for every request of an aiohttp session, with its context in the request's headers."""
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.attributes import AttributeSet
-from spanloom.core.context import get_current, is_http_suppressed, span_of, with_span
-from spanloom.core.errors import mark_error, record_error
 from spanloom.core.guard import around_coroutine
-from spanloom.core.headers import inject
-from spanloom.core.span import CLIENT
-from spanloom.core.span_context import DroppedSpan
-from spanloom.core.tracers import defer_attributes, get_tracer
+from spanloom.core.propagation.headers import inject
+from spanloom.instrumentation.client_call import ClientCall, inject_dropped, traced_context
 from spanloom.instrumentation.hooks import Hooks
-from spanloom.instrumentation.http import method_attributes, span_name
 
 if TYPE_CHECKING:
-    from spanloom.core.context import Context
     from spanloom.instrumentation.hooks import Options
-
-_tracer = get_tracer("spanloom.client")
 
 
 class ClientHooks(Hooks):
@@ -52,24 +41,20 @@ class ClientHook:
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ClientCall | None:
         """Start the span of a request `(session, method, url, …)` and inject its context into the headers."""
-        context = get_current()
-        if is_http_suppressed(context):
+        context = traced_context()
+        if context is None:
             return None
         headers = self._headers_class(kwargs.get("headers") or {})
-        current = span_of(context)
-        if isinstance(current, DroppedSpan):
-            inject(headers, context, current)
+        if inject_dropped(headers, context):
             kwargs["headers"] = headers
             return None
         url = self._url(args[0], args[2])
         if url is None:
             return None
-        method = args[1]
-        span = _tracer.start(span_name(method), CLIENT, context, _shared(method, url.host, url.port))
-        defer_attributes(span, _url_attributes, url)
-        inject(headers, context, span)
+        call = AiohttpCall.start(context, args[1], (url.host, url.port), (_url_attributes, url))
+        inject(headers, context, call.span)
         kwargs["headers"] = headers
-        return ClientCall(span, context)
+        return call
 
     def _url(self, session: Any, address: Any) -> Any:
         """Return the absolute URL, joined with the session's base URL; None if aiohttp will refuse it."""
@@ -81,36 +66,10 @@ class ClientHook:
             return None
 
 
-class ClientCall:
-    """One running request."""
+class AiohttpCall(ClientCall):
+    """One running request of aiohttp."""
 
-    def __init__(self, span: Any, parent: Context) -> None:
-        self.span, self.context = span, with_span(span, parent)
-
-    def on_return(self, response: Any) -> None:
-        """End the span with the status code of the response."""
-        try:
-            defer_attributes(self.span, _status_attributes, response.status)
-            if response.status >= 400:
-                mark_error(self.span, str(response.status))
-        finally:
-            self.span.end()
-
-    def on_error(self, error: BaseException) -> None:
-        """End the span with the exception."""
-        try:
-            record_error(self.span, error)
-        finally:
-            self.span.end()
-
-
-@lru_cache(maxsize=256)
-def _shared(method: str, host: str | None, port: int | None) -> AttributeSet:
-    return AttributeSet({**method_attributes(method), "server.address": host or "", "server.port": port or 0})
-
-
-def _status_attributes(status: int) -> tuple[dict[str, int]]:
-    return ({"http.response.status_code": status},)
+    status_of = attrgetter("status")
 
 
 def _url_attributes(url: Any) -> tuple[dict[str, str]]:

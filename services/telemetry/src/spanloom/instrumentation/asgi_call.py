@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from spanloom.core.context import get_current, suppressed
-from spanloom.core.headers import extract_asgi
+from spanloom.core.propagation.headers import extract_asgi
 from spanloom.instrumentation.server_call import ServerCall, parent_context
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from spanloom.core.context import Context
-    from spanloom.core.tracers import Durations
+    from spanloom.core.spans.tracers import Durations
     from spanloom.settings import Settings
 
     Scope = MutableMapping[str, Any]

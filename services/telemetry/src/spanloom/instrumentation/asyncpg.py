@@ -10,8 +10,8 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.attributes import AttributeSet
 from spanloom.core.guard import around_coroutine
+from spanloom.core.spans.attributes import AttributeSet
 from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
 

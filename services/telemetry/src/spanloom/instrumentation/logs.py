@@ -12,7 +12,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from spanloom.core.context import get_current, is_suppressed, span_of
-from spanloom.core.span_context import SAMPLED, identity_of
+from spanloom.core.spans.span_context import SAMPLED, identity_of
 from spanloom.instrumentation.hooks import Hooks
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from spanloom.core.attributes import AttributeSet
 from spanloom.core.guard import around, around_coroutine
+from spanloom.core.spans.attributes import AttributeSet
 from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
 

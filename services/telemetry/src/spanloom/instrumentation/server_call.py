@@ -10,19 +10,19 @@ from functools import lru_cache
 from time import perf_counter, time_ns
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.attributes import AttributeSet
 from spanloom.core.context import with_request
 from spanloom.core.errors import mark_error, record_error
 from spanloom.core.redaction import redact_path
-from spanloom.core.span import SERVER
-from spanloom.core.tracers import defer_attributes, get_tracer, new_histogram
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.core.spans.span import SERVER
+from spanloom.core.spans.tracers import defer_attributes, get_tracer, new_histogram
 from spanloom.instrumentation.http import method_attributes, span_name, standard_method
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
     from spanloom.core.context import Context
-    from spanloom.core.tracers import Durations
+    from spanloom.core.spans.tracers import Durations
     from spanloom.settings import Settings
 
 MAX_HEADER_LENGTH = 256  # bytes; Host and User-Agent are the caller's choice

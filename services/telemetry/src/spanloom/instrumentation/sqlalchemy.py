@@ -12,9 +12,9 @@ from operator import is_not
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from spanloom.core.attributes import AttributeSet
 from spanloom.core.context import attach
 from spanloom.core.guard import finish_call
+from spanloom.core.spans.attributes import AttributeSet
 from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
 

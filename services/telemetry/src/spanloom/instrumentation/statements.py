@@ -13,16 +13,16 @@ from spanloom.core.context import get_current, suppressed, with_suppressed_drive
 from spanloom.core.errors import mark_error, type_name
 from spanloom.core.guard import around, around_coroutine
 from spanloom.core.redaction import sqlstate
-from spanloom.core.span import CLIENT
-from spanloom.core.span_context import is_in_trace, is_untraced
-from spanloom.core.tracers import get_tracer
+from spanloom.core.spans.span import CLIENT
+from spanloom.core.spans.span_context import is_in_trace, is_untraced
+from spanloom.core.spans.tracers import get_tracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from spanloom.core.attributes import AttributeSet
     from spanloom.core.context import Context
     from spanloom.core.guard import Guard
+    from spanloom.core.spans.attributes import AttributeSet
 
 LITERALS = re.compile(r"'(?:[^']|'')*'|(?<![\w$])\d+(?:\.\d+)?\b")
 OPERATION = re.compile(r"\s*(\w+)")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom.core.context import REQUEST_KEY, attach, get_current, suppressed
 from spanloom.core.guard import finish_call
-from spanloom.core.headers import extract_wsgi
+from spanloom.core.propagation.headers import extract_wsgi
 from spanloom.instrumentation.asgi import AsgiHook
 from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.routes import CALL
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from spanloom.core.context import Context
     from spanloom.core.guard import Guard
-    from spanloom.core.tracers import Durations
+    from spanloom.core.spans.tracers import Durations
     from spanloom.instrumentation.hooks import Options
     from spanloom.settings import Settings
 

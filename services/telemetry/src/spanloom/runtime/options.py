@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spanloom.core.attributes import UNLIMITED, Limits
-from spanloom.core.resource import parse_pairs, resource_attributes
-from spanloom.core.sampling import Sampler
-from spanloom.core.sender import Destination
+from spanloom.core.export.resource import parse_pairs, resource_attributes
+from spanloom.core.export.sender import Destination
+from spanloom.core.spans.attributes import UNLIMITED, Limits
+from spanloom.core.spans.sampling import Sampler
 from spanloom.core.telemetry import Batches, Options
 
 if TYPE_CHECKING:

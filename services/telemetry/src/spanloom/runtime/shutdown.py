@@ -12,7 +12,7 @@ import os
 import signal
 import threading
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from spanloom.core.guard import Guard
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 REPORT_AFTER_SECONDS = 2.0  # of waiting, with one line on standard error
+THREADS_SECONDS = 0.1  # for threads that have sent a response and have not ended its span yet
 
 
 class Shutdown:
@@ -68,6 +69,8 @@ class Shutdown:
 
     def _terminate(self, number: int, _frame: FrameType | None) -> None:
         """Flush, then end the process with the signal's default action."""
+        if threading.active_count() > 1:
+            sleep(THREADS_SECONDS)
         self._guard.run(self.flush)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)

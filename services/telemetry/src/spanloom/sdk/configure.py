@@ -9,17 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, propagate, trace
 
-from spanloom.api.provider import ApiTracerProvider, Resource
+from spanloom.api.provider import Resource
 from spanloom.api.tracers import ApiHistogram, ApiStart
-from spanloom.core import headers, tracers
-from spanloom.core.resource import resource_attributes
+from spanloom.core.export.resource import resource_attributes
+from spanloom.core.propagation import headers
+from spanloom.core.spans import tracers
+from spanloom.core.spans.tracer import Scope
 from spanloom.core.telemetry import Telemetry
-from spanloom.core.tracer import Scope
 from spanloom.instrumentation.hooks import Options
 from spanloom.runtime.options import core_options
 from spanloom.runtime.shutdown import Shutdown
+from spanloom.runtime.signals import exported_by_core
 from spanloom.sdk.lazy_providers import Lazy, LazyLoggerProvider, LazyMeterProvider
-from spanloom.sdk.signals import exported_by_core
+from spanloom.sdk.switching_provider import SwitchingTracerProvider
 
 if TYPE_CHECKING:
     import logging
@@ -65,7 +67,7 @@ def _serve_traces(
     lazy = Lazy(partial(_sdk_provider, "tracer_provider", resource))
     shutdown.flushes.append(lazy.flush)
     if is_core:
-        trace.set_tracer_provider(ApiTracerProvider(telemetry, Resource(resource), lambda: lazy.provider))
+        trace.set_tracer_provider(SwitchingTracerProvider(telemetry, Resource(resource), lambda: lazy.provider))
         return lambda name: telemetry.tracer(Scope(name)).start
     trace.set_tracer_provider(lazy.provider)
     return lambda name: ApiStart(name).start

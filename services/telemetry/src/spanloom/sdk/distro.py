@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 # Instrumentations of OpenTelemetry's contrib that are not loaded: the distribution's own replace them.
 REPLACED = frozenset(
-    {"aiohttp-client", "asgi", "asyncpg", "django", "fastapi", "flask", "logging", "psycopg", "sqlalchemy", "starlette",
-     "threading", "wsgi"}
+    {"aiohttp-client", "asgi", "asyncpg", "django", "fastapi", "flask", "httpx", "logging", "psycopg", "requests",
+     "sqlalchemy", "starlette", "threading", "urllib3", "wsgi"}
 )  # fmt: skip
 # Logged for the configurator of opentelemetry-distro, which is not selected.
 OTHER_CONFIGURATOR = "Configuration of configurator not loaded"

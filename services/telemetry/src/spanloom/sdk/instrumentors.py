@@ -13,10 +13,12 @@ from spanloom.instrumentation.aiohttp_client import ClientHooks
 from spanloom.instrumentation.asgi import AsgiHooks
 from spanloom.instrumentation.asyncpg import AsyncpgHooks
 from spanloom.instrumentation.hooks import Hooks, Options
+from spanloom.instrumentation.httpx import HttpxHooks
 from spanloom.instrumentation.logs import LogsHooks
 from spanloom.instrumentation.psycopg import PsycopgHooks
 from spanloom.instrumentation.sqlalchemy import SqlalchemyHooks
 from spanloom.instrumentation.threads import ThreadsHooks
+from spanloom.instrumentation.urllib3 import Urllib3Hooks
 from spanloom.instrumentation.wsgi import WsgiHooks
 
 if TYPE_CHECKING:
@@ -63,6 +65,18 @@ class ClientInstrumentor(HooksInstrumentor):
     """aiohttp's client."""
 
     hooks_class = ClientHooks
+
+
+class HttpxInstrumentor(HooksInstrumentor):
+    """httpx."""
+
+    hooks_class = HttpxHooks
+
+
+class Urllib3Instrumentor(HooksInstrumentor):
+    """urllib3, and requests."""
+
+    hooks_class = Urllib3Hooks
 
 
 class SqlalchemyInstrumentor(HooksInstrumentor):

@@ -19,9 +19,9 @@ from pythonjsonlogger.json import JsonFormatter
 
 from spanloom.core.context import get_current, span_of
 from spanloom.core.errors import current_request
-from spanloom.core.logs import redacted_message
+from spanloom.core.logs.records import redacted_message
 from spanloom.core.redaction import redaction_for
-from spanloom.core.span_context import identity_of
+from spanloom.core.spans.span_context import identity_of
 from spanloom.instrumentation.hooks import Hooks
 from spanloom.settings.levels import LEVELS
 

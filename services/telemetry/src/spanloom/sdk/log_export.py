@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from opentelemetry._logs import LogRecord, SeverityNumber, get_logger
 
 from spanloom.core.context import get_current
-from spanloom.core.logs import to_log_record
+from spanloom.core.logs.records import to_log_record
 
 if TYPE_CHECKING:
     import logging

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -72,22 +71,34 @@ def entry_point_names(group: str, *builtin: str, is_list: bool = True) -> Check:
     """Return a check that accepts names of the entry point group and `builtin` ones, comma-separated if `is_list`."""
 
     def check(key: str, value: str) -> str:
-        names = sorted({*builtin, *(entry.name for entry in entry_points(group=group))})
-        canonical = {name.lower(): name for name in names}
         parts = [part.strip() for part in value.split(",")] if is_list else [value.strip()]
+        canonical = {name.lower(): name for name in builtin}
+        if not {part.lower() for part in parts} <= canonical.keys():  # installed packages are searched only if needed
+            canonical |= {name.lower(): name for name in installed_names(group)}
         for name in parts:
             if name.lower() not in canonical:
-                raise SettingsError(key, name, f"one {'or several ' * is_list}of {', '.join(names)}")
+                names = ", ".join(sorted(canonical.values()))
+                raise SettingsError(key, name, f"one {'or several ' * is_list}of {names}")
         return ",".join(canonical[name.lower()] for name in parts)
 
     return check
 
 
+def installed_names(group: str) -> set[str]:
+    """Return the names of an entry point group in the installed packages."""
+    from importlib.metadata import distributions  # noqa: PLC0415 imports much, and is rarely needed
+
+    points = (point for distribution in distributions() for point in distribution.entry_points)
+    return {point.name for point in points if point.group == group}
+
+
 def protocol(key: str, value: str) -> str:
     """Accept the OTLP protocols whose exporter is installed."""
-    has_grpc = bool(entry_points(group="opentelemetry_traces_exporter", name="otlp_proto_grpc"))
-    names = ["http/protobuf", "grpc"] if has_grpc else ["http/protobuf"]
     found = value.strip().lower()
+    if found == "http/protobuf":
+        return found
+    has_grpc = "otlp_proto_grpc" in installed_names("opentelemetry_traces_exporter")
+    names = ["http/protobuf", "grpc"] if has_grpc else ["http/protobuf"]
     if found not in names:
         hint = "grpc needs the package opentelemetry-exporter-otlp-proto-grpc"
         raise SettingsError(key, value, f"{' or '.join(names)} ({hint})")

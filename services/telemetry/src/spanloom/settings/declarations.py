@@ -62,6 +62,10 @@ def _distribution() -> Iterator[Variable]:
     )
 
 
+ROOT_SAMPLERS = ("always_on", "always_off", "traceidratio")  # specification, "Built-in samplers"
+SAMPLERS = (*ROOT_SAMPLERS, *(f"parentbased_{name}" for name in ROOT_SAMPLERS))
+
+
 def _general() -> Iterator[Variable]:
     yield Variable("OTEL_SDK_DISABLED", "`true` disables all telemetry.", checks.boolean, "false")
     yield Variable("OTEL_SERVICE_NAME", "Name of the service.", default="unknown_service")
@@ -74,7 +78,7 @@ def _general() -> Iterator[Variable]:
     yield Variable(
         "OTEL_PROPAGATORS",
         "Formats of trace context. Read by `opentelemetry-instrument` before any distribution.",
-        checks.entry_point_names("opentelemetry_propagator", "none"),
+        checks.entry_point_names("opentelemetry_propagator", "none", "tracecontext", "baggage"),
         "tracecontext,baggage",
     )
     yield Variable(
@@ -93,7 +97,7 @@ def _sampling_and_batches() -> Iterator[Variable]:
     yield Variable(
         "OTEL_TRACES_SAMPLER",
         "Sampler of new traces.",
-        checks.entry_point_names("opentelemetry_traces_sampler", is_list=False),
+        checks.entry_point_names("opentelemetry_traces_sampler", *SAMPLERS, is_list=False),
         "parentbased_always_on",
     )
     yield Variable("OTEL_TRACES_SAMPLER_ARG", "Argument of the sampler: for `…traceidratio` a ratio from 0 to 1.")
@@ -147,12 +151,12 @@ def _limits() -> Iterator[Variable]:
             f"OTEL_{kind}_ATTRIBUTE_VALUE_LENGTH_LIMIT", "Maximum length of an attribute value, in characters.", count
         )
         yield Variable(
-            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of a {kind.lower()}.", count, "128"
+            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of a {kind.lower()}.", count
         )
     for kind in ("EVENT", "LINK"):
         yield Variable(f"OTEL_SPAN_{kind}_COUNT_LIMIT", f"Maximum number of {kind.lower()}s of a span.", count, "128")
         yield Variable(
-            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of each {kind.lower()}.", count, "128"
+            f"OTEL_{kind}_ATTRIBUTE_COUNT_LIMIT", f"Maximum number of attributes of each {kind.lower()}.", count
         )
 
 
@@ -167,7 +171,7 @@ def _python() -> Iterator[Variable]:
         ("METER_CONFIGURATOR", "_opentelemetry_meter_configurator", ""),
         ("LOGGER_CONFIGURATOR", "_opentelemetry_logger_configurator", ""),
     ):
-        check = checks.entry_point_names(group, is_list=False)
+        check = checks.entry_point_names(group, *filter(None, [default]), is_list=False)
         yield Variable(f"OTEL_PYTHON_{name}", f"Name of the entry point in `{group}`.", check, default)
     yield Variable("OTEL_PYTHON_CONFIGURATOR", "Name of the configurator.", default="spanloom", overrides_sdk=True)
     yield Variable("OTEL_PYTHON_DISTRO", "`spanloom` selects this distribution.")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from spanloom.core.attributes import AttributeSet
 from spanloom.core.context import get_current, with_span
 from spanloom.core.errors import record_error, type_name
-from spanloom.core.span import INTERNAL
-from spanloom.core.span_context import is_untraced
-from spanloom.core.tracers import defer_attributes, get_tracer
+from spanloom.core.spans.attributes import AttributeSet
+from spanloom.core.spans.span import INTERNAL
+from spanloom.core.spans.span_context import is_untraced
+from spanloom.core.spans.tracers import defer_attributes, get_tracer
 from spanloom.settings.levels import active_filter
 from spanloom.tracing.attribute_values import IMMUTABLE_TYPES, to_attribute_value
 from spanloom.tracing.parameters import Parameters

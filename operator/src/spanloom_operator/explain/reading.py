@@ -1,0 +1,95 @@
+"""Read what decides about a Deployment: its namespace, profiles, ConfigMaps, and the operator's own settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from spanloom_operator.explain.decision import (
+    Inputs,
+    config_map_names,
+    explain,
+    has_own_label,
+    installation,
+    namespace_label,
+    profile_names,
+)
+from spanloom_operator.explain.problems import ExplainError, UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from spanloom_operator.explain.decision import Installation
+    from spanloom_operator.explain.explanation import Explanation
+    from spanloom_operator.explain.sources import Reader, Source
+
+Object = dict[str, Any]
+DEFAULT_HOME = "spanloom-system"
+OPERATOR_SELECTOR = "app.kubernetes.io/part-of=spanloom"
+ASSUMED = "taken instead: every endpoint is allowed, and the operator's namespace is"
+
+
+def explain_with(reader: Reader, deployment: Mapping[str, Any], home: str = "") -> Explanation:
+    """Explain a Deployment by what `reader` reads; `home` is the operator's namespace, found when it is empty."""
+    namespace = deployment["metadata"]["namespace"]
+    operator, operator_notes = find_operator(reader, namespace, home)
+    inputs = _inputs(reader, deployment, operator, home or (operator.home if operator else DEFAULT_HOME))
+    return replace(explain(deployment, inputs), notes=(*operator_notes, *reader.notes()))
+
+
+def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installation | None, home: str) -> Inputs:
+    namespace = deployment["metadata"]["namespace"]
+    label = None if has_own_label(deployment) else namespace_label(reader.get("Namespace", "", namespace))
+    profiles = {
+        (where, name): _section(found, "spec")
+        for where, name in profile_names(deployment, label, home)
+        if (found := reader.get("OtelProfile", where, name))
+    }
+    config_maps = {
+        name: {key: str(value) for key, value in _section(found, "data").items()}
+        for name in config_map_names(deployment)
+        if (found := reader.get("ConfigMap", namespace, name))
+    }
+    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread))
+
+
+def _section(thing: Object, key: str) -> Object:
+    section = thing.get(key) or {}
+    if not isinstance(section, dict):
+        raise ExplainError(f"{thing.get('kind')} {thing['metadata'].get('name')}: {key}: expected an object")
+    return section
+
+
+def find_operator(reader: Reader, namespace: str, home: str) -> tuple[Installation | None, tuple[str, ...]]:
+    """Return the operator that looks at `namespace`, and notes on what is not known about it."""
+    assumed = f"{ASSUMED} {home or DEFAULT_HOME}"
+    try:
+        found = list(_installations(reader, home))
+    except UnreadableError as error:
+        return None, (f"the operator's settings are not known ({error}); {assumed}",)
+    except ValueError as error:
+        return None, (f"the operator's settings are not understood ({' '.join(str(error).split())}); {assumed}",)
+    managing = [one for one in found if one.manages(namespace)]
+    if managing:
+        return managing[0], ()
+    others = ", ".join(one.name for one in found)
+    nobody = f"{others} does not look at namespace {namespace}" if found else "no operator is installed"
+    return None, (f"{nobody}; {assumed}",)
+
+
+def _installations(reader: Reader, home: str) -> Iterator[Installation]:
+    in_files = reader.files.deployments(home)
+    candidates = in_files if any(map(installation, in_files)) else cluster_operators(reader.cluster, home)
+    for deployment in candidates:
+        if found := installation(deployment):
+            yield found
+
+
+def cluster_operators(cluster: Source, home: str) -> Sequence[Object]:
+    """Return Deployments that may be an operator: of `home`, else of all namespaces, else of the usual one."""
+    if home:
+        return cluster.deployments(home, OPERATOR_SELECTOR)
+    try:
+        return cluster.deployments("", OPERATOR_SELECTOR)
+    except UnreadableError:
+        return cluster.deployments(DEFAULT_HOME, OPERATOR_SELECTOR)

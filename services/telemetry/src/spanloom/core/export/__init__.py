@@ -1,0 +1,1 @@
+"""Queues, one thread, and OTLP over HTTP."""

@@ -1,0 +1,1 @@
+"""Spans: tracers, sampling, limits and their OTLP bytes."""

@@ -54,6 +54,16 @@ def test_an_image_in_no_registry_cannot_be_pulled(kube: Kube) -> None:
     poll_until(lambda: re.search("ErrImagePull|ImagePullBackOff", kube("get", "pods")), "it cannot be pulled")
 
 
+def test_a_cleanup_without_its_image_leaves_only_its_job(kube: Kube) -> None:
+    """The uninstallation fails with the quoted lines, and what the page says remains."""
+    quoted = [line for line in LINES if "uninstallation completed" in line or "timed out waiting" in line]
+    kube.run("helm", "install", "operator", str(HELM / "operator"), "--set=image.tag=gone")
+    errors = kube.run("helm", "uninstall", "operator", "--timeout=10s", succeeds=False)
+
+    assert [] == [line for line in quoted if not is_printed(line, errors)]
+    assert ["job.batch/operator-operator-cleanup"] == kube("get", "job,deploy,role,networkpolicy", "-o", "name").split()
+
+
 def section(heading: str) -> str:
     """Return the commands of a section of docs/install.md that need a cluster."""
     found = [script for script in scripts() if (script.page, script.heading) == (INSTALL, heading)]

@@ -7,14 +7,15 @@ import sys
 import chart_readmes
 import compatibility_page
 import configuration_page
+import explain_page
+import profile_page
 
-PAGES = {
-    path: text for module in (chart_readmes, compatibility_page, configuration_page) for path, text in module.pages()
-}
+MODULES = (chart_readmes, compatibility_page, configuration_page, explain_page, profile_page)
+PAGES = {path: text for module in MODULES for path, text in module.pages()}
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        stale = [str(path) for path, text in PAGES.items() if path.read_text() != text]
+        stale = [str(path) for path, text in PAGES.items() if not path.exists() or path.read_text() != text]
         sys.exit("\n".join(["not current; `make docs` writes them:", *stale]) if stale else 0)
     for path, text in PAGES.items():
         path.write_text(text)

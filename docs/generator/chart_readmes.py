@@ -13,15 +13,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HELM = Path(__file__).parents[2] / "helm"
-CHARTS = ("jaeger", "otel-collector", "postgres", "spanloom", "users")
+CHARTS = ("jaeger", "operator", "otel-collector", "postgres", "spanloom", "users")
+NAMESPACES = {"operator": "spanloom-system"}
+"""Namespaces that other parts expect; the others are named as the release."""
 PAGE = """\
 # {name}
 
 {description}
 
 ```sh
-helm install {release} helm/{folder} --namespace {release} --create-namespace
-helm test {release} --namespace {release} --logs
+helm install {release} helm/{folder} --namespace {namespace} --create-namespace
+helm test {release} --namespace {namespace} --logs
 ```
 
 Kubernetes {kubernetes}; version {version} of the chart, {app} of the application. Keys that are not listed are refused.
@@ -42,11 +44,12 @@ def pages() -> Iterator[tuple[Path, str]]:
 def page(folder: str) -> str:
     """Return the README of a chart."""
     chart = yaml.safe_load((HELM / folder / "Chart.yaml").read_text())
-    text = (HELM / folder / "values.yaml").read_text()
+    text, release = (HELM / folder / "values.yaml").read_text(), folder.removeprefix("otel-")
     return PAGE.format(
         name=chart["name"],
         folder=folder,
-        release=folder.removeprefix("otel-"),
+        release=release,
+        namespace=NAMESPACES.get(folder, release),
         description=chart["description"].rstrip(".") + ".",
         kubernetes=chart["kubeVersion"].removesuffix("-0"),
         version=chart["version"],

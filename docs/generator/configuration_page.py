@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 from markdown import table
 
 from spanloom.settings.declarations import GROUPS
+from spanloom_operator.settings import Settings as Operator
 from users_api.settings import Settings as UsersApi
 from users_db.settings import Settings as UsersDb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pydantic import BaseModel
+
     from spanloom.settings.variable import Variable
-    from spanloom.web.service_settings import ServiceSettings
 
 PAGE = Path(__file__).parents[1] / "configuration.md"
 TEXT = """\
@@ -44,14 +46,22 @@ are OpenTelemetry's.
 
 {users_db}
 
-Written by `make docs` from the declarations in `services/*/src`.
+## spanloom-operator
+
+Of the operator's own process; the chart sets them from its values. Lists are separated by commas.
+
+{operator}
+
+Written by `make docs` from the declarations in `services/*/src` and `operator/src`.
 """
 SIGNAL = re.compile(r"OTEL_EXPORTER_OTLP_(TRACES|METRICS|LOGS)_(?!TEMPORALITY|DEFAULT)")
 FOR_SIGNALS = """\
 Each `OTEL_EXPORTER_OTLP_…` exists for one signal, too, and then wins: `OTEL_EXPORTER_OTLP_TRACES_…`,
 `OTEL_EXPORTER_OTLP_METRICS_…`, `OTEL_EXPORTER_OTLP_LOGS_…`."""
+OPERATOR_PREFIX = "SPANLOOM_OPERATOR_"
+KINDS = {"array": "list"}
 LOWER = {"minimum": "from", "exclusiveMinimum": "over"}
-CHARTS = ("spanloom", "otel-collector", "jaeger", "postgres", "users")
+CHARTS = ("spanloom", "otel-collector", "jaeger", "operator", "postgres", "users")
 
 
 def pages() -> Iterator[tuple[Path, str]]:
@@ -61,8 +71,9 @@ def pages() -> Iterator[tuple[Path, str]]:
         TEXT.format(
             charts=", ".join(f"[{name}](../helm/{name}/README.md)" for name in CHARTS),
             distribution="\n\n".join(_group(title, variables) for title, variables in GROUPS.items()),
-            users_api=_service(UsersApi),
-            users_db=_service(UsersDb),
+            users_api=_service(UsersApi, UsersApi.prefix),
+            users_db=_service(UsersDb, UsersDb.prefix),
+            operator=_service(Operator, OPERATOR_PREFIX),
         ),
     )
 
@@ -78,10 +89,10 @@ def _row(variable: Variable) -> tuple[str, str, str]:
     return f"`{variable.name}`", f"{mark}`{variable.default}`{mark}" if variable.default else "", variable.description
 
 
-def _service(settings: type[ServiceSettings]) -> str:
+def _service(settings: type[BaseModel], prefix: str) -> str:
     schema = settings.model_json_schema()
     rows = (
-        _field(settings.prefix + name.upper(), field, name in schema.get("required", ()))
+        _field(prefix + name.upper(), field, name in schema.get("required", ()))
         for name, field in schema["properties"].items()
     )
     return table(("variable", "default", "values", "meaning"), rows)
@@ -97,8 +108,9 @@ def _values(field: dict[str, Any]) -> str:
     kinds = [one.get("type", "") for one in field.get("anyOf", (field,)) if one.get("type") != "null"]
     low = next((f"{word} {field[key]:g}" for key, word in LOWER.items() if key in field), "")
     high = f"to {field['maximum']:g}" if "maximum" in field else ""
-    return " ".join(filter(None, (*kinds, low, high)))
+    return " ".join(filter(None, (*(KINDS.get(kind, kind) for kind in kinds), low, high)))
 
 
 def _code(value: object) -> str:
-    return "" if value is None else f"`{value}`"
+    text = ",".join(map(str, value)) if isinstance(value, list) else value
+    return "" if text in (None, "") else f"`{text}`"

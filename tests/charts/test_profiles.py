@@ -50,5 +50,6 @@ def _rules(case: Case) -> Rules:
         for deployment in of_kind(case, "Deployment")
         if deployment["metadata"]["labels"]["app.kubernetes.io/name"] == "operator"
         for container in deployment["spec"]["template"]["spec"]["containers"]
+        if container["name"] == "operator"
     ]
     return Settings.of(variables[0]).rules if variables else Rules(endpoints=("*",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from charts.rendering import Case, cases, objects, of_kind
+from charts.rendering import Case, cases, cases_with, objects, of_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,6 +23,14 @@ RIGHTS = {
     "jaeger-index-cleaner": NOTHING,
     "otel-collector": {("cluster", resource, verb) for resource in ("pods", "namespaces") for verb in READ},
 }
+# What users may do with the operator's resources wherever they have a role of Kubernetes.
+USERS = {
+    "aggregate-to-view": {(kind, verb) for kind in ("otelprofiles", "otelinjections") for verb in READ},
+    "aggregate-to-edit": {
+        ("otelprofiles", verb) for verb in ("create", "update", "patch", "delete", "deletecollection")
+    },
+}
+AGGREGATE = "rbac.authorization.k8s.io/"
 OPERATORS = ("operator", "operator-cleanup", "operator-test")
 
 
@@ -42,6 +50,20 @@ def test_every_account_of_the_table_exists() -> None:
     """Every row of the table is an account of a case."""
     labels = {_label(item) for case in cases() for item in of_kind(case, "ServiceAccount")}
     assert set(RIGHTS) == labels - set(OPERATORS)
+
+
+@pytest.mark.parametrize("case", cases_with("operator"), ids=str)
+def test_rights_of_users(case: Case) -> None:
+    """`view` reads profiles and injections, `edit` writes profiles, and neither anything else."""
+    found = {
+        label.removeprefix(AGGREGATE): {
+            (resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+        }
+        for role in of_kind(case, "ClusterRole")
+        for label in role["metadata"]["labels"]
+        if label.startswith(AGGREGATE)
+    }
+    assert (USERS if case.name != "namespaced" else {}) == found
 
 
 def _rights(case: Case, account: str) -> Iterator[tuple[str, str, str]]:

@@ -17,11 +17,12 @@ ALLOWED_VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "
 NAMED = "mine"  # the account that a case names instead of the chart's
 NUMBERS = {"runAsUser", "runAsGroup", "fsGroup"}
 HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
-READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles"}
+READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles", "otelinjections"}
 # What a part may change, by kind of object
 CHANGES: dict[str, dict[str, set[str]]] = {
     "operator": {"deployments": {"patch"}, "events": {"create"}, "otelprofiles/status": {"patch"}},
     "operator-cleanup": {"deployments": {"patch"}},
+    "operator-users": {"otelprofiles": {"create", "update", "patch", "delete", "deletecollection"}},
     "operator-test": {"deployments": {"create", "patch", "delete"}},  # one of its own making, by a Role
 }
 EVERY_CASE = pytest.mark.parametrize("case", cases(), ids=str)

@@ -12,13 +12,14 @@
 - {apiGroups: [apps], resources: [deployments], verbs: [get, list, patch]}
 {{- end }}
 
-{{/* A role and its binding, in the whole cluster or in each namespace: (dict "root" $ "name" … "part" … "rules" … "annotations" …) */}}
+{{/* A role and its binding, in the whole cluster or in each namespace:
+     (dict "root" $ "name" … "account" … "part" … "rules" … "namespaces" … "annotations" …) */}}
 {{- define "operator.role" -}}
 {{- $root := .root }}
 {{- $rules := .rules }}
 {{- $labels := include "common.labels" (list $root .part) }}
 {{- $annotations := .annotations }}
-{{- $subjects := printf "[{kind: ServiceAccount, name: %s, namespace: %s}]" .name $root.Release.Namespace }}
+{{- $subjects := printf "[{kind: ServiceAccount, name: %s, namespace: %s}]" .account $root.Release.Namespace }}
 {{- $name := printf "%s-%s" $root.Release.Namespace .name }}
 {{- range $namespace := default (list "") .namespaces }}
 ---

@@ -63,17 +63,27 @@ def explain_command(
 ) -> None:
     """Explain what is asked for, print it, and end with the exit status of the help."""
     try:
-        names = deployment_names(deployments or ())
+        names = _checked_names(deployments or [], file or [], local=local)
     except UsageError as error:
-        raise typer.BadParameter(str(error)) from None
-    if local and not file:
-        raise typer.BadParameter("--local reads files: name them with -f")
-    if not deployments and not file:
-        raise typer.BadParameter("name a Deployment, such as deployment/shop, or files with -f")
+        _print_error(str(error))
+        raise typer.Exit(2) from None
     request = Request(names, tuple(file or ()), recursive, local, namespace, context, kubeconfig, home)
     report = explain_all(request)
     for line in report.lines:
-        print(f"spanloom: {output.printable(line)}", file=sys.stderr)
+        _print_error(line)
     if report.explanations or form is not Output.TEXT:
         print(FORMATS[form](report.explanations))
     raise typer.Exit(int(report.failed))
+
+
+def _checked_names(deployments: list[str], files: list[str], *, local: bool) -> tuple[str, ...]:
+    """Return the names of the Deployments; raise UsageError when the arguments say nothing to explain."""
+    if local and not files:
+        raise UsageError("--local reads files: name them with -f")
+    if not deployments and not files:
+        raise UsageError("name a Deployment, such as deployment/shop, or files with -f")
+    return deployment_names(deployments)
+
+
+def _print_error(line: str) -> None:
+    print(f"spanloom: {output.printable(line)}", file=sys.stderr)

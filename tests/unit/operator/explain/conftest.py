@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.api_server import ApiServer, api_server
 from support.processes.explain_command import HOME, SHOP
+from support.servers.api_server import ApiServer, api_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import kopf
 import pytest
-from support.api_server import (
+from support.servers.api_server import (
     ABSENT,
     BAD_GATEWAY,
     FORBIDDEN,

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.api_server import FORBIDDEN, LOGIN_PAGE, NO_RESOURCE, UNAUTHORIZED, ApiServer, kubeconfig
 from support.processes.explain_command import IN_GIT, Run, files, run, titles
+from support.servers.api_server import FORBIDDEN, LOGIN_PAGE, NO_RESOURCE, UNAUTHORIZED, ApiServer, kubeconfig
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.api_server import kubeconfig
+from support.servers.api_server import kubeconfig
 
 from spanloom_operator.explain.kubeconfig import Context, kubeconfig_files, read_context
 from spanloom_operator.explain.problems import ExplainError

@@ -1,0 +1,131 @@
+"""docs/otelprofile.md: every field of an OtelProfile, from the schema of its CRD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from markdown import table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "otelprofile.md"
+CRD = ROOT / "helm" / "operator" / "crds" / "otelprofiles.yaml"
+TEXT = """\
+# OtelProfile
+
+{description}
+
+```yaml
+apiVersion: {api_version}
+kind: {kind}
+metadata:
+  name: default
+  namespace: demo
+spec:
+  exporter:
+    endpoint: http://otel-collector.observability:4318
+    protocol: http/protobuf
+  propagators: [tracecontext, baggage]
+  sampler:
+    type: parentbased_traceidratio
+    argument: "0.1"
+```
+
+A Deployment with the label `spanloom.dev/inject: "true"` uses the profile named `default` of its namespace, one with
+`spanloom.dev/inject: NAME` the profile `NAME`. What `kubectl explain otelprofile.spec` prints is on this page.
+
+## spec
+
+{spec}
+
+`[]` stands for each item of a list, `<key>` for a key of your choice. Fields in **bold** are required if their parent
+is set.
+
+## status
+
+{status}
+
+`kubectl get {plural}` prints {columns}.
+
+Written by `make docs` from [the CRD](../helm/operator/crds/otelprofiles.yaml).
+"""
+BOUNDS = {
+    "minimum": "from {}",
+    "maximum": "to {}",
+    "minLength": "not empty",
+    "maxLength": "at most {} characters",
+    "maxItems": "at most {} items",
+    "maxProperties": "at most {} keys",
+    "pattern": "`{}`",
+}
+
+
+def pages() -> Iterator[tuple[Path, str]]:
+    """Yield the file and the text of the page."""
+    crd = yaml.safe_load(CRD.read_text())["spec"]
+    [version] = crd["versions"]
+    schema = version["schema"]["openAPIV3Schema"]
+    properties = schema["properties"]
+    yield (
+        PAGE,
+        TEXT.format(
+            description=schema["description"],
+            api_version=f"{crd['group']}/{version['name']}",
+            kind=crd["names"]["kind"],
+            plural=crd["names"]["plural"],
+            spec=_table(properties["spec"]),
+            status=_table(properties["status"]),
+            columns=", ".join(column["name"] for column in version["additionalPrinterColumns"]),
+        ),
+    )
+
+
+def _table(schema: dict[str, Any]) -> str:
+    rows = _fields(schema, "")
+    intro = f"{schema['description']}\n\n" if "description" in schema else ""
+    return intro + table(("field", "type", "values", "meaning"), rows)
+
+
+def _fields(schema: dict[str, Any], above: str) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each field, and for what is in it."""
+    for name, field in schema.get("properties", {}).items():
+        mark = "**" if name in schema.get("required", ()) else ""
+        path = f"{above}{name}"
+        yield f"{mark}`{path}`{mark}", _type(field), _values(field), _meaning(field)
+        yield from _inside(field, path)
+
+
+def _inside(field: dict[str, Any], path: str) -> Iterator[tuple[str, ...]]:
+    if "items" in field:
+        yield from _element(field["items"], f"{path}[]")
+    elif "additionalProperties" in field:
+        yield from _element(field["additionalProperties"], f"{path}.<key>")
+    else:
+        yield from _fields(field, f"{path}.")
+
+
+def _element(field: dict[str, Any], path: str) -> Iterator[tuple[str, ...]]:
+    if "properties" in field:
+        yield from _fields(field, f"{path}.")
+    else:
+        yield f"`{path}`", _type(field), _values(field), _meaning(field)
+
+
+def _type(field: dict[str, Any]) -> str:
+    return "list" if field["type"] == "array" else str(field["type"])
+
+
+def _values(field: dict[str, Any]) -> str:
+    words = [text.format(field[key]) for key, text in BOUNDS.items() if key in field]
+    return ", ".join([*(f"`{value}`" for value in field.get("enum", ())), *words])
+
+
+def _meaning(field: dict[str, Any]) -> str:
+    """Return the description, and in parentheses the message of each rule of the schema."""
+    rules = [rule["message"] for rule in field.get("x-kubernetes-validations", ())]
+    rules += [rule["message"] for rule in field.get("items", {}).get("x-kubernetes-validations", ())]
+    return " ".join(filter(None, [field.get("description", ""), f"({'; '.join(rules)})" if rules else ""]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,7 +11,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
-from compatibility.programs import ENVIRONMENTS, UVICORN, Program, program
+from compatibility.programs import DISTRIBUTION, ENVIRONMENTS, UVICORN, Door, Program, agent, program
+from support.paths import ROOT
 from support.polling import poll_until
 from support.processes.environments import stranger
 from support.processes.postgres import Postgres
@@ -73,13 +76,27 @@ def home() -> Path:
     return stranger(ENVIRONMENTS / "newest.txt")
 
 
+@pytest.fixture(scope="session")
+def agent_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a directory with the agent, built from the sources."""
+    directory = tmp_path_factory.mktemp("agent")
+    subprocess.run([sys.executable, ROOT / "services/telemetry/agent/build.py", directory], check=True)
+    return directory
+
+
+@pytest.fixture(params=["distribution", "agent"])
+def door(request: pytest.FixtureRequest, agent_directory: Path) -> Door:
+    """Return each way in which telemetry gets into a process."""
+    return DISTRIBUTION if request.param == "distribution" else agent(agent_directory)
+
+
 @pytest.fixture
-def traced(home: Path, receiver: Receiver) -> Run:
-    """Return what runs an application under the distribution, sending to the receiver."""
+def traced(home: Path, receiver: Receiver, door: Door) -> Run:
+    """Return what runs an application with telemetry that is sent to the receiver."""
 
     @contextmanager
     def run(app: str, command: Sequence[str] = UVICORN, **environ: str) -> Iterator[Program]:
-        with program(home, app, command, environ.pop("endpoint", receiver.url), **environ) as running:
+        with program(home, app, command, door.to(environ.pop("endpoint", receiver.url)), **environ) as running:
             yield running
 
     return run

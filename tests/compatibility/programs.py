@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from support.polling import poll_until
 from support.processes import free_port, listens
@@ -27,6 +27,31 @@ ENVIRONMENTS = HERE / "environments"
 APPLICATIONS = HERE / "applications"
 UVICORN = ["uvicorn", "{app}:app", "--port", "{port}"]
 OURS = ("OTEL_", "SPANLOOM_", "PYTHONPATH", "VIRTUAL_ENV")
+
+
+class Door(NamedTuple):
+    """How telemetry gets into a process: words in front of its command, and variables."""
+
+    prefix: tuple[str, ...] = ()
+    environ: Mapping[str, str] = {}
+
+    def to(self, endpoint: str) -> Door:
+        """Return the same way in with a receiver, and the name of the service."""
+        settings = {
+            "OTEL_SERVICE_NAME": "stranger",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_METRICS_EXPORTER": "none",
+        }
+        return self._replace(environ={**settings, **self.environ})
+
+
+BARE = Door()
+DISTRIBUTION = Door(("opentelemetry-instrument",), {"OTEL_PYTHON_DISTRO": "spanloom"})
+
+
+def agent(directory: Path) -> Door:
+    """Return the agent that was built into a directory."""
+    return Door((), {"PYTHONPATH": str(directory)})
 
 
 @dataclass
@@ -81,16 +106,14 @@ def _content(file: IO[bytes]) -> str:
 
 @contextmanager
 def program(
-    home: Path, app: str, command: Sequence[str] = UVICORN, endpoint: str | None = None, **environ: str
+    home: Path, app: str, command: Sequence[str] = UVICORN, door: Door = BARE, **environ: str
 ) -> Iterator[Program]:
-    """Run `command` (with {app} and {port}) in `home`, under the distribution if there is an `endpoint` for it."""
+    """Run `command` (with {app} and {port}) in `home`, bare or traced."""
     port = free_port()
-    words = [word.format(app=app, port=port) for word in command]
+    words = [*door.prefix, *(word.format(app=app, port=port) for word in command)]
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
-    telemetry = _telemetry(endpoint) if endpoint else {}
-    if endpoint:
-        words.insert(0, "opentelemetry-instrument")
-    env = {**inherited, "PATH": f"{home / 'bin'}:{inherited['PATH']}", "PYTHONUNBUFFERED": "1", **telemetry, **environ}
+    path = f"{home / 'bin'}:{inherited['PATH']}"
+    env = {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1", **door.environ, **environ}
     with TemporaryFile() as out, TemporaryFile() as err:  # a pipe that nobody reads would stop the process
         popen = subprocess.Popen(words, cwd=APPLICATIONS, env=env, stdout=out, stderr=err, start_new_session=True)
         found = Program(popen, f"http://127.0.0.1:{port}", (out, err))
@@ -107,15 +130,6 @@ def _kill(popen: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(popen.pid, signal.SIGKILL)
     popen.wait()
-
-
-def _telemetry(endpoint: str) -> dict[str, str]:
-    return {
-        "OTEL_PYTHON_DISTRO": "spanloom",
-        "OTEL_SERVICE_NAME": "stranger",
-        "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
-        "OTEL_METRICS_EXPORTER": "none",
-    }
 
 
 def closed_port() -> str:

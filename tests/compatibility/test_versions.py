@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from compatibility.programs import ENVIRONMENTS, program
+from compatibility.programs import BARE, DISTRIBUTION, ENVIRONMENTS, program
 from compatibility.test_applications import FAILING, ROUTES, conversation
 from compatibility.versions import VERSIONS
 from support.processes.environments import stranger
@@ -36,8 +36,8 @@ def both(version: Version, receiver: Receiver, app: str, *requests: str, **envir
     """Return an application's run without and with the distribution, after these requests."""
     home = stranger(ENVIRONMENTS / f"{version.environment}.txt")
     runs = []
-    for endpoint in (None, receiver.url):
-        with program(home, app, endpoint=endpoint, **environ) as running:
+    for door in (BARE, DISTRIBUTION.to(receiver.url)):
+        with program(home, app, door=door, **environ) as running:
             running.send(*requests)
             running.end()
         runs.append(running)
@@ -126,7 +126,7 @@ def _metrics(receiver: Receiver) -> set[str]:
 def test_a_websocket_of_every_starlette(starlette: Version, receiver: Receiver, arrived) -> None:
     """One SERVER span a connection, named by its route."""
     home = stranger(ENVIRONMENTS / f"{starlette.environment}.txt")
-    with program(home, "starlette_shop", endpoint=receiver.url) as app:
+    with program(home, "starlette_shop", door=DISTRIBUTION.to(receiver.url)) as app:
         assert [] == conversation(app.url, "/echo/secret", "hello")
         app.end()
     assert {"SERVER GET /echo/{room}": 1} == arrived.names()

@@ -7,6 +7,7 @@ The argument says which of the functions are tried: each, every second, every th
 import asyncio
 import concurrent.futures
 import gc
+import importlib
 import json
 import logging
 import sys
@@ -16,15 +17,17 @@ from pathlib import Path
 
 import aiohttp
 import httpx
+import requests
 from fastapi import FastAPI, WebSocket
-from faults import Injector, targets
+from faults import PACKAGE, Injector, targets
 from flask import Flask
 from opentelemetry import baggage, trace
 from sqlalchemy import create_engine, text
 from starlette.testclient import TestClient
 
 from spanloom import instrument
-from spanloom.core.guard import Guard
+
+Guard = importlib.import_module(f"{PACKAGE.__name__}.core.guard").Guard
 
 engine = create_engine("sqlite://")
 app = FastAPI()
@@ -106,6 +109,18 @@ async def client(port: int) -> list:
     return [response.status, seen, refused]
 
 
+@app.get("/clients")
+def clients(port: int) -> list:
+    url = f"http://127.0.0.1:{port}/echo?q=1"
+    found = [requests.get(url, headers={"X-A": "a"}, timeout=9).json(), httpx.get(url, headers={"X-A": "a"}).json()]
+    for get in (requests.get, httpx.get):
+        try:
+            get("http://127.0.0.1:1/refused", timeout=9)
+        except Exception as error:
+            found.append(type(error).__name__)
+    return found
+
+
 @app.get("/manual")
 def manual() -> list:
     tracer = trace.get_tracer("shop")
@@ -155,7 +170,7 @@ PATHS = ["/functions/7", "/statements", "/pool", "/manual", "/fails", "/healthz"
 async def drive(port: int) -> list:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
-        answers = [await http.get(path) for path in [*PATHS, f"/client?port={port}"]]
+        answers = [await http.get(path) for path in [*PATHS, f"/client?port={port}", f"/clients?port={port}"]]
     return [(answer.status_code, answer.text) for answer in answers]
 
 

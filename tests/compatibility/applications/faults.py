@@ -1,11 +1,14 @@
 """Faults raised in the functions of the distribution, by a trace function (sys.settrace)."""
 
+import sys
 from pathlib import Path
 
 import spanloom
 
-ROOT = Path(spanloom.__file__).parent
-ROOMS = ("core", "api", "tracing", "instrumentation", "runtime", "sdk", "settings")
+AGENT = sys.modules.get("_spanloom_agent")
+PACKAGE = AGENT or spanloom
+ROOT = Path(next(iter(PACKAGE.__path__)))
+ROOMS = ("core", "api", "tracing", "instrumentation", "runtime", "sdk", "settings", "agent")
 # The guard itself, and the functions that stand between the application and what it calls: they are the boundary.
 COMPREHENSIONS = ("<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>")  # of a module: they run while it is imported
 TRUSTED = ("core/guard.py", "core/reports.py")
@@ -52,6 +55,8 @@ BOUNDARY = frozenset(
         "is_recording",
         "get_span_context",
         "get_tracer",
+        "get_tracer_provider",
+        "set_tracer_provider",
         "get_meter",
         "get_logger",
         "start_as_current_span",

@@ -66,7 +66,9 @@ def test_a_missing_attribute_is_named(carrier: RequiredSpan) -> None:
     """A missing attribute is named with its span."""
     name = next(name for name in carrier.required if name != carrier.attribute)
     spans = [_without(span, name) if carrier.matches(span) else span for span in request(1)]
-    assert faults(examine(spans, CHAIN, served=1, share=1), 1, 1) == [f"attribute missing 1 times: {carrier.label} {name}"]
+    assert faults(examine(spans, CHAIN, served=1, share=1), 1, 1) == [
+        f"attribute missing 1 times: {carrier.label} {name}"
+    ]
 
 
 def test_a_misplaced_span_is_counted() -> None:

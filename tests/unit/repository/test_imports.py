@@ -24,6 +24,10 @@ ROOMS = {
         "spanloom.sdk", "spanloom.traces", *API,
         "opentelemetry.instrumentation", "opentelemetry.sdk", "pythonjsonlogger",
     ),
+    "agent": (
+        "spanloom.settings", "spanloom.core", "spanloom.instrumentation", "spanloom.runtime", "spanloom.api",
+        "spanloom.agent",
+    ),
     "traces": ("spanloom.traces",),
     "testing": ("spanloom.traces", "opentelemetry.proto"),
     "web": ("spanloom.settings", "spanloom.web", "fastapi", "fastapi_problem", "starlette", "uvicorn", "pydantic",

@@ -22,6 +22,7 @@ PATHS = {
     "Namespace": "/api/v1/namespaces",
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "OtelInjection": "/apis/spanloom.dev/v1alpha1/namespaces/{}/otelinjections",
     "OtelProfile": "/apis/spanloom.dev/v1alpha1/namespaces/{}/otelprofiles",
 }
 ALL_DEPLOYMENTS = "/apis/apps/v1/deployments"

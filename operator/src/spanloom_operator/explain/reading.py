@@ -50,7 +50,17 @@ def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installatio
         for name in config_map_names(deployment)
         if (found := reader.get("ConfigMap", namespace, name))
     }
-    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread))
+    reported = _reported(reader, namespace, deployment["metadata"]["name"])
+    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread), reported)
+
+
+def _reported(reader: Reader, namespace: str, name: str) -> str:
+    """Return state and reason in the Deployment's OtelInjection; "" when it cannot be read."""
+    try:
+        status = _section(reader.cluster.get("OtelInjection", namespace, name) or {}, "status")
+    except (UnreadableError, ExplainError):
+        return ""
+    return f"{status.get('state', '')} {status.get('reason', '')}".strip()
 
 
 def _labels(reader: Reader, namespace: str) -> Object:

@@ -25,11 +25,15 @@ class Resource(NamedTuple):
 
 
 class ApiTracerProvider(trace.TracerProvider):
-    """Serves tracers of the core; `resource` has the attributes of this process."""
+    """Serves tracers of the core, and those of another provider after `switch_to`.
+
+    `resource` has the attributes of this process.
+    """
 
     def __init__(self, telemetry: Telemetry, resource: Resource) -> None:
         self.telemetry, self.resource = telemetry, resource
-        self.tracers: dict[Any, ApiTracer] = {}
+        self.other: Any = None
+        self._tracers: dict[Any, ApiTracer] = {}
 
     def get_tracer(
         self,
@@ -53,11 +57,20 @@ class ApiTracerProvider(trace.TracerProvider):
 
     def _cached(self, scope: Scope) -> ApiTracer:
         key = repr(scope)
-        return self.tracers.get(key) or self.tracers.setdefault(key, ApiTracer(scope, self.start_of(scope)))
+        return self._tracers.get(key) or self._tracers.setdefault(key, ApiTracer(scope, self._start_of(scope)))
 
-    def start_of(self, scope: Scope) -> Callable[..., Any]:
-        """Return the function that starts the spans of a scope."""
-        return self.telemetry.tracer(scope).start_span
+    def _start_of(self, scope: Scope) -> Callable[..., Any]:
+        if self.other is None:
+            return self.telemetry.tracer(scope).start_span
+        name, version, url, attributes = scope
+        start: Callable[..., Any] = self.other.get_tracer(name, version, url, dict(attributes)).start_span
+        return start
+
+    def switch_to(self, provider: Any) -> None:
+        """Have another provider make all spans from now on, also those of tracers that exist."""
+        self.other = provider
+        for tracer in self._tracers.values():
+            tracer.begin = self._start_of(tracer.scope)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         """Send what is queued; False when that was not possible in time."""

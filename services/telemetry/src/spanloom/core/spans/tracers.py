@@ -73,6 +73,11 @@ def serve(start_of: Callable[[str], Start], histogram: NewHistogram) -> None:
         tracer.start = start_of(tracer.name)
 
 
+def serve_nothing() -> None:
+    """Make no telemetry from now on."""
+    serve(lambda _: _start_nothing, lambda *_: _NoDurations())
+
+
 def defer_attributes(span: Any, make: Callable[..., Iterable[Mapping[str, Any]]], *values: object) -> None:
     """Set the attributes that `make(*values)` returns, as late as possible; the values must not change.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -50,18 +51,13 @@ def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installatio
         for name in config_map_names(deployment)
         if (found := reader.get("ConfigMap", namespace, name))
     }
-    reported = _reported(reader, namespace, deployment["metadata"]["name"])
-    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread), reported)
+    injection = _injection(reader, deployment["metadata"])
+    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread), injection, time.time())
 
 
-def _reported(reader: Reader, namespace: str, name: str) -> str:
-    """Return state and reason in the Deployment's OtelInjection; "" when it cannot be read."""
-    try:
-        found = reader.cluster.get("OtelInjection", namespace, name) or {}
-        status = _section(found, "status", f"OtelInjection {namespace}/{name}")
-    except (UnreadableError, ExplainError):
-        return ""
-    return f"{status.get('state', '')} {status.get('reason', '')}".strip()
+def _injection(reader: Reader, metadata: Mapping[str, Any]) -> Object:
+    """Return what the operator recorded of a live Deployment; a manifest without a uid has nothing of that kind."""
+    return reader.get("OtelInjection", metadata["namespace"], metadata["name"]) or {} if metadata.get("uid") else {}
 
 
 def _labels(reader: Reader, namespace: str) -> Object:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LABELLED = deployment(labels={"spanloom.dev/inject": "true"})
 PLAIN = deployment()
+NO_UID = {"name": "shop", "namespace": "demo"}
 DEFAULT = profile(namespace="system")
 DEMO: Object = {"kind": "Namespace", "metadata": {"name": "demo", "labels": {"spanloom.dev/inject": "true"}}}
 CONFIG_MAP: Object = {"kind": "ConfigMap", "metadata": {"name": "own", "namespace": "demo"}}
@@ -165,7 +166,7 @@ def test_files_come_first() -> None:
     ]
     files = Files([*mine], whole=[operator()])
 
-    found = explain_with(Reader(files, NoCluster("no cluster")), PLAIN)
+    found = explain_with(Reader(files, NoCluster("no cluster")), {**PLAIN, "metadata": NO_UID})
 
     endpoint = next(row.value for row in found.variables if row.name == "OTEL_EXPORTER_OTLP_ENDPOINT")
     assert ("http://mine:4318", ("not known: OtelProfile demo/default (no cluster)",)) == (endpoint, found.notes)
@@ -184,3 +185,37 @@ def test_broken_inputs_are_named(broken: Any, expected: str) -> None:
 
     with pytest.raises(Exception, match=f"^{expected}$"):
         explained(its, broken, operator())
+
+
+def injection_of(**status: Any) -> Object:
+    """Return the OtelInjection of the Deployment `shop`."""
+    guard = {"cause": "", "template": "", "generation": 0, "started": "2026-11-30T00:00:00Z"}
+    guard |= {"wasHealthy": False, "isRolledOut": False, **status.pop("guard", {})}
+    found = {"state": "Injected", "profile": "", "reason": "", "containers": [], "skipped": [], **status}
+    metadata = {"name": "shop", "namespace": "demo", "ownerReferences": [{"uid": LABELLED["metadata"]["uid"]}]}
+    return {
+        "kind": "OtelInjection",
+        "metadata": metadata,
+        "status": {"since": guard["started"], **found, "guard": guard},
+    }
+
+
+def test_what_the_operator_has_recorded_counts() -> None:
+    """State and reason of the Deployment's OtelInjection are shown, and the injection stays in its container."""
+    its = deployment(container("first"), container("second"), labels={"spanloom.dev/inject": "true"})
+    record = injection_of(reason="as before", containers=[{"name": "second", "variables": []}])
+
+    found = explained(its, DEFAULT, operator(), record)
+
+    assert ("Injected", "Injected as before") == (found.outcome, found.reported)
+    assert {"second"} == {variable.container for variable in found.variables}
+
+
+def test_a_record_of_another_deployment_does_not_count() -> None:
+    """A Deployment that was deleted and created again has no record yet, and a manifest without a uid has none."""
+    record = injection_of(reason="as before")
+    again = {**LABELLED, "metadata": {**LABELLED["metadata"], "uid": "another"}}
+
+    assert ["", ""] == [
+        explained(its, DEFAULT, operator(), record).reported for its in (again, {**PLAIN, "metadata": NO_UID})
+    ]

@@ -52,7 +52,7 @@ class Installation:
         return self.settings.namespace
 
     def manages(self, namespace: str) -> bool:
-        """Tell whether the operator looks at Deployments of `namespace`."""
+        """Tell whether the operator manages Deployments of `namespace`."""
         return not self.settings.namespaces or namespace in self.settings.namespaces
 
 

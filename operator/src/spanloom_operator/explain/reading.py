@@ -73,7 +73,7 @@ def _section(thing: Object, key: str, title: str) -> Object:
 
 
 def find_operator(reader: Reader, namespace: str, home: str) -> tuple[Installation | None, tuple[str, ...]]:
-    """Return the operator that looks at `namespace`, and notes on what is not known about it."""
+    """Return the operator that manages `namespace`, and notes on what is not known about it."""
     assumed = f"{ASSUMED} {home or DEFAULT_HOME}"
     try:
         found = list(_installations(reader, home))
@@ -85,7 +85,7 @@ def find_operator(reader: Reader, namespace: str, home: str) -> tuple[Installati
     if managing:
         return managing[0], ()
     others = ", ".join(one.name for one in found)
-    nobody = f"{others} does not look at namespace {namespace}" if found else "no operator is installed"
+    nobody = f"{others} does not manage namespace {namespace}" if found else "no operator is installed"
     return None, (f"{nobody}; {assumed}",)
 
 

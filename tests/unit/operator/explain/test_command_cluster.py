@@ -123,6 +123,6 @@ def test_an_unreachable_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     files(config=json.dumps(kubeconfig(server)), a=IN_GIT)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
 
-    assert Run(1, "", f"spanloom: {server} is not reachable: Connection refused\n") == run("deploy/shop")
+    assert Run(1, "", f"spanloom: {server} is not reachable: Connection refused\n") == run("deploy", "shop", "cart")
     done = run("-f", "a", "-o", "json")
     assert (0, "", ["demo/shop"]) == (done.status, done.err, titles(done.found))

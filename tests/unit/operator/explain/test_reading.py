@@ -92,7 +92,7 @@ def test_the_operators_settings_count(settings: dict[str, str], outcome: str) ->
     ("things", "home", "unreadable", "name", "note"),
     [
         ((), "", (), "", f"no operator is installed; {ASSUMED}"),
-        ((operator(NAMESPACES="a,b"),), "", (), "", f"system/operator does not look at namespace demo; {ASSUMED}"),
+        ((operator(NAMESPACES="a,b"),), "", (), "", f"system/operator does not manage namespace demo; {ASSUMED}"),
         ((operator(NAMESPACES="a"), operator("two", NAMESPACES="demo")), "", (), "two/operator", None),
         ((operator(), operator("two")), "two", (), "two/operator", None),
         ((operator("spanloom-system"),), "", ("Deployment ",), "spanloom-system/operator", None),
@@ -115,7 +115,7 @@ def test_the_operators_settings_count(settings: dict[str, str], outcome: str) ->
 def test_the_operator_is_found_or_said_to_be_unknown(
     things: tuple[Object, ...], home: str, unreadable: tuple[str, ...], name: str, note: str | None
 ) -> None:
-    """The installation that looks at the namespace counts; without one a note says what is assumed."""
+    """The installation that manages the namespace counts; without one a note says what is assumed."""
     found = explained(LABELLED, *things, DEFAULT, home=home, unreadable=unreadable)
 
     assert (name, [note] if note else []) == (found.operator, list(found.notes))

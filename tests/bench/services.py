@@ -132,7 +132,7 @@ class Site:
                 return False
 
         try:
-            poll_until(ready, "", READY_SECONDS)
+            poll_until(ready, f"{process.name} is ready", READY_SECONDS)
         except TimeoutError:
             raise StackError(f"{process.name} was not ready within {READY_SECONDS:g} s", process.lines) from None
 

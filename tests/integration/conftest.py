@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """Return a PostgreSQL server for all tests."""
-    # Not below pytest's own directory, which is closed to the user that PostgreSQL runs as.
+    # Not below pytest's own directory: PostgreSQL's user cannot enter it.
     with TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
         server = Postgres(processes)
         server.initialise()

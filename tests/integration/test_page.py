@@ -15,7 +15,7 @@ from support.builders.otlp import proto_span, sender, traces_body
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver
 
-SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a directory: keep what the tests saw, for people
+SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a directory for screenshots of the tests
 HOSTILE = '<img src=x onerror="document.title=1">&amp;</td><script>document.title=1</script>\u202egnp.exe\x1b'
 SHOWN = HOSTILE.replace("\u202e", "⟨U+202E⟩").replace("\x1b", "⟨U+001B⟩")
 

@@ -229,7 +229,7 @@ def test_a_migration_waits_for_a_database_that_is_starting(postgres: Postgres) -
 
 
 @pytest.mark.parametrize(
-    ("program", "environ", "status", "told"),
+    ("program", "environ", "status", "message"),
     [
         (
             ["users-db-migrate"],
@@ -253,11 +253,11 @@ def test_a_migration_waits_for_a_database_that_is_starting(postgres: Postgres) -
     ],
 )
 def test_a_program_that_cannot_start_gives_the_reason(
-    program: list[str], environ: dict[str, str], status: int, told: str
+    program: list[str], environ: dict[str, str], status: int, message: str
 ) -> None:
     """A program that cannot run ends with a status and a line with the reason, without a traceback."""
     actual, errors = ended(start(*program, **environ))
-    assert (status, told) == (actual, errors.splitlines(keepends=True)[-1][: len(told)])
+    assert (status, message) == (actual, errors.splitlines(keepends=True)[-1][: len(message)])
     assert "Traceback" not in errors
 
 

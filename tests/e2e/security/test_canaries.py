@@ -44,7 +44,7 @@ def outputs(release: Release) -> Outputs:
             found.responses = dict(pool.map(lambda path: (path, send_requests(path, found, edge, internal)), PATHS))
         last = send(edge, LIST.method, LIST.route)
     poll_until(lambda: is_stored(release, last), "the last request is in Jaeger", 120)
-    poll_until(lambda: ROUTE in release.metrics(), "the metrics tell of the routes", 60)
+    poll_until(lambda: ROUTE in release.metrics(), "the metrics contain the routes", 60)
     found.bytes = {place: text.encode() for place, text in everything(release).items()}
     return found
 

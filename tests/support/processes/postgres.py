@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Postgres(postgres.Postgres):
-    """The demo's server, with what a test does to it."""
+    """The demo's server, with the faults that a test causes in it."""
 
     def new_database(self) -> str:
-        """Make an empty database and return its URL."""
+        """Create an empty database and return its URL."""
         name = f"test_{uuid4().hex}"
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
@@ -28,10 +28,10 @@ class Postgres(postgres.Postgres):
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Stop every process of the server where it stands: connections stay open and nothing answers."""
+        """Suspend every process of the server inside the block: connections stay open, without responses."""
         assert self._process
         postmaster = psutil.Process(self._process.popen.pid)
-        postmaster.send_signal(signal.SIGSTOP)  # first: whoever ends from now on stays a zombie and can be signalled
+        postmaster.send_signal(signal.SIGSTOP)  # first: a child that ends now stays a zombie and can be signalled
         workers = postmaster.children(recursive=True)
         for process in workers:
             process.send_signal(signal.SIGSTOP)

@@ -69,7 +69,7 @@ def running_stack(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
     with (
         Receiver(store=Store(KEPT_TRACES)) as receiver,
         tcp_proxy() as proxy,
-        # Not below pytest's own directory, which is closed to the user that PostgreSQL runs as.
+        # Not below pytest's own directory: PostgreSQL's user cannot enter it.
         TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
         Processes(Path(directory)) as processes,
     ):

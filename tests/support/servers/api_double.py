@@ -1,7 +1,7 @@
 """An API server in memory: lists, watches' events, and server-side apply of Deployments with its field ownership.
 
-It knows of ownership what the operator relies on: env entries and annotations, each by its key. The cluster tests put
-the same steps to a real API server (tests/e2e/operator/test_double.py) and compare.
+It implements the ownership that the operator relies on: env entries and annotations, each by its key. The cluster
+tests send the same steps to a real API server (tests/e2e/operator/test_double.py) and compare.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ApiDouble:
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
         self.owners: dict[str, dict[Path, set[tuple[str, str]]]] = {}
-        # Who changes the value of another's env entry owns the value only, and loses it with the entry.
+        # A manager that changes the value of another's env entry owns the value only, and loses it with the entry.
         self.parts: dict[str, dict[Path, set[tuple[str, str]]]] = {}
         self.times: dict[str, dict[tuple[str, str], float]] = {}
         self.now: Callable[[], float] = lambda: 0
@@ -46,9 +46,9 @@ class ApiDouble:
         self.rolls_out: Callable[[Object], Object] = lambda found: rolled_out(found["metadata"]["generation"])
         self._version = 1
 
-    # ---- the side of people and controllers
+    # ---- methods for users and controllers
     def put(self, path: str, thing: Object, manager: tuple[str, str] = USER) -> None:
-        """Create or replace an object; fields that are gone lose their owners, changed ones get a new one."""
+        """Create or replace an object; removed fields lose their owners, changed ones get a new one."""
         old = self.objects.get(path)
         before, after = fields(old or {}), fields(thing)
         owners, parts = self.owners.setdefault(path, {}), self.parts.setdefault(path, {})
@@ -62,17 +62,17 @@ class ApiDouble:
                 parts[field] = {manager}
         self._store(path, old, deepcopy(thing))
 
-    def change(self, path: str, mend: Callable[[Object], Any]) -> None:
+    def change(self, path: str, edit: Callable[[Object], Any]) -> None:
         """Read, change and replace an object, as `kubectl edit` does."""
         thing = deepcopy(self.objects[path])
-        mend(thing)
+        edit(thing)
         self.put(path, thing)
 
     def delete(self, path: str) -> None:
         """Delete an object."""
         del self.objects[path], self.owners[path], self.parts[path]
 
-    # ---- the side of the operator
+    # ---- methods for the operator
     async def get(self, path: str) -> Object | None:
         """Return the object, or None."""
         with self._call():

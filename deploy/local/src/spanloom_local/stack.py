@@ -130,7 +130,7 @@ class Stack:
                 return False
 
         try:
-            poll_until(ready, "", READY_SECONDS)
+            poll_until(ready, f"{process.name} is ready", READY_SECONDS)
         except TimeoutError:
             message = f"{process.name} was not ready within {READY_SECONDS:g} s; its last output lines are above."
             raise StackError(message, process.lines) from None

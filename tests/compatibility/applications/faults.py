@@ -55,6 +55,8 @@ BOUNDARY = frozenset(
         "is_recording",
         "get_span_context",
         "get_tracer",
+        "get_tracer_provider",
+        "set_tracer_provider",
         "get_meter",
         "get_logger",
         "start_as_current_span",

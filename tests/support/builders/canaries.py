@@ -84,3 +84,8 @@ class Outputs:
     def where(self, word: str) -> list[str]:
         """Return the names of the outputs that contain `word`."""
         return [place for place, found in self.bytes.items() if word.encode() in found]
+
+    def unexpected(self) -> dict[str, set[int]]:
+        """Return the status codes of the paths whose requests had other ones than expected."""
+        expected = {path: statuses for path, (_, statuses) in PATHS.items()}
+        return {path: self.responses[path] for path in PATHS if self.responses[path] != expected[path]}

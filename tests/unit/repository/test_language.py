@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
 import tokenize
-from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
 from support.paths import ROOT
+from support.source import text_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,13 +67,10 @@ WORDS = {
 PATTERN = re.compile("|".join(rf"(?<![\w-])(?:{words})(?![\w-])" for words in WORDS), re.IGNORECASE)
 
 
-@cache
-def files() -> tuple[Path, ...]:
-    """Return the files of the repository that Git knows or would add, without the pending and the unread ones."""
-    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    names = (name for name in listed if not name.startswith((*PENDING, *UNREAD)))
-    return tuple(path for name in names if (path := ROOT / name).is_file() and not path.is_symlink())
+def files() -> list[Path]:
+    """Return the text files of the repository, without the pending and the unread ones."""
+    names = {path: str(path.relative_to(ROOT)) for path in text_files()}
+    return [path for path, name in names.items() if not name.startswith((*PENDING, *UNREAD))]
 
 
 def words_of_python(text: str) -> Iterator[tuple[int, str]]:

@@ -57,7 +57,8 @@ def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installatio
 def _reported(reader: Reader, namespace: str, name: str) -> str:
     """Return state and reason in the Deployment's OtelInjection; "" when it cannot be read."""
     try:
-        status = _section(reader.cluster.get("OtelInjection", namespace, name) or {}, "status")
+        found = reader.cluster.get("OtelInjection", namespace, name) or {}
+        status = _section(found, "status", f"OtelInjection {namespace}/{name}")
     except (UnreadableError, ExplainError):
         return ""
     return f"{status.get('state', '')} {status.get('reason', '')}".strip()

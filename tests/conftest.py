@@ -10,8 +10,9 @@ settings.load_profile("spanloom")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --whole, for matrices of which other runs take a sample."""
+    """Add options for runs that are longer than the usual ones."""
     parser.addoption("--whole", action="store_true", help="run every case of the long matrices")
+    parser.addoption("--examples", type=int, default=40, help="how many examples the operator's state machine runs")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from charts.rendering import Case, cases, of_kind
 
-from spanloom_operator.profile import Profile, Rules, read
+from spanloom_operator.profiles.model import Profile
+from spanloom_operator.profiles.reader import read
+from spanloom_operator.profiles.rules import Rules
 from spanloom_operator.settings import Settings
 
 WITH_PROFILES = [case for case in cases() if case.chart in ("users", "operator", "spanloom")]
@@ -52,4 +54,4 @@ def _rules(case: Case) -> Rules:
         for container in deployment["spec"]["template"]["spec"]["containers"]
         if container["name"] == "operator"
     ]
-    return Settings.of(variables[0]).rules if variables else Rules(endpoints=("*",))
+    return Settings.from_environ(variables[0]).rules if variables else Rules(endpoints=("*",))

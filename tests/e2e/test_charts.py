@@ -130,7 +130,7 @@ def test_a_changed_retention_in_cassandra_is_refused(kube: Kube) -> None:
     storage = ["storage.type=cassandra", "storage.addresses={cassandra:9042}"]
     helm(kube, "install", "jaeger", *storage, wait=False)
     said = helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", wait=False, succeeds=False)
-    assert "the tables of keyspace jaeger were made with 2 days" in said
+    assert "the tables of keyspace jaeger were created with 2 days" in said
     helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", "storage.database=other", wait=False)
 
 
@@ -172,7 +172,7 @@ def test_the_secrets_of_production(kube: Kube, tmp_path: Path) -> None:
     with new_namespace("workload") as shop:
         first, second = (_production_secrets(kube, shop) for _ in range(2))
         assert "still missing" in first
-        assert f"kept  {kube.namespace}/" in second
+        assert f"kept     {kube.namespace}/" in second
         ca = tmp_path / "ca.crt"
         ca.write_text(secret(shop, "telemetry-ca")["ca.crt"])
         for part in ("collector", "jaeger"):

@@ -3,54 +3,71 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
-import os
+import socket
 import sys
 
 import kopf
 from prometheus_client import start_http_server
 
-from spanloom_operator import handlers  # noqa: F401 - registers the handlers with kopf
-from spanloom_operator.api import ApiError, Client
-from spanloom_operator.run import Operator
-from spanloom_operator.settings import InvalidSettings, Settings
+from spanloom.web.garbage_collection import freeze_startup
+from spanloom.web.service_settings import read_or_exit
+from spanloom_operator.controller import handlers  # noqa: F401 - registers the handlers with kopf
+from spanloom_operator.controller.controller import Controller
+from spanloom_operator.controller.leases import LeaseLost
+from spanloom_operator.controller.probe import serving
+from spanloom_operator.kube.api import NOT_FOUND, ApiError
+from spanloom_operator.kube.client import Client
+from spanloom_operator.names import GROUP
+from spanloom_operator.settings import Settings
+
+NAME = "spanloom-operator"
+NOISY_LOGGERS = ("kopf.objects", "aiohttp.access")  # a line for each profile and request
 
 
 def main() -> None:
-    """Run until a signal; what is wrong with the settings or the login is said in a line."""
+    """Run until a signal; an error of settings, login or permissions ends it with one line."""
+    settings: Settings = read_or_exit(NAME, Settings.from_environ)
+    configure_logging()
     try:
-        settings = Settings.of(os.environ)
-        if not logging.getLogger().handlers:  # under the distribution, records are lines of JSON already
-            kopf.configure(log_format=kopf.LogFormat.JSON)
-        for noisy in ("kopf.objects", "kopf.activities.probe", "aiohttp.access"):  # one line a probe and a profile
-            logging.getLogger(noisy).setLevel(logging.WARNING)
-        start_http_server(settings.metrics_port)
-        gc.collect()
-        gc.freeze()  # what start-up made stays: no full collection need walk through it again
-        gc.set_threshold(20_000)  # one object of the API server is hundreds of dictionaries, and seldom garbage
+        start_http_server(settings.metrics_port, addr="::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104
+        freeze_startup()
         asyncio.run(serve(settings))
-    except* (InvalidSettings, kopf.LoginError, ApiError, OSError) as errors:
-        sys.exit("\n".join(f"spanloom-operator: {error}" for error in errors.exceptions))
+    except* (kopf.LoginError, ApiError, LeaseLost, OSError) as errors:
+        sys.exit("\n".join(f"{NAME}: {_line(error)}" for error in errors.exceptions))
+
+
+def configure_logging() -> None:
+    """Write JSON lines, as the distribution does already where it is installed."""
+    if not logging.getLogger().handlers:
+        kopf.configure(log_format=kopf.LogFormat.JSON)
+    for name in NOISY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 async def serve(settings: Settings) -> None:
-    """Run kopf and the operator side by side; when one ends, so does the other, and what failed is raised."""
+    """Run kopf and the controller side by side; when one ends, so does the other, and what failed is raised."""
     async with Client(settings.connections) as api:
-        operator, stop = Operator(api, settings), asyncio.Event()
-        work = asyncio.create_task(operator.run())
-        work.add_done_callback(lambda _: stop.set())
-        scopes = {*settings.namespaces, settings.namespace} if settings.namespaces else set()
-        await kopf.operator(
-            memo=kopf.Memo(operator=operator, work=work),
-            standalone=True,
-            clusterwide=not scopes,
-            namespaces=scopes,
-            liveness_endpoint=f"http://0.0.0.0:{settings.probe_port}/healthz",
-            stop_flag=stop,
-        )
-        if not work.cancelled():
-            await work
+        controller, stop = Controller(api, settings), asyncio.Event()
+        async with serving(settings.probe_port, controller.watches.stale_watches, settings.stale):
+            work = asyncio.create_task(controller.run())
+            work.add_done_callback(lambda _: stop.set())
+            scopes = {*settings.namespaces, settings.namespace} if settings.namespaces else set()
+            await kopf.operator(
+                memo=kopf.Memo(controller=controller, work=work),
+                standalone=True,
+                clusterwide=not scopes,
+                namespaces=scopes,
+                stop_flag=stop,
+            )
+            if not work.cancelled():
+                await work
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, ApiError) and error.code == NOT_FOUND:
+        return f"{error}: are the CRDs of {GROUP} installed? kubectl apply -f helm/operator/crds"
+    return str(error)
 
 
 if __name__ == "__main__":

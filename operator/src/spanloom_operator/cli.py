@@ -20,16 +20,18 @@ app.command("explain", help=HELP, epilog=EPILOG, no_args_is_help=True)(explain_c
 @app.command()
 def cleanup(
     namespaces: Annotated[str, typer.Option(help="only these, separated by commas")] = "",
+    installation: Annotated[str, typer.Option(help="NAMESPACE/NAME of one installation; all of them by default")] = "",
 ) -> None:
-    """Take back everything the operator has added, in the whole cluster; for after it is uninstalled."""
+    """Remove everything that the operator has added, in the whole cluster; for after it is uninstalled."""
     import kopf  # noqa: PLC0415 - a second that explain does not need
 
-    from spanloom_operator.api import ApiError, Client  # noqa: PLC0415
-    from spanloom_operator.run import withdraw_everything  # noqa: PLC0415
+    from spanloom_operator.controller.cleanup import withdraw_everything  # noqa: PLC0415
+    from spanloom_operator.kube.api import ApiError  # noqa: PLC0415
+    from spanloom_operator.kube.client import Client  # noqa: PLC0415
 
     async def withdraw() -> None:
         async with Client() as api:
-            for namespace, name in await withdraw_everything(api, tuple(namespaces.split(","))):
+            for namespace, name in await withdraw_everything(api, tuple(namespaces.split(",")), installation):
                 print(f"withdrawn from deployment {namespace}/{name}")
 
     try:

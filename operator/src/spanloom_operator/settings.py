@@ -1,21 +1,14 @@
-"""Settings of the operator, built once from a mapping and refusing what they do not understand."""
+"""Settings of the operator from SPANLOOM_OPERATOR_* variables."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field
 
-from spanloom_operator.profile import ANY, Rules, split_endpoint
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-PREFIX = "SPANLOOM_OPERATOR_"
-
-
-class InvalidSettings(ValueError):  # noqa: N818 - reads as what it is: `except InvalidSettings`
-    """Settings the operator must not start with; the text names key, value and expectation of each."""
+from spanloom.web.service_settings import ServiceSettings
+from spanloom_operator.names import field_manager
+from spanloom_operator.profiles.rules import ANY_ENDPOINT, Rules, split_endpoint
 
 
 def _words(text: object) -> object:
@@ -23,55 +16,63 @@ def _words(text: object) -> object:
 
 
 def _pattern(url: str) -> str:
-    if url != ANY:
+    if url != ANY_ENDPOINT:
         split_endpoint(url.replace("*", "x"))
     return url
 
 
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
 Patterns = Annotated[tuple[Annotated[str, AfterValidator(_pattern)], ...], BeforeValidator(_words)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class Settings(BaseModel):
-    """One field for each SPANLOOM_OPERATOR_* variable; lists are separated by commas.
+class Settings(ServiceSettings):
+    """One field per SPANLOOM_OPERATOR_* variable; lists are separated by commas, durations are in seconds."""
 
-    `namespace` is the operator's own, where its default profile lives. `namespaces` are those it looks after (none:
-    all of them). `grace` and `stale` are seconds: what an injected rollout gets to become ready, and how long a watch
-    may be silent. `resync` is the number of seconds between two looks at everything.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    prefix: ClassVar[str] = "SPANLOOM_OPERATOR_"
 
     namespace: str = Field(min_length=1)
+    """The operator's own namespace, with its default profile."""
+    name: str = Field(default="operator", min_length=1)
+    """Name of this installation in its namespace; both together tell its fields of Deployments from those of others."""
     namespaces: Words = ()
+    """Namespaces to look after; empty for the whole cluster."""
     endpoints: Patterns = ()
+    """URLs to which profiles may send telemetry; the host may contain `*`."""
     propagators: Words = ("tracecontext", "baggage", "none")
+    """Propagators that every image has."""
     rollouts: int = Field(default=5, ge=1)
-    grace: float = Field(default=300, gt=0)
-    stale: float = Field(default=600, gt=0)
-    resync: float = Field(default=600, gt=0)
+    """Maximum number of rollouts at a time when a profile changes."""
+    grace: Seconds = 300
+    """Time after which an injected rollout that is not ready is rolled back."""
+    stale: Seconds = 600
+    """Time without contact after which a watch counts as broken."""
+    resync: Seconds = 600
+    """Time between two looks at everything."""
     connections: int = Field(default=8, ge=1, le=64)
-    metrics_port: int = Field(default=9090, ge=0, le=65535)
-    probe_port: int = Field(default=8080, ge=0, le=65535)
+    """Maximum number of concurrent requests to the API server, watches not counted."""
+    metrics_port: Port = 9090
+    """Port of the Prometheus metrics."""
+    probe_port: Port = 8080
+    """Port of the liveness probe."""
 
-    @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Self:
-        """Read the SPANLOOM_OPERATOR_* variables; InvalidSettings names every one that is wrong or unknown."""
-        mine = {key.removeprefix(PREFIX).lower(): value for key, value in environment.items() if key.startswith(PREFIX)}
-        try:
-            return cls.model_validate(mine)
-        except ValidationError as error:
-            raise InvalidSettings("\n".join(_line(problem) for problem in error.errors())) from None
+    @property
+    def installation(self) -> str:
+        """`namespace/name` of this installation."""
+        return f"{self.namespace}/{self.name}"
+
+    @property
+    def manager(self) -> str:
+        """Field manager of this installation."""
+        return field_manager(self.installation)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """The namespaces to look after; "" for all."""
+        return self.namespaces or ("",)
 
     @property
     def rules(self) -> Rules:
-        """What profiles may say."""
+        """What profiles may contain."""
         return Rules(self.endpoints, frozenset(self.propagators))
-
-
-def _line(problem: Mapping[str, object]) -> str:
-    location = problem["loc"]
-    key = PREFIX + str(location[0] if isinstance(location, tuple) and location else "").upper()
-    given = "" if problem["type"] == "missing" else f"={problem['input']!r}"
-    expected = "expected no such variable" if problem["type"] == "extra_forbidden" else problem["msg"]
-    return f"{key}{given}: {expected}"

@@ -20,14 +20,17 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import psutil
-from support.builders.deployments import EXPORTER, deployment
+from support.builders.deployments import EXPORTER, MANAGER, deployment
 from support.processes.commands import free_port
 
-from spanloom_operator import paths
-from spanloom_operator.api import ApiError, Client
-from spanloom_operator.decide import LABEL, World, decide
-from spanloom_operator.profile import Rules
-from spanloom_operator.reconcile import SECOND_LOOK
+from spanloom_operator.controller.reconciler import RECHECK_SECONDS
+from spanloom_operator.injection.decision import Inputs, decide
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kube import paths
+from spanloom_operator.kube.api import ApiError
+from spanloom_operator.kube.client import Client
+from spanloom_operator.names import INJECT_LABEL
+from spanloom_operator.profiles.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -37,8 +40,8 @@ HOME, OTHERS = "op-bench-home", "op-bench-others"
 BARE = [f"op-bench-bare-{number}" for number in range(ROUNDS)]
 LABELLED = [f"op-bench-{number}" for number in range(ROUNDS)]
 OURS = "app=shop"
-CRD = Path(__file__).parents[3] / "helm" / "operator" / "crds" / "otelprofiles.yaml"
-WORLD = World(Rules(endpoints=("*",)), HOME, {(HOME, "default"): {"exporter": EXPORTER}})
+CRDS = Path(__file__).parents[3] / "helm" / "operator" / "crds"
+INPUTS = Inputs(Rules(endpoints=("*",)), HOME, {(HOME, "default"): {"exporter": EXPORTER}})
 PROFILE = {"apiVersion": "spanloom.dev/v1alpha1", "kind": "OtelProfile", "metadata": {"name": "default"}}
 IDLE = 0.05  # seconds of CPU in two of time
 BOUNDS = {"injections": 1.5, "memory": 1.1}
@@ -46,7 +49,7 @@ BOUNDS = {"injections": 1.5, "memory": 1.1}
 
 async def main() -> None:
     """Print one line for each figure, and exit 1 when a bound is not kept."""
-    kubectl("apply", "-f", str(CRD))
+    kubectl("apply", "-f", str(CRDS))
     async with Client(CONNECTIONS) as api:
         try:
             results = await measure(api)
@@ -130,12 +133,16 @@ async def bare_loop(api: Client, namespace: str) -> float:
     """Return the seconds that the same applies take with nothing around them."""
     found = [item async for page in api.pages(paths.deployments(namespace)) for item in page["items"]]
     for item in found:
-        item["metadata"]["labels"] = {LABEL: "true"}
+        item["metadata"]["labels"] = {INJECT_LABEL: "true"}
     bodies = [
-        (paths.deployments(namespace, item["metadata"]["name"]), decide(item, WORLD).body or {}) for item in found
+        (
+            paths.deployments(namespace, item["metadata"]["name"]),
+            decide(Workload.from_deployment(item, MANAGER), None, INPUTS).body or {},
+        )
+        for item in found
     ]
     start = time.monotonic()
-    await all_of([lambda each=each: api.apply(*each) for each in bodies])  # type: ignore[misc]
+    await all_of([lambda each=each: api.apply(*each, MANAGER) for each in bodies])  # type: ignore[misc]
     return time.monotonic() - start
 
 
@@ -145,7 +152,7 @@ async def inject_all(api: Client, namespace: str, process: Process, total: int, 
     Each question costs the operator a millisecond: none is asked in the seconds that the bare `loop` took.
     """
     start = time.monotonic()
-    await api.merge(f"{paths.NAMESPACES}/{namespace}", {"metadata": {"labels": {LABEL: "true"}}})
+    await api.merge(f"{paths.NAMESPACES}/{namespace}", {"metadata": {"labels": {INJECT_LABEL: "true"}}})
     await asyncio.sleep(loop)
     await until(lambda: process.metric('spanloom_operator_writes_total{result="applied"}') >= total, "all are injected")
     return time.monotonic() - start
@@ -183,7 +190,7 @@ async def quiet(api: Client, process: Process) -> None:
     used = -math.inf
     while (now := process.cpu()) - used > IDLE:
         used = now
-        await asyncio.sleep(2 * SECOND_LOOK)
+        await asyncio.sleep(2 * RECHECK_SECONDS)
 
 
 async def until(check: Callable[[], bool], what: str) -> None:

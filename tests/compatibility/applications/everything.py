@@ -1,7 +1,7 @@
 """An application that uses everything that is hooked, driven in this process; what it answers is returned as data.
 
-Run as a program, it raises a fault in each function of the distribution in turn, and reports where an answer differs.
-The argument says which of the functions are tried: each, every second, every third...
+Run as a program, it raises a fault in each function or line of the telemetry in turn, and reports where an answer
+differs. The arguments say which are tried (each, every second, every third...), and whether functions or lines.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ import aiohttp
 import httpx
 import requests
 from fastapi import FastAPI, WebSocket
-from faults import PACKAGE, Injector, targets
+from faults import PACKAGE, Injector, lines, targets
 from flask import Flask
 from opentelemetry import baggage, trace
 from sqlalchemy import create_engine, text
@@ -215,10 +215,11 @@ def main() -> None:
     if sys.argv[1] == "bare":
         print(json.dumps(expected))
         return
-    injector = Injector()
+    is_by_line = sys.argv[2] == "lines"
+    injector = Injector("line" if is_by_line else "call")
     threading.settrace(injector)
     hit, different = 0, {}
-    for file, line, name in targets()[:: int(sys.argv[1])]:
+    for file, line, name in (lines if is_by_line else targets)()[:: int(sys.argv[1])]:
         reset_guards()
         injector.target, injector.hits = (file, line), 0
         sys.settrace(injector)

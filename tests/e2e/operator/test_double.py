@@ -8,31 +8,31 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
-from support.builders.deployments import container, deployment, env
+from support.builders.deployments import MANAGER, container, deployment, env
 from support.builders.strategies import PLATFORM
 from support.polling import poll_until
 from support.servers.api_double import ApiDouble
 
-from spanloom_operator import paths
-from spanloom_operator.api import ApiError, Client
-from spanloom_operator.apply import NOTHING, Status, body, patch
-from spanloom_operator.inject import inject
-from spanloom_operator.ownership import applied_env, handover, owned_env
+from spanloom_operator.injection.apply import body, managed_fields_patch
+from spanloom_operator.injection.environment import NOTHING, Injection, inject
+from spanloom_operator.injection.managed_fields import changed_owners, without_values
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kube import paths
+from spanloom_operator.kube.api import ApiError
+from spanloom_operator.kube.client import Client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from support.cluster.kube import Kube, Object
 
-    from spanloom_operator.api import Api
+    from spanloom_operator.kube.api import Api
 
-    Mend = Callable[[Object], None]
-
-STATUS = Status("Injected")
+    Edit = Callable[[Object], None]
 
 
 class Real:
-    """The same people's moves on the cluster: read, change, replace."""
+    """People's changes on the cluster: read, change, replace; apply server-side."""
 
     def __init__(self, kube: Kube) -> None:
         self.kube, self.path = kube, paths.deployments(kube.namespace, "shop")
@@ -44,17 +44,25 @@ class Real:
         self.kube("create", "-f", "-", stdin=json.dumps(its))
 
     def settled(self) -> None:
-        """Wait until nobody else writes: the controller has told that it leaves a paused Deployment alone."""
-        poll_until(lambda: is_told(self.kube.get("deployment/shop")), "the controller has looked at the Deployment")
+        """Wait until nobody else writes: the controller's condition says that it leaves a paused Deployment alone."""
+        poll_until(lambda: is_settled(self.kube.get("deployment/shop")), "the controller has seen the Deployment")
 
-    def change(self, mend: Mend) -> None:
+    def change(self, edit: Edit) -> None:
         its = self.kube.get("deployment/shop")
-        mend(its)
+        edit(its)
         self.kube("replace", "--field-manager=kubectl-edit", "-f", "-", stdin=json.dumps(its))
+
+    def apply(self, its: Object) -> bool:
+        """Return whether a server-side apply without force succeeds."""
+        try:
+            self.kube("apply", "--server-side", "--field-manager=helm", "-f", "-", stdin=json.dumps(its))
+        except AssertionError as error:
+            return is_conflict(str(error))
+        return True
 
 
 class InMemory:
-    """The moves on the double."""
+    """The changes on the double."""
 
     def __init__(self, double: ApiDouble, path: str) -> None:
         self.double, self.path = double, path
@@ -65,11 +73,24 @@ class InMemory:
     def settled(self) -> None:
         """Nobody else is here."""
 
-    def change(self, mend: Mend) -> None:
-        self.double.change(self.path, mend)
+    def change(self, edit: Edit) -> None:
+        self.double.change(self.path, edit)
+
+    def apply(self, its: Object) -> bool:
+        try:
+            self.double.apply_as(self.path, its, ("helm", "Apply"))
+        except ApiError as error:
+            return is_conflict(str(error))
+        return True
 
 
-def is_told(its: Object) -> bool:
+def is_conflict(message: str) -> bool:
+    """Return False for a conflict with another field manager; AssertionError for any other refusal."""
+    assert "conflict with" in message
+    return False
+
+
+def is_settled(its: Object) -> bool:
     status = its.get("status", {})
     reasons = {condition.get("reason") for condition in status.get("conditions", ())}
     return status.get("observedGeneration") == its["metadata"]["generation"] and "DeploymentPaused" in reasons
@@ -80,7 +101,7 @@ def entries(its: Object) -> list[Object]:
     return found
 
 
-def edit(its: Object) -> None:
+def edit_value(its: Object) -> None:
     next(entry for entry in entries(its) if entry["name"] == "OTEL_PROPAGATORS")["value"] = "b3"
 
 
@@ -92,49 +113,127 @@ def add(its: Object) -> None:
     entries(its).extend(env(OTEL_NEW="1"))
 
 
-def wipe(its: Object) -> None:
+def replace_all(its: Object) -> None:
     entries(its)[:] = env(A="1")
 
 
-async def story(api: Api, people: Real | InMemory, mend: Mend, *, hands_over: bool) -> list[object]:
-    """Inject, let somebody change something, let go of what is gone, and return what was left after each step."""
-    its = deployment(container(env=env(A="1")), namespace=people.path.split("/")[5], replicas=0, paused=True)
-    people.put(deepcopy(its))
-    told: list[object] = []
+class Story:
+    """What the operator does to a Deployment on either API server, and what is left after each step."""
 
-    async def look() -> Object:
-        people.settled()
-        found = await api.get(people.path)
+    def __init__(self, api: Api, people: Real | InMemory) -> None:
+        self.api, self.people = api, people
+        self.left: list[object] = []
+
+    async def look(self) -> Workload:
+        self.people.settled()
+        found = await self.api.get(self.people.path)
         assert found is not None
-        told.append([sorted(entry["name"] for entry in entries(found)), applied_env(found), owned_env(found)])
-        return found
+        workload = Workload.from_deployment(found, MANAGER)
+        owned = {each.name: sorted(each.owned) for each in workload.containers}
+        names = sorted(entry["name"] for entry in entries(found))
+        self.left.append([names, workload.applied, owned, sorted(workload.taken), workload.ownership.holds_values])
+        return workload
 
-    found = await look()
-    await api.apply(people.path, patch(found, inject(found, [PLATFORM]), STATUS) or {})
-    stale = await look()
-    people.change(mend)
-    found = await look()
-    told.append(handover(found) is not None)
-    if hands_over and (fields := handover(found)):
-        found = await api.hand_over(people.path, fields, found["metadata"]["resourceVersion"])
-    try:
-        await api.apply(people.path, body(stale, inject(stale, [PLATFORM]), STATUS))
-    except ApiError as error:
-        told.append(error.code)
-    await api.apply(people.path, body(found, NOTHING, None))
-    await look()
-    return told
+    async def apply(self, workload: Workload, injection: Injection) -> None:
+        try:
+            await self.api.apply(self.people.path, body(workload, injection), MANAGER)
+        except ApiError as error:
+            self.left.append([error.code, error.is_stale])
+
+    async def change_owners(self, workload: Workload, fields: list[Object]) -> Workload:
+        await self.api.merge(self.people.path, managed_fields_patch(workload, fields))
+        return await self.look()
 
 
-@pytest.mark.parametrize("hands_over", [True, False])
-@pytest.mark.parametrize("mend", [edit, remove, add, wipe])
-def test_same_story(kube: Kube, mend: Mend, hands_over: bool) -> None:
-    """What the state machine of the unit tests builds upon is what a real API server does."""
+def shop(namespace: str, **fields: object) -> Object:
+    return deployment(container(env=env(A="1")), namespace=namespace, replicas=0, paused=True, **fields)
 
-    async def real() -> list[object]:
+
+async def taken_over(api: Api, people: Real | InMemory, edit: Edit) -> list[object]:
+    """Inject, let somebody change something, hand over what is taken, and withdraw."""
+    people.put(deepcopy(shop(people.path.split("/")[5])))
+    story = Story(api, people)
+    found = await story.look()
+    await story.apply(found, inject(found, [PLATFORM]))
+    stale = await story.look()
+    people.change(edit)
+    found = await story.look()
+    await story.apply(stale, NOTHING)
+    if found.taken:
+        found = await story.change_owners(found, changed_owners(found.managed_fields, found))
+    await story.apply(found, NOTHING)
+    await story.look()
+    return story.left
+
+
+async def applied_by_a_chart(api: Api, people: Real | InMemory) -> list[object]:
+    """Inject, and set the same variable by a chart that is applied server-side: before and after its value is free."""
+    its = shop(people.path.split("/")[5])
+    people.put(deepcopy(its))
+    story = Story(api, people)
+    found = await story.look()
+    await story.apply(found, inject(found, [PLATFORM]))
+    found = await story.look()
+    chart = {key: its[key] for key in ("apiVersion", "kind")} | {"metadata": {"name": "shop"}}
+    pod = {"containers": [{"name": "app", "env": env(OTEL_SERVICE_NAME="mine")}]}
+    chart["spec"] = {"template": {"spec": pod}}
+    story.left.append(people.apply(deepcopy(chart)))
+    found = await story.look()
+    found = await story.change_owners(found, without_values(found.managed_fields, MANAGER))
+    story.left.append(people.apply(deepcopy(chart)))
+    found = await story.look()
+    await story.apply(found, inject(found, [PLATFORM]))
+    found = await story.look()
+    await story.apply(found, NOTHING)
+    await story.look()
+    return story.left
+
+
+async def copied(api: Api, people: Real | InMemory) -> list[object]:
+    """Create a copy of an injected template, take its entries over, and withdraw them."""
+    plain = Workload.from_deployment(shop("demo"), MANAGER)
+    its = shop(people.path.split("/")[5])
+    entries(its).extend(inject(plain, [PLATFORM]).env("app"))
+    people.put(deepcopy(its))
+    story = Story(api, people)
+    found = await story.look()
+    found = await story.change_owners(found, changed_owners(found.managed_fields, found))
+    await story.apply(found, inject(found, [PLATFORM]))
+    found = await story.look()
+    await story.apply(found, NOTHING)
+    await story.look()
+    return story.left
+
+
+def both(kube: Kube, story: Callable[[Api, Real | InMemory], object]) -> tuple[object, object]:
+    """Return what a story leaves on the real API server, and on the double."""
+
+    async def real() -> object:
         async with Client() as api:
-            return await story(api, Real(kube), mend, hands_over=hands_over)
+            return await story(api, Real(kube))  # type: ignore[misc]
 
-    double = ApiDouble()
-    in_memory = InMemory(double, paths.deployments(kube.namespace, "shop"))
-    assert asyncio.run(real()) == asyncio.run(story(double, in_memory, mend, hands_over=hands_over))
+    async def in_memory() -> object:
+        double = ApiDouble()
+        return await story(double, InMemory(double, paths.deployments(kube.namespace, "shop")))  # type: ignore[misc]
+
+    return asyncio.run(real()), asyncio.run(in_memory())
+
+
+@pytest.mark.parametrize("edit", [edit_value, remove, add, replace_all])
+def test_entries_that_people_change(kube: Kube, edit: Edit) -> None:
+    """What the state machine of the unit tests builds upon is what a real API server does."""
+    expected, actual = both(kube, lambda api, people: taken_over(api, people, edit))
+    assert expected == actual
+
+
+def test_entries_that_a_chart_applies(kube: Kube) -> None:
+    """The value of an entry that belongs to nobody is set without a conflict, on either."""
+    expected, actual = both(kube, applied_by_a_chart)
+    assert expected == actual
+    assert [False, True] == [each for each in actual if isinstance(each, bool)]  # type: ignore[attr-defined]
+
+
+def test_entries_in_a_copy(kube: Kube) -> None:
+    """A copy's entries change hands on either, and nothing of them is left."""
+    expected, actual = both(kube, copied)
+    assert expected == actual

@@ -6,6 +6,8 @@ from typing import Any
 
 Object = dict[str, Any]
 
+MANAGER = "spanloom-operator/home/operator"
+"""Field manager of the operator in the namespace home."""
 EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
 
 
@@ -25,6 +27,8 @@ def deployment(
     namespace: str = "demo",
     labels: dict[str, str] | None = None,
     annotations: dict[str, str] | None = None,
+    template_labels: dict[str, str] | None = None,
+    template_annotations: dict[str, str] | None = None,
     **spec: Any,
 ) -> Object:
     """Return a Deployment, healthy, with one container unless others are given."""
@@ -42,9 +46,13 @@ def deployment(
         },
         "spec": {
             "replicas": 1,
+            "selector": {"matchLabels": {"app": name}},
             **spec,
             "template": {
-                "metadata": {"labels": {"app": name}},
+                "metadata": {
+                    "labels": {"app": name, **(template_labels or {})},
+                    "annotations": template_annotations or {},
+                },
                 "spec": {"containers": list(containers) or [container()]},
             },
         },

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from support.builders.deployments import EXPORTER, container
 
-from spanloom_operator.inject import ATTRIBUTES
-from spanloom_operator.profile import Layer, Rules, read
+from spanloom_operator.names import RESOURCE_ATTRIBUTES
+from spanloom_operator.profiles.reader import Layer, read
+from spanloom_operator.profiles.rules import Rules
 from spanloom_operator.references import DOWNWARD
 
 RULES = Rules(endpoints=("*",))
@@ -32,7 +33,7 @@ OWN_NAMES = (
     "A",
     "OTEL_SERVICE_NAME",
     "OTEL_PROPAGATORS",
-    ATTRIBUTES,
+    RESOURCE_ATTRIBUTES,
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "OTEL_A",
     "OTEL_B",

@@ -11,7 +11,7 @@ from urllib.request import Request, urlopen
 
 from support.cluster.diagnostics import cluster_state
 from support.cluster.images import load_images
-from support.cluster.kube import is_rolled_out, state_of
+from support.cluster.kube import is_rolled_out, state
 from support.paths import HELM
 from support.polling import poll_until
 
@@ -55,9 +55,9 @@ class Release:
         """Return whether every labelled Deployment is injected and all of its pods are new."""
         labelled = self.kube.get("deployments", "--selector=spanloom.dev/inject")["items"]
         pods = self.kube.get("pods", "--selector=app.kubernetes.io/part-of=spanloom")["items"]
-        return all(state_of(one) == "Injected" and is_rolled_out(one) for one in labelled) and not any(
-            "deletionTimestamp" in pod["metadata"] for pod in pods
-        )
+        states = {state(self.kube, one["metadata"]["name"]) for one in labelled}
+        is_done = states == {"Injected"} and all(map(is_rolled_out, labelled))
+        return is_done and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
 
     def upgrade(self, **values: str) -> None:
         """Change values (`__` stands for the dot, as `--set` has it) and wait until every pod is new."""

@@ -54,14 +54,15 @@ class Kube:
 
 
 def state(kube: Kube, name: str = "shop") -> str | None:
-    """Return the state in a Deployment's status annotation."""
-    return state_of(kube.get(f"deployment/{name}"))
+    """Return the state of a Deployment's OtelInjection; None when there is none."""
+    return injection(kube, name).get("state")
 
 
-def state_of(deployment: Object) -> str | None:
-    """Return the state in the operator's status annotation of a Deployment, or None."""
-    status = (deployment["metadata"].get("annotations") or {}).get("spanloom.dev/status")
-    return str(json.loads(status)["state"]) if status else None
+def injection(kube: Kube, name: str = "shop") -> Object:
+    """Return the status of a Deployment's OtelInjection; {} when there is none."""
+    found = kube("get", f"otelinjection/{name}", "-o", "json", "--ignore-not-found")
+    status: Object = json.loads(found)["status"] if found else {}
+    return status
 
 
 def is_rolled_out(deployment: Object) -> bool:

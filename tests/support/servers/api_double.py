@@ -1,29 +1,24 @@
-"""An API server in memory: lists, watches' events, and server-side apply of Deployments with its field ownership.
+"""An API server in memory: lists, and server-side apply of Deployments with its field ownership and preconditions.
 
-It knows of ownership what the operator relies on: env entries and annotations, each by its key. The cluster tests put
-the same steps to a real API server (tests/e2e/operator/test_double.py) and compare.
+The cluster tests put the same steps to a real API server (tests/e2e/operator/test_double.py) and compare.
 """
 
 from __future__ import annotations
 
 from copy import deepcopy
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from support.builders.deployments import rolled_out
-from support.servers.field_ownership import fields, managed_fields, read_fields, remove_field, set_field
+from support.builders.deployments import MANAGER, rolled_out
+from support.servers import field_ownership
+from support.servers.field_ownership import Manager, Object, Shares, fields, managed_fields, read_shares, update_shares
 
-from spanloom_operator.api import ApiError
-from spanloom_operator.ownership import MANAGER
+from spanloom_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from support.servers.field_ownership import Object, Path
-
-OURS = (MANAGER, "Apply")
 USER = ("kubectl-edit", "Update")
-LABEL = "spanloom.dev/inject"
+OURS = (MANAGER, "Apply")
 
 
 class Crash(BaseException):
@@ -35,42 +30,35 @@ class ApiDouble:
 
     def __init__(self) -> None:
         self.objects: dict[str, Object] = {}
-        self.owners: dict[str, dict[Path, set[tuple[str, str]]]] = {}
-        # Who changes the value of another's env entry owns the value only, and loses it with the entry.
-        self.parts: dict[str, dict[Path, set[tuple[str, str]]]] = {}
-        self.times: dict[str, dict[tuple[str, str], float]] = {}
-        self.now: Callable[[], float] = lambda: 0
+        self.shares: dict[str, Shares] = {}
         self.writes = 0
         self.crash_in: int | None = None
+        self.before_call: Callable[[], None] | None = None
         self.events: list[Object] = []
         self.rolls_out: Callable[[Object], Object] = lambda found: rolled_out(found["metadata"]["generation"])
         self._version = 1
 
     # ---- the side of people and controllers
-    def put(self, path: str, thing: Object, manager: tuple[str, str] = USER) -> None:
+    def put(self, path: str, thing: Object, manager: Manager = USER) -> None:
         """Create or replace an object; fields that are gone lose their owners, changed ones get a new one."""
         old = self.objects.get(path)
-        before, after = fields(old or {}), fields(thing)
-        owners, parts = self.owners.setdefault(path, {}), self.parts.setdefault(path, {})
-        for field in before.keys() - after.keys():
-            owners.pop(field, None)
-            parts.pop(field, None)
-        for field, value in after.items():
-            if field not in before or (field[0] == "annotation" and before[field] != value):
-                owners[field] = {manager}
-            elif before[field] != value and owners.get(field) != {manager}:
-                parts[field] = {manager}
+        update_shares(self.shares.setdefault(path, {}), fields(old or {}), fields(thing), manager)
         self._store(path, old, deepcopy(thing))
 
-    def change(self, path: str, mend: Callable[[Object], Any]) -> None:
+    def change(self, path: str, edit: Callable[[Object], Any], manager: Manager = USER) -> None:
         """Read, change and replace an object, as `kubectl edit` does."""
         thing = deepcopy(self.objects[path])
-        mend(thing)
-        self.put(path, thing)
+        edit(thing)
+        self.put(path, thing, manager)
 
-    def delete(self, path: str) -> None:
-        """Delete an object."""
-        del self.objects[path], self.owners[path], self.parts[path]
+    def delete_object(self, path: str) -> None:
+        """Delete an object, and what it owns."""
+        gone = self.objects.pop(path)
+        self.shares.pop(path, None)
+        uid = gone["metadata"].get("uid")
+        for other, thing in list(self.objects.items()):
+            if uid and uid in {owner.get("uid") for owner in thing["metadata"].get("ownerReferences", ())}:
+                del self.objects[other]
 
     # ---- the side of the operator
     async def get(self, path: str) -> Object | None:
@@ -78,107 +66,136 @@ class ApiDouble:
         with self._call():
             return self.shown(path) if path in self.objects else None
 
-    async def pages(self, path: str, selector: str = "", *, metadata_only: bool = False) -> AsyncIterator[Object]:
+    async def pages(
+        self, path: str, selector: str = "", *, field_selector: str = "", metadata_only: bool = False
+    ) -> AsyncIterator[Object]:
         """List in one page."""
         with self._call():
             found = [self.shown(at) for at in sorted(self.objects) if _in_collection(at, path)]
-            items = [item for item in found if not selector or selector in (item["metadata"].get("labels") or {})]
+            found = [item for item in found if not selector or selector in (item["metadata"].get("labels") or {})]
+            name = field_selector.removeprefix("metadata.name=")
+            found = [item for item in found if not name or item["metadata"]["name"] == name]
             if metadata_only:
-                items = [{"metadata": item["metadata"]} for item in items]
-            yield {"items": items, "metadata": {"resourceVersion": str(self._version)}}
+                found = [{"metadata": item["metadata"]} for item in found]
+            yield {"items": found, "metadata": {"resourceVersion": str(self._version)}}
 
     async def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Object]:
         """Never called here: tests hand changes to the operator themselves."""
         raise NotImplementedError
         yield {}
 
-    async def apply(self, path: str, body: Object, manager: tuple[str, str] = OURS) -> Object:
-        """Server-side apply without force."""
+    async def apply(self, path: str, body: Object, manager: str, *, force: bool = False) -> Object:
+        """Server-side apply."""
         with self._call():
-            old = self.objects.get(path)
-            if old is None or old["metadata"]["uid"] != body["metadata"].get("uid", old["metadata"]["uid"]):
-                raise ApiError(409, "uid mismatch")
-            self.writes += 1
-            self._merge(path, old, fields(body), manager)
-            return self.shown(path)
+            return self.apply_as(path, body, (manager, "Apply"), force=force)
 
-    async def hand_over(self, path: str, fields: list[Object], version: str) -> Object:
-        """Rewrite the ownership of an object that has not changed since."""
-        with self._call():
-            if self.objects[path]["metadata"]["resourceVersion"] != version:
-                raise ApiError(409, "the object has been modified")
-            self.owners[path], self.parts[path] = read_fields(fields)
-            self._version += 1
-            self.objects[path]["metadata"]["resourceVersion"] = str(self._version)
+    def apply_as(self, path: str, body: Object, manager: Manager, *, force: bool = False) -> Object:
+        """Server-side apply by anybody."""
+        old = self.objects.get(path)
+        if body["kind"] != "Deployment":
+            self._store(path, old, deepcopy(body))
             return self.shown(path)
+        if old is None or old["metadata"]["uid"] != body["metadata"].get("uid", old["metadata"]["uid"]):
+            raise ApiError(409, "uid mismatch")
+        self._merge(path, old, fields(body), manager, body["metadata"].get("resourceVersion"))
+        return self.shown(path)
 
     async def merge(self, path: str, body: Object) -> Object:
-        """JSON merge patch of a status."""
+        """JSON merge patch of a status, of owners, or of a Lease."""
         with self._call():
-            self.objects[path.removesuffix("/status")]["status"] = body["status"]
-            return self.shown(path.removesuffix("/status"))
+            at = path.removesuffix("/status")
+            if at not in self.objects:
+                raise ApiError(404, "not found")
+            thing = deepcopy(self.objects[at])
+            self._check_version(at, body.get("metadata", {}).get("resourceVersion"))
+            thing |= {key: {**thing.get(key, {}), **value} for key, value in body.items() if key in {"status", "spec"}}
+            if entries := body.get("metadata", {}).get("managedFields"):
+                self.shares[at] = read_shares(entries)
+            for key in body.get("metadata", {}).get("annotations", {}):
+                thing["metadata"]["annotations"].pop(key, None)
+                self.shares[at].pop(("annotation", key), None)
+            self._store(at, None if entries else self.objects[at], thing)
+            return self.shown(at)
 
-    async def create(self, path: str, body: Object) -> None:
-        """Take an Event."""
+    async def create(self, path: str, body: Object) -> bool:
+        """Take an Event, or create another object."""
         with self._call():
-            self.events.append(body)
+            if body["kind"] == "Event":
+                self.events.append(body)
+                return True
+            at = f"{path}/{body['metadata']['name']}"
+            is_new = at not in self.objects
+            if is_new:
+                self._store(at, None, deepcopy(body))
+            return is_new
+
+    async def delete(self, path: str) -> None:
+        """Delete an object, if it exists."""
+        with self._call():
+            if path in self.objects:
+                self.delete_object(path)
 
     # ---- how
     def _call(self) -> Call:
         return Call(self)
 
-    def _merge(self, path: str, old: Object, wanted: dict[Path, Any], manager: tuple[str, str]) -> None:
-        owners, live = self.owners[path], fields(old)
-        for field, value in wanted.items():
-            others = owners.get(field, set()) | self.parts[path].get(field, set())
-            if others - {manager} and live.get(field) != value:
-                raise ApiError(409, f"conflict with {others}: {field}")
-        thing = deepcopy(old)
-        for field in [field for field, holders in owners.items() if manager in holders and field not in wanted]:
-            owners[field].discard(manager)
-            if not owners[field]:
-                del owners[field]
-                self.parts[path].pop(field, None)
-                remove_field(thing, field)
-        for field, value in wanted.items():
-            owners.setdefault(field, set()).add(manager)
-            set_field(thing, field, value)
-        if thing != old:
-            self.times.setdefault(path, {})[manager] = self.now()
-        self._store(path, old, thing)
+    def _check_version(self, path: str, version: str | None) -> None:
+        if version is not None and version != self.objects[path]["metadata"]["resourceVersion"]:
+            raise ApiError(409, "the object has been modified; please apply your changes to the latest version")
 
-    def _store(self, path: str, old: Object | None, thing: Object) -> None:
-        if old is not None and thing == old:
+    def _merge(
+        self, path: str, old: Object, expected: dict[field_ownership.Path, Any], manager: Manager, version: str | None
+    ) -> None:
+        shares, live = self.shares[path], fields(old)
+        for field, value in expected.items():
+            others = {other for other, held in shares.get(field, {}).items() if other != manager and "value" in held}
+            if others and live.get(field) != value:
+                raise ApiError(409, f"conflict with {others}: {field}", is_field_conflict=True)
+        self._check_version(path, version)
+        self.writes += manager == OURS
+        thing = deepcopy(old)
+        for field in [field for field, holders in shares.items() if manager in holders and field not in expected]:
+            del shares[field][manager]
+            if not any("whole" in held for held in shares[field].values()):
+                del shares[field]
+                field_ownership.remove(thing, field)
+        for field, value in expected.items():
+            shares.setdefault(field, {})[manager] = {"whole", "value"}
+            field_ownership.put(thing, field, value)
+        self._store(path, old, thing, is_write=True)
+
+    def _store(self, path: str, old: Object | None, thing: Object, *, is_write: bool = False) -> None:
+        if old is not None and thing == old and not is_write:
             return
-        self._version += 1
+        if old is None or thing != old:
+            self._version += 1
+        known = self.objects.get(path)
         metadata = thing["metadata"]
-        metadata["resourceVersion"] = str(self._version)
-        metadata["generation"] = (old or thing)["metadata"].get("generation", 1)
-        if old is not None and thing.get("spec") != old.get("spec"):
+        metadata["resourceVersion"] = str(self._version) if old is None or thing != old else metadata["resourceVersion"]
+        metadata["generation"] = (known or thing)["metadata"].get("generation", 1)
+        if known is not None and thing.get("spec") != known.get("spec"):
             metadata["generation"] += 1
-        if thing["kind"] == "Deployment":
+        if thing.get("kind") == "Deployment":
             thing["status"] = self.rolls_out(thing)
         self.objects[path] = thing
 
     def shown(self, path: str) -> Object:
         """Return an object with its managedFields, as the API server shows it."""
         thing = deepcopy(self.objects[path])
-        entries = managed_fields(self.owners.get(path, {}), self.parts.get(path, {}))
-        times = self.times.get(path, {})
-        for entry in entries:
-            seconds = times.get((entry["manager"], entry["operation"]), 0)
-            entry["time"] = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        thing["metadata"]["managedFields"] = entries
+        if thing.get("kind") == "Deployment":
+            thing["metadata"]["managedFields"] = managed_fields(self.shares.get(path, {}), fields(thing))
         return thing
 
 
 class Call:
-    """One API call, on either side of which the operator's process may end: an odd count ends it after the effect."""
+    """One API call, on either side of which the operator's process may end, and before which people may act."""
 
     def __init__(self, double: ApiDouble) -> None:
         self._double = double
 
     def __enter__(self) -> None:
+        if self._double.before_call is not None:
+            self._double.before_call()
         self._tick()
 
     def __exit__(self, *_: object) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.builders.deployments import EXPORTER, Object
 
-from spanloom_operator.profile import InvalidProfile, Rules, read
+from spanloom_operator.profiles.reader import InvalidProfile, read
+from spanloom_operator.profiles.rules import Rules
 
 RULES = Rules(endpoints=("http://*.observability:4318", "https://otlp.example.com"))
 
@@ -90,15 +91,15 @@ REFUSED = {
     "attribute key with a comma": ({"resource": {"resourceAttributes": {"a,b": "x"}}}, "expected an attribute name"),
     "variable that is not OTEL_*": (variable("LD_PRELOAD", "x"), "spec.env.0.name 'LD_PRELOAD'"),
     "variable with a field": (variable("OTEL_PROPAGATORS", "b3"), "has a field of its own: spec.propagators"),
-    "endpoint by the back door": (variable("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://x"), "said by spec.exporter"),
-    "headers by the back door": (variable("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b"), "said by spec.exporter"),
+    "endpoint by the back door": (variable("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "http://x"), "spec.exporter says"),
+    "headers by the back door": (variable("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "a=b"), "spec.exporter says"),
     "configuration file": (variable("OTEL_CONFIG_FILE", "/x"), "it bypasses every other variable"),
     "signal timeout in milliseconds": (variable("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "10000"), "expected seconds"),
     "delay in seconds": (variable("OTEL_BSP_SCHEDULE_DELAY", "5"), "expected milliseconds, 100 or more"),
     "negative queue": (variable("OTEL_BSP_MAX_QUEUE_SIZE", "-1"), "expected a whole number"),
     "empty queue": (variable("OTEL_BSP_MAX_QUEUE_SIZE", "0"), "expected a whole number above 0"),
     "batch above queue": (variable("OTEL_BSP_MAX_QUEUE_SIZE", "100"), "larger than the queue"),
-    "variable twice": ({"env": [*variable("OTEL_A", "1")["env"], *variable("OTEL_A", "2")["env"]]}, "more than once"),
+    "variable twice": ({"env": [*variable("OTEL_A", "1")["env"], *variable("OTEL_A", "2")["env"]]}, "each name once"),
     "an application's variable": (variable("OTEL_A", "$(PASSWORD)"), "env: $(PASSWORD): expected a variable of this"),
     "one behind a dollar sign": (variable("OTEL_A", "$$$(PASSWORD)"), "env: $(PASSWORD): expected a variable of this"),
     "circle": (variable("OTEL_A", "$(OTEL_A)"), "refers to"),

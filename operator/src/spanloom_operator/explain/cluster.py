@@ -22,6 +22,7 @@ PATHS = {
     "Namespace": "/api/v1/namespaces",
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "OtelInjection": "/apis/spanloom.dev/v1alpha1/namespaces/{}/otelinjections",
     "OtelProfile": "/apis/spanloom.dev/v1alpha1/namespaces/{}/otelprofiles",
 }
 ALL_DEPLOYMENTS = "/apis/apps/v1/deployments"
@@ -78,6 +79,9 @@ class Cluster:
                 return self._decoded(path, response.read(), response.headers.get_content_type())
         except urllib.error.HTTPError as error:
             return self._refused(path, error)
+        except ValueError:  # its text has the header
+            self._unreachable = UnreadableError(f"{self.server}: the credentials cannot stand in an HTTP header")
+            return self._unreachable
         except (OSError, http.client.HTTPException) as error:
             self._unreachable = UnreadableError(f"{self.server} is not reachable: {_reason(error)}")
             return self._unreachable

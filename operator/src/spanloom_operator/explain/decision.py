@@ -5,42 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.apply import Status
-from spanloom_operator.decide import (
-    DEFAULT,
-    LABEL,
-    MODE,
-    NotInjected,
-    World,
-    decide,
-    find_layers,
-    profile_keys,
-    wanted,
-)
 from spanloom_operator.explain.explanation import Attribute, Explanation, Skipped, Variable
-from spanloom_operator.inject import (
-    ATTRIBUTES,
-    attribute_keys,
-    env_from_config_maps,
-    env_from_secrets,
-    inject,
-    resource_attributes,
-    user_says,
+from spanloom_operator.injection import decision
+from spanloom_operator.injection.attributes import resource_attributes
+from spanloom_operator.injection.decision import decide, requested_profile
+from spanloom_operator.injection.environment import inject
+from spanloom_operator.injection.user_env import UserEnv
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.names import (
+    DEFAULT_PROFILE,
+    FIELD_MANAGER_PREFIX,
+    INJECT_LABEL,
+    MODE_ANNOTATION,
+    RESOURCE_ATTRIBUTES,
+    is_operator_manager,
 )
-from spanloom_operator.ownership import env_managers, users_template
-from spanloom_operator.profile import ANY, Layer, Rules, read
-from spanloom_operator.settings import PREFIX, Settings
+from spanloom_operator.profiles.reader import Layer, NoProfile, find_layers, profile_keys, read
+from spanloom_operator.profiles.rules import ANY_ENDPOINT, Rules
+from spanloom_operator.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from spanloom_operator.inject import Entry, Injection
+    from spanloom_operator.injection.environment import Entry, Injection
 
 Object = dict[str, Any]
+PREFIX = Settings.prefix
 NOT_APPLIED = "not applied yet"
 NOT_REQUESTED, UNKNOWN = "NotRequested", "Unknown"
 NOTHING_INJECTED = frozenset({"Skipped", "Invalid"})
-UNKNOWN_RULES = Rules(endpoints=(ANY,))
+UNKNOWN_RULES = Rules(endpoints=(ANY_ENDPOINT,))
 """Rules of an operator whose settings are not known: every endpoint is allowed."""
 
 
@@ -72,6 +66,8 @@ class Inputs:
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unread: frozenset[tuple[str, str, str]] = frozenset()
     """Kind, namespace and name of the objects that could not be read."""
+    reported: str = ""
+    """State and reason in the Deployment's OtelInjection."""
 
 
 def installation(deployment: Mapping[str, Any]) -> Installation | None:
@@ -81,7 +77,7 @@ def installation(deployment: Mapping[str, Any]) -> Installation | None:
         variables = {entry["name"]: entry for entry in container.get("env") or ()}
         if f"{PREFIX}NAMESPACE" in variables:
             environ = {name: _literal(entry, metadata) for name, entry in variables.items() if name.startswith(PREFIX)}
-            return Installation(f"{metadata['namespace']}/{metadata['name']}", Settings.of(environ))
+            return Installation(f"{metadata['namespace']}/{metadata['name']}", Settings.from_environ(environ))
     return None
 
 
@@ -96,120 +92,120 @@ def _literal(entry: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
 
 def has_own_label(deployment: Mapping[str, Any]) -> bool:
     """Tell whether the Deployment itself says whether it is injected: its namespace does not count then."""
-    return LABEL in (deployment["metadata"].get("labels") or {})
+    return INJECT_LABEL in (deployment["metadata"].get("labels") or {})
 
 
-def namespace_label(namespace: Mapping[str, Any] | None) -> str | None:
-    """Return the label of a Namespace that requests injection for its Deployments, or None."""
-    label = (((namespace or {}).get("metadata") or {}).get("labels") or {}).get(LABEL)
-    return None if label is None else str(label)
+def namespace_label(labels: Mapping[str, Any]) -> str | None:
+    """Return the label of a namespace that requests injection for its Deployments, or None."""
+    return None if labels.get(INJECT_LABEL) is None else str(labels[INJECT_LABEL])
 
 
 def profile_names(deployment: Mapping[str, Any], label: str | None, home: str) -> tuple[tuple[str, str], ...]:
     """Return namespace and name of the OtelProfiles that may count for `deployment`."""
-    return profile_keys(deployment["metadata"]["namespace"], wanted(deployment, label) or DEFAULT, home)
+    name = requested_profile(_workload(deployment), decision.Inputs(namespace_label=label))
+    return profile_keys(deployment["metadata"]["namespace"], name or DEFAULT_PROFILE, home)
 
 
 def config_map_names(deployment: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the ConfigMaps that containers take variables from."""
-    return tuple(sorted(env_from_config_maps(deployment)))
+    containers = _workload(deployment).all_containers
+    return tuple(sorted({name for each in containers for name in each.env_from_names("configMapRef")}))
 
 
 def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
     """Explain `deployment`; one without a label is explained as if it had one, and says so."""
-    metadata = deployment["metadata"]
-    live = {**deployment, "metadata": {"uid": "", **metadata}}
-    world, status = _world(inputs), Status.of(metadata)
-    name = wanted(live, inputs.namespace_label)
+    workload, given = _workload(deployment, inputs.operator), _decision_inputs(inputs)
+    name = requested_profile(workload, given)
     base = Explanation(
-        metadata["namespace"],
-        metadata["name"],
-        *_outcome(live, name, world, inputs.unread),
-        reported=f"{status.state} {status.reason}".strip() if status else "",
+        workload.namespace,
+        workload.name,
+        *_outcome(workload, name, given, inputs.unread),
+        reported=inputs.reported,
         operator=inputs.operator.name if inputs.operator else "",
     )
     if base.outcome in NOTHING_INJECTED:
         return base
-    return _with_rows(base, live, _layers(metadata["namespace"], name or DEFAULT, world), world)
+    return _with_rows(base, workload, _layers(workload.namespace, name or DEFAULT_PROFILE, given), given)
 
 
-def _world(inputs: Inputs) -> World:
+def _workload(deployment: Mapping[str, Any], operator: Installation | None = None) -> Workload:
+    """Return the operator's view of a Deployment: with its field manager, or the one that is there already."""
+    entries = deployment["metadata"].get("managedFields") or ()
+    present = [entry["manager"] for entry in entries if is_operator_manager(entry.get("manager", ""))]
+    manager = operator.settings.manager if operator else next(iter(present), FIELD_MANAGER_PREFIX)
+    return Workload.from_deployment(deployment, manager)
+
+
+def _decision_inputs(inputs: Inputs) -> decision.Inputs:
     settings = inputs.operator.settings if inputs.operator else None
-    rules, grace = (settings.rules, settings.grace) if settings else (UNKNOWN_RULES, World.grace)
-    return World(
-        rules,
-        inputs.home,
-        dict(inputs.profiles),
-        inputs.namespace_label,
-        inputs.config_maps,
-        grace=grace,
-    )
+    rules, grace = (settings.rules, settings.grace) if settings else (UNKNOWN_RULES, decision.Inputs.grace)
+    label = inputs.namespace_label
+    return decision.Inputs(rules, inputs.home, dict(inputs.profiles), label, inputs.config_maps, grace=grace)
 
 
-def _layers(namespace: str, name: str, world: World) -> tuple[Layer, ...]:
+def _layers(namespace: str, name: str, given: decision.Inputs) -> tuple[Layer, ...]:
     """Return the profiles that are known, valid or not: what a profile that is not known adds is missing."""
-    keys = [key for key in profile_keys(namespace, name, world.home) if key in world.profiles]
-    return tuple(Layer("/".join(key), read(world.profiles[key], world.rules)) for key in keys)
+    keys = [key for key in profile_keys(namespace, name, given.home) if key in given.profiles]
+    return tuple(Layer("/".join(key), read(given.profiles[key], given.rules)) for key in keys)
 
 
 def _outcome(
-    deployment: Mapping[str, Any], name: str | None, world: World, unread: frozenset[tuple[str, str, str]]
+    workload: Workload, name: str | None, given: decision.Inputs, unread: frozenset[tuple[str, str, str]]
 ) -> tuple[str, str]:
     """Return the outcome, and what the tables below do not say."""
-    namespace = deployment["metadata"]["namespace"]
+    namespace, profile = workload.namespace, name or DEFAULT_PROFILE
     try:
-        find_layers(namespace, name or DEFAULT, world)
-    except NotInjected as not_injected:
-        if not_injected.state != "Skipped" or not _may_change(namespace, name or DEFAULT, world, unread):
-            return not_injected.state, not_injected.reason
+        find_layers(namespace, profile, given.home, given.profiles, given.rules)
+    except NoProfile as missing:
+        if missing.state != "Skipped" or not _may_change(namespace, profile, given, unread):
+            return missing.state, missing.reason
         return UNKNOWN, "an OtelProfile is not known; shown without it"
+    shown = f"shown with {INJECT_LABEL}=true"
     if name is None and ("Namespace", "", namespace) in unread:
-        return UNKNOWN, f"the namespace's label {LABEL} is not known; shown with {LABEL}=true"
+        return UNKNOWN, f"the namespace's label {INJECT_LABEL} is not known; {shown}"
     if name is None:
-        return NOT_REQUESTED, f"no label {LABEL} on the Deployment or its namespace; shown with {LABEL}=true"
-    return _decided(deployment, world)
+        return NOT_REQUESTED, f"no label {INJECT_LABEL} on the Deployment or its namespace; {shown}"
+    return _decided(workload, given)
 
 
-def _may_change(namespace: str, name: str, world: World, unread: frozenset[tuple[str, str, str]]) -> bool:
+def _may_change(namespace: str, name: str, given: decision.Inputs, unread: frozenset[tuple[str, str, str]]) -> bool:
     """Tell whether a profile that could not be read may be what is missing."""
-    keys = profile_keys(namespace, name, world.home)
+    keys = profile_keys(namespace, name, given.home)
     unknown = [key for key in keys if ("OtelProfile", *key) in unread]
-    return bool(unknown) and (name == DEFAULT or keys[0] in {*unknown, *world.profiles})
+    return bool(unknown) and (name == DEFAULT_PROFILE or keys[0] in {*unknown, *given.profiles})
 
 
-def _decided(deployment: Mapping[str, Any], world: World) -> tuple[str, str]:
-    decision = decide(deployment, world)
-    if (deployment["metadata"].get("annotations") or {}).get(MODE) == "dry-run":
-        return "DryRun", f"{MODE} is dry-run: reported, not injected"
-    if decision.reason != "Injected":
-        return decision.reason, decision.message
-    secrets = ", ".join(sorted(env_from_secrets(deployment)))
-    return decision.reason, f"envFrom Secret {secrets} is not read: its variables may hide these" if secrets else ""
+def _decided(workload: Workload, given: decision.Inputs) -> tuple[str, str]:
+    decided = decide(workload, None, given)
+    if workload.annotations.get(MODE_ANNOTATION) == "dry-run":
+        return "DryRun", f"{MODE_ANNOTATION} is dry-run: reported, not injected"
+    if decided.reason != "Injected":
+        return decided.reason, decided.message
+    secrets = ", ".join(sorted({name for each in workload.containers for name in each.env_from_names("secretRef")}))
+    return decided.reason, f"envFrom Secret {secrets} is not read: its variables may hide these" if secrets else ""
 
 
-def _with_rows(base: Explanation, deployment: Mapping[str, Any], layers: Sequence[Layer], world: World) -> Explanation:
-    injection = inject(deployment, layers, world.config_maps)
+def _with_rows(base: Explanation, workload: Workload, layers: Sequence[Layer], given: decision.Inputs) -> Explanation:
+    injection = inject(workload, layers, given.config_maps)
     return replace(
         base,
         profiles=tuple(layer.source for layer in layers),
-        variables=tuple(_variables(deployment, injection)),
-        skipped=tuple(_skipped(deployment, injection)),
-        attributes=tuple(_attributes(deployment, injection, layers, world)),
+        variables=tuple(_variables(workload, injection)),
+        skipped=tuple(_skipped(workload, injection)),
+        attributes=tuple(_attributes(workload, injection, layers, given)),
     )
 
 
-def _variables(deployment: Mapping[str, Any], injection: Injection) -> Iterator[Variable]:
-    managers = env_managers(deployment)
+def _variables(workload: Workload, injection: Injection) -> Iterator[Variable]:
     for entry in injection.entries:
-        owner = ", ".join(managers.get((entry.container, entry.name), ())) or NOT_APPLIED
+        owner = ", ".join(workload.ownership.managers(entry.container, entry.name)) or NOT_APPLIED
         yield Variable(entry.container, entry.name, value_text(entry), entry.layer, owner)
 
 
-def _skipped(deployment: Mapping[str, Any], injection: Injection) -> Iterator[Skipped]:
-    managers = env_managers(deployment)
-    for left in injection.left_out:
-        owner = ", ".join(managers.get((left.container, left.name), ()))
-        yield Skipped(left.container, left.name, left.reason, owner)
+def _skipped(workload: Workload, injection: Injection) -> Iterator[Skipped]:
+    for skipped in injection.skipped:
+        owner = ", ".join(workload.ownership.managers(skipped.container, skipped.name))
+        yield Skipped(skipped.container, skipped.name, skipped.reason, owner)
 
 
 def value_text(entry: Entry) -> str:
@@ -223,12 +219,12 @@ def value_text(entry: Entry) -> str:
 
 
 def _attributes(
-    deployment: Mapping[str, Any], injection: Injection, layers: Sequence[Layer], world: World
+    workload: Workload, injection: Injection, layers: Sequence[Layer], given: decision.Inputs
 ) -> Iterator[Attribute]:
-    given = {entry.container for entry in injection.entries if entry.name == ATTRIBUTES}
-    for container in users_template(deployment)["spec"]["containers"]:
-        if container["name"] in given:
-            own = attribute_keys(user_says(container, world.config_maps).values.get(ATTRIBUTES) or "")
-            for key, (value, layer) in sorted(resource_attributes(deployment, container, layers).items()):
+    injected = {entry.container for entry in injection.entries if entry.name == RESOURCE_ATTRIBUTES}
+    for container in workload.all_containers:
+        if container.name in injected:
+            own = UserEnv.from_container(container, given.config_maps).attribute_keys
+            for key, (value, layer) in sorted(resource_attributes(workload, container, layers).items()):
                 if key not in own | {"service.name"}:
-                    yield Attribute(container["name"], key, value, layer)
+                    yield Attribute(container.name, key, value, layer)

@@ -39,24 +39,40 @@ def explain_with(reader: Reader, deployment: Mapping[str, Any], home: str = "") 
 
 def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installation | None, home: str) -> Inputs:
     namespace = deployment["metadata"]["namespace"]
-    label = None if has_own_label(deployment) else namespace_label(reader.get("Namespace", "", namespace))
+    label = None if has_own_label(deployment) else namespace_label(_labels(reader, namespace))
     profiles = {
-        (where, name): _section(found, "spec")
+        (where, name): _section(found, "spec", f"OtelProfile {where}/{name}")
         for where, name in profile_names(deployment, label, home)
         if (found := reader.get("OtelProfile", where, name))
     }
     config_maps = {
-        name: {key: str(value) for key, value in _section(found, "data").items()}
+        name: {key: str(value) for key, value in _section(found, "data", f"ConfigMap {namespace}/{name}").items()}
         for name in config_map_names(deployment)
         if (found := reader.get("ConfigMap", namespace, name))
     }
-    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread))
+    reported = _reported(reader, namespace, deployment["metadata"]["name"])
+    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread), reported)
 
 
-def _section(thing: Object, key: str) -> Object:
+def _reported(reader: Reader, namespace: str, name: str) -> str:
+    """Return state and reason in the Deployment's OtelInjection; "" when it cannot be read."""
+    try:
+        found = reader.cluster.get("OtelInjection", namespace, name) or {}
+        status = _section(found, "status", f"OtelInjection {namespace}/{name}")
+    except (UnreadableError, ExplainError):
+        return ""
+    return f"{status.get('state', '')} {status.get('reason', '')}".strip()
+
+
+def _labels(reader: Reader, namespace: str) -> Object:
+    found, title = reader.get("Namespace", "", namespace) or {}, f"Namespace {namespace}"
+    return _section(_section(found, "metadata", title), "labels", title)
+
+
+def _section(thing: Object, key: str, title: str) -> Object:
     section = thing.get(key) or {}
     if not isinstance(section, dict):
-        raise ExplainError(f"{thing.get('kind')} {thing['metadata'].get('name')}: {key}: expected an object")
+        raise ExplainError(f"{title}: {key}: expected an object")
     return section
 
 

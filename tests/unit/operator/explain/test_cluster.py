@@ -116,6 +116,14 @@ def test_an_unreachable_server_is_asked_once(unused_tcp_port: int) -> None:
         assert f"http://127.0.0.1:{unused_tcp_port} is not reachable: Connection refused" == str(error.value)
 
 
+def test_a_token_that_is_no_header_is_not_shown(api: ApiServer) -> None:
+    """A token with a line break, as a plugin may print it, is refused without its text."""
+    with pytest.raises(UnreadableError) as error:
+        cluster(api, "se\ncret").get("Namespace", "", "demo")
+
+    assert f"{api.url}: the credentials cannot stand in an HTTP header" == str(error.value)
+
+
 def test_certificates_that_cannot_be_read() -> None:
     """A certificate authority that is no certificate is one line."""
     with pytest.raises(ExplainError, match=r"^certificates of https://here: "):

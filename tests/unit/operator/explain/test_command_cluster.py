@@ -98,6 +98,16 @@ def test_a_kubeconfig_that_does_not_work_is_one_line(
     assert Run(1, "", f"spanloom: {expected}\n") == run(*arguments.split())
 
 
+def test_json_that_is_no_deployment_is_one_line(api: ApiServer) -> None:
+    """A server that answers some other JSON is refused by the first field that is missing."""
+    api.answers[PATH] = {"hello": "world"}
+
+    done = run("deploy/shop")
+
+    expected = "spanloom: namespace demo: Deployment without a name: no metadata, as in a patch\n"
+    assert Run(1, "", expected) == done
+
+
 def test_no_kubeconfig() -> None:
     """A cluster needs a kubeconfig, and the line says how to give one."""
     assert Run(1, "", "spanloom: no kubeconfig: set KUBECONFIG or --kubeconfig\n") == run("deploy/shop")

@@ -21,7 +21,7 @@ PLAIN = deployment()
 DEFAULT = profile(namespace="system")
 DEMO: Object = {"kind": "Namespace", "metadata": {"name": "demo", "labels": {"spanloom.dev/inject": "true"}}}
 CONFIG_MAP: Object = {"kind": "ConfigMap", "metadata": {"name": "own", "namespace": "demo"}}
-FUTURE = "SPANLOOM_OPERATOR_FUTURE='1': expected no such variable"
+FUTURE = "SPANLOOM_OPERATOR_FUTURE='1' is not understood; expected the name SPANLOOM_OPERATOR_STALE"
 ASSUMED = "taken instead: every endpoint is allowed, and the operator's namespace is spanloom-system"
 
 
@@ -174,8 +174,8 @@ def test_files_come_first() -> None:
 @pytest.mark.parametrize(
     ("broken", "expected"),
     [
-        ({**DEFAULT, "spec": ["a"]}, "OtelProfile default: spec: expected an object"),
-        ({**CONFIG_MAP, "data": "a"}, "ConfigMap own: data: expected an object"),
+        ({**DEFAULT, "spec": ["a"]}, "OtelProfile system/default: spec: expected an object"),
+        ({**CONFIG_MAP, "data": "a"}, "ConfigMap demo/own: data: expected an object"),
     ],
 )
 def test_broken_inputs_are_named(broken: Any, expected: str) -> None:

@@ -1,0 +1,1 @@
+"""Watch, decide, write: the operator's process."""

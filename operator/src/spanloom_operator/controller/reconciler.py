@@ -1,0 +1,228 @@
+"""Bring one Deployment to what its labels and profiles request: read, decide, and at most one write.
+
+Every write carries the resourceVersion it was decided on. What has changed in between is read again and decided anew,
+so that nothing anybody does meanwhile is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from spanloom import instrument
+from spanloom_operator.controller.metrics import SKIPPED, WATCHED, WRITES
+from spanloom_operator.controller.throttle import backoff_seconds
+from spanloom_operator.injection.apply import managed_fields_patch
+from spanloom_operator.injection.decision import Inputs, decide, requested_profile
+from spanloom_operator.injection.record import ROLLED_BACK
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kube import paths
+from spanloom_operator.kube.api import CONFLICT, NOT_FOUND, ApiError, version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from spanloom_operator.controller.cache import Cache
+    from spanloom_operator.controller.events import EventRecorder
+    from spanloom_operator.controller.leases import Claims
+    from spanloom_operator.controller.records import RecordStore
+    from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
+    from spanloom_operator.controller.work_queue import WorkQueue
+    from spanloom_operator.injection.decision import Decision
+    from spanloom_operator.kube.api import Api, Key, Object
+    from spanloom_operator.settings import Settings
+
+REFUSALS = frozenset({400, 403, 422})
+"""Status codes of requests that would be refused again."""
+RECHECK_SECONDS = 1.0
+"""How long after a write to look at the Deployment again."""
+STALE_BACKOFF_SECONDS, MAX_STALE_BACKOFF_SECONDS = 0.01, 5.0
+"""How long to wait after the second stale write in a row, and at most."""
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Decides about one Deployment at a time, and carries the decision out."""
+
+    def __init__(
+        self,
+        api: Api,
+        settings: Settings,
+        now: Callable[[], float],
+        *,
+        cache: Cache,
+        queue: WorkQueue[Key],
+        records: RecordStore,
+        claims: Claims,
+        slots: RolloutSlots,
+        backoff: ReapplyBackoff,
+        events: EventRecorder,
+    ) -> None:
+        self._api, self._settings, self._now = api, settings, now
+        self._cache, self._queue, self._records, self._claims = cache, queue, records, claims
+        self._slots, self._backoff, self._events = slots, backoff, events
+        self._failures: dict[Key, int] = {}
+
+    @instrument
+    async def reconcile(self, key: Key) -> None:
+        """Look at one Deployment; a failure is reported and tried again."""
+        try:
+            await self._reconcile(key)
+            self._failures.pop(key, None)
+        except ApiError as error:
+            self._failed(key, error)
+
+    async def _reconcile(self, key: Key) -> None:
+        deployment = self._cache.deployments.get(key) or await self._api.get(paths.deployments(*key))
+        if deployment is None:
+            return self._forget(key)
+        self._cache.deployments[key] = deployment
+        WATCHED.set(len(self._cache.deployments))
+        workload = Workload.from_deployment(deployment, self._settings.manager)
+        record = self._records.get(workload)
+        self._queue.add_all(self._slots.observe(key, workload, record))
+        decision = decide(workload, record, await self._inputs(workload))
+        if decision.managed_fields is not None:
+            await self._change_owners(key, workload, decision)
+        elif decision.body is not None:
+            await self._write(key, deployment, workload, decision)
+        else:
+            self._settle(key, deployment, workload, decision)
+        return None
+
+    async def _inputs(self, workload: Workload) -> Inputs:
+        namespace = workload.namespace
+        inputs = Inputs(
+            rules=self._settings.rules,
+            home=self._settings.namespace,
+            profiles=self._cache.specs,
+            namespace_label=self._cache.namespaces.get(namespace),
+            now=self._now(),
+            grace=self._settings.grace,
+            held_by=self._claims.holder(namespace),
+        )
+        names = {name for each in workload.all_containers for name in each.env_from_names("configMapRef")}
+        if not names or requested_profile(workload, inputs) is None:
+            return inputs
+        return replace(inputs, config_maps=await self._config_maps(namespace, names))
+
+    async def _config_maps(self, namespace: str, names: set[str]) -> dict[str, Mapping[str, str]]:
+        found = {name: await self._api.get(paths.config_map(namespace, name)) for name in sorted(names)}
+        return {name: config_map.get("data") or {} for name, config_map in found.items() if config_map}
+
+    async def _change_owners(self, key: Key, workload: Workload, decision: Decision) -> None:
+        """Write managedFields, and decide again on what the API server returns."""
+        self._records.remember(workload, decision.record)
+        await self._write_rollback(workload, decision)
+        patch = managed_fields_patch(workload, decision.managed_fields or [])
+        updated = await self._api.merge(paths.deployments(*key), patch)
+        if not self._cache.deployment_changed("MODIFIED", updated):
+            self._queue.add(key)
+
+    async def _write(self, key: Key, deployment: Object, workload: Workload, decision: Decision) -> None:
+        if not self._may_write(key, decision):
+            return
+        try:
+            await self._write_rollback(workload, decision)
+            updated = await self._api.apply(paths.deployments(*key), decision.body or {}, self._settings.manager)
+        except ApiError:
+            self._queue.add_all(self._slots.release(key))
+            raise
+        self._written(key, deployment, updated, workload, decision)
+
+    def _may_write(self, key: Key, decision: Decision) -> bool:
+        """Return whether a decision may be carried out now; else the Deployment is looked at later."""
+        left = self._backoff.seconds_left(key, decision)
+        if not left and decision.replaces_pods and not self._slots.acquire(key):
+            left = self._settings.grace
+        if left:
+            self._queue.add_later(key, left)
+        return not left
+
+    async def _write_rollback(self, workload: Workload, decision: Decision) -> None:
+        """Store the record of a rollback before the rollback: a new process must not inject again."""
+        if decision.record is not None and decision.record.state == ROLLED_BACK:
+            self._records.remember(workload, decision.record)
+            await self._records.write_now(workload)
+
+    def _written(self, key: Key, deployment: Object, updated: Object, workload: Workload, decision: Decision) -> None:
+        is_changed = version_of(updated) > version_of(deployment)
+        WRITES.labels("applied").inc()
+        self._backoff.count(key, decision)
+        for skipped in decision.injection.skipped:
+            SKIPPED.labels(skipped.kind).inc()
+        self._events.record("Deployment", updated["metadata"], *self._backoff.event_text(key, decision))
+        self._remember_written(workload, updated, decision)
+        if self._cache.deployments.get(key) is deployment:
+            self._cache.deployments[key] = updated
+        self._free_slots(key, updated, decision, is_rolling=is_changed)
+        if decision.record is None or workload.ownership.has_other_appliers:
+            self._queue.add(key)
+        elif is_changed:
+            self._queue.add_later(key, RECHECK_SECONDS)
+
+    def _free_slots(self, key: Key, updated: Object, decision: Decision, *, is_rolling: bool) -> None:
+        self._queue.add_all(self._slots.written(key, is_rolling=is_rolling))
+        if decision.replaces_pods:
+            workload = Workload.from_deployment(updated, self._settings.manager)
+            self._queue.add_all(self._slots.observe(key, workload, None))
+
+    def _remember_written(self, workload: Workload, updated: Object, decision: Decision) -> None:
+        record = decision.record
+        if record is not None:
+            generation = int(updated["metadata"].get("generation", 0))
+            record = replace(record, guard=replace(record.guard, generation=generation))
+        self._records.remember(workload, record)
+
+    def _settle(self, key: Key, deployment: Object, workload: Workload, decision: Decision) -> None:
+        """Nothing to write: report what stands in the way, and stop watching what is not ours."""
+        if decision.wait is not None:
+            self._queue.add_later(key, decision.wait)
+        is_new = decision.record is not None and decision.record != self._records.get(workload)
+        self._records.remember(workload, decision.record)
+        if is_new and decision.record is not None and decision.record.guard.is_armed:
+            self._queue.add_later(key, RECHECK_SECONDS)
+        if decision.reason in {"DryRun", "Paused", "Skipped", "Invalid"}:
+            self._events.record("Deployment", deployment["metadata"], decision.reason, decision.message)
+        if decision.reason == "Withdrawn":
+            self._forget(key)
+
+    def _forget(self, key: Key) -> None:
+        """Forget a Deployment that is gone, or not looked after."""
+        deployment = self._cache.deployments.pop(key, None)
+        if deployment:
+            self._events.forget(deployment["metadata"]["uid"])
+        else:
+            self._records.forget(key)
+        self._queue.add_all(self._slots.release(key))
+        self._backoff.forget(key)
+        self._queue.cancel(key)
+        WATCHED.set(len(self._cache.deployments))
+
+    # ---- failures
+    def _failed(self, key: Key, error: ApiError) -> None:
+        """Report what was refused, and try again: at once after a stale write, later and later else."""
+        attempt = self._failures[key] = self._failures.get(key, 0) + 1
+        WRITES.labels(str(error.code)).inc()
+        if error.code in {CONFLICT, NOT_FOUND}:
+            deployment, self._cache.deployments[key] = self._cache.deployments.get(key), None
+        else:
+            deployment = self._cache.deployments.get(key)
+        if not error.is_stale:
+            self._report(key, deployment, error, attempt)
+        self._queue.add_later(key, self._retry_seconds(error, attempt))
+
+    def _retry_seconds(self, error: ApiError, attempt: int) -> float:
+        if error.is_stale:
+            longest = STALE_BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 10)
+            return 0 if attempt == 1 else min(longest, MAX_STALE_BACKOFF_SECONDS)
+        return self._settings.resync if error.code in REFUSALS else backoff_seconds(attempt + 1)
+
+    def _report(self, key: Key, deployment: Object | None, error: ApiError, attempt: int) -> None:
+        about = {"kind": "Deployment", "object": "/".join(key), "reason": "WriteFailed"}
+        log.warning("Deployment %s/%s: the write failed: %s: %s", *key, error.code, error, extra=about)
+        is_refused = error.code in REFUSALS or (error.code == CONFLICT and attempt > 1)
+        if deployment and is_refused:
+            reason = "Conflict" if error.code == CONFLICT else "Refused"
+            self._events.record("Deployment", deployment["metadata"], reason, str(error))

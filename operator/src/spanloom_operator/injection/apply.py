@@ -1,0 +1,52 @@
+"""The body of one server-side apply: exactly the fields that the operator owns.
+
+Applying it again changes nothing; applying it without an entry removes that entry; what somebody else owns is never in
+it, so nothing has to be forced. It carries the resourceVersion it was decided on: the API server refuses it (409) when
+the Deployment has changed since.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from spanloom_operator.injection.digests import normalized
+from spanloom_operator.names import STATUS_ANNOTATION
+
+if TYPE_CHECKING:
+    from spanloom_operator.injection.environment import Injection
+    from spanloom_operator.injection.workload import Workload
+
+
+def body(workload: Workload, injection: Injection) -> dict[str, Any]:
+    """Return what to apply. The uid keeps it from reaching a later Deployment of the same name."""
+    applied: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _identity(workload)}
+    pod = {
+        kind: [{"name": each.name, "env": injection.env(each.name)} for each in containers if injection.env(each.name)]
+        for kind, containers in (("containers", workload.containers), ("initContainers", workload.init_containers))
+    }
+    if any(pod.values()):
+        applied["spec"] = {"template": {"spec": {kind: listed for kind, listed in pod.items() if listed}}}
+    return applied
+
+
+def managed_fields_patch(workload: Workload, fields: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a merge patch that changes owners, and removes the status annotation of versions up to 0.1."""
+    metadata: dict[str, Any] = {"resourceVersion": workload.resource_version, "managedFields": fields}
+    if workload.has_legacy_status:
+        metadata["annotations"] = {STATUS_ANNOTATION: None}
+    return {"metadata": metadata}
+
+
+def changes_template(workload: Workload, injection: Injection) -> bool:
+    """Return whether applying `injection` would change the pod template or its ownership."""
+    expected = {name: frozenset(entry["name"] for entry in injection.env(name)) for name in injection.containers}
+    return workload.applied != expected or any(
+        normalized(entry) not in [normalized(live) for live in each.env]
+        for each in workload.all_containers
+        for entry in injection.env(each.name)
+    )
+
+
+def _identity(workload: Workload) -> dict[str, str]:
+    identity = {"name": workload.name, "namespace": workload.namespace, "uid": workload.uid}
+    return {**identity, "resourceVersion": workload.resource_version}

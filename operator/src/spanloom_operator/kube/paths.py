@@ -1,0 +1,47 @@
+"""REST paths of what the operator reads and writes; an empty namespace means all of them."""
+
+from __future__ import annotations
+
+from spanloom_operator.names import GROUP, INJECTION_PLURAL, PROFILE_PLURAL, VERSION
+
+NAMESPACES = "/api/v1/namespaces"
+
+
+def _path(prefix: str, namespace: str, plural: str, name: str) -> str:
+    parts = [prefix, *(["namespaces", namespace] if namespace else []), plural, *([name] if name else [])]
+    return "/".join(parts)
+
+
+def deployments(namespace: str = "", name: str = "") -> str:
+    """Deployments, or one."""
+    return _path("/apis/apps/v1", namespace, "deployments", name)
+
+
+def replicasets(namespace: str = "") -> str:
+    """ReplicaSets: they carry the labels of the pod template."""
+    return _path("/apis/apps/v1", namespace, "replicasets", "")
+
+
+def profiles(namespace: str = "", name: str = "") -> str:
+    """OtelProfiles, or one."""
+    return _path(f"/apis/{GROUP}/{VERSION}", namespace, PROFILE_PLURAL, name)
+
+
+def injections(namespace: str = "", name: str = "") -> str:
+    """OtelInjections, or one."""
+    return _path(f"/apis/{GROUP}/{VERSION}", namespace, INJECTION_PLURAL, name)
+
+
+def leases(namespace: str = "", name: str = "") -> str:
+    """Leases, or one."""
+    return _path("/apis/coordination.k8s.io/v1", namespace, "leases", name)
+
+
+def config_map(namespace: str, name: str) -> str:
+    """One ConfigMap."""
+    return _path("/api/v1", namespace, "configmaps", name)
+
+
+def events(namespace: str) -> str:
+    """Events of a namespace."""
+    return _path("/api/v1", namespace, "events", "")

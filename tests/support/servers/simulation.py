@@ -1,0 +1,169 @@
+"""A cluster in memory, the people in it, a clock, and an operator that may be restarted at any time."""
+
+from __future__ import annotations
+
+import asyncio
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from support.builders.deployments import Object, deployment, profile
+from support.servers.api_double import ApiDouble
+
+from spanloom_operator.controller.controller import Controller
+from spanloom_operator.names import INJECT_LABEL
+from spanloom_operator.settings import Settings
+
+if TYPE_CHECKING:
+    from spanloom_operator.kube.api import Key
+
+SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300)
+DEMO = "/api/v1/namespaces/demo"
+
+
+def profile_path(namespace: str, name: str = "default") -> str:
+    """Return the path of an OtelProfile."""
+    return f"/apis/spanloom.dev/v1alpha1/namespaces/{namespace}/otelprofiles/{name}"
+
+
+def deployment_path(name: str = "shop") -> str:
+    """Return the path of a Deployment in the namespace demo."""
+    return f"/apis/apps/v1/namespaces/demo/deployments/{name}"
+
+
+def injection_path(name: str = "shop") -> str:
+    """Return the path of an OtelInjection in the namespace demo."""
+    return f"/apis/spanloom.dev/v1alpha1/namespaces/demo/otelinjections/{name}"
+
+
+def namespace(label: str | None = None) -> Object:
+    """Return the namespace demo, with this label."""
+    labels = {INJECT_LABEL: label} if label else {}
+    return {"kind": "Namespace", "metadata": {"name": "demo", "uid": "n", "labels": labels}}
+
+
+class Simulation:
+    """The operator's default profile is in the namespace home; Deployments are in the namespace demo."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.double, self.now, self.settings = ApiDouble(), 1000.0, settings
+        self.double.put(profile_path("home"), profile(namespace="home"))
+        self.double.put(DEMO, namespace())
+        self.controller: Controller | None = None
+        self.later: dict[Key, float] = {}
+        self._known: dict[str, Object] = {}
+
+    def add(self, *deployments: Object) -> None:
+        """Create Deployments."""
+        for its in deployments or (deployment(labels={INJECT_LABEL: "true"}),):
+            self.double.put(deployment_path(its["metadata"]["name"]), its)
+
+    # ---- time
+    async def settle(self) -> None:
+        """Let the operator work until there is nothing to do now."""
+        if self.controller is None:
+            await self._start()
+        else:
+            self.bring_changes()
+        controller = self.running()
+        while not controller.queue.idle.is_set():
+            await controller.queue.step(controller.reconciler.reconcile)
+            self.bring_changes()
+            self._due()
+        await controller.report()
+
+    async def wait(self, seconds: float) -> None:
+        """Let time pass, and what was delayed become due."""
+        await self.settle()
+        self.now += seconds
+        self._due()
+        await self.settle()
+
+    def run(self, *steps: Any) -> None:
+        """Run steps in one event loop, as one process would."""
+
+        async def all_of_them() -> None:
+            for step in steps:
+                result = step()
+                if asyncio.iscoroutine(result):
+                    await result
+
+        asyncio.run(all_of_them())
+
+    def stop(self) -> None:
+        """End the operator's process."""
+        self.controller = None
+
+    def running(self) -> Controller:
+        """Return the controller that runs."""
+        assert self.controller is not None
+        return self.controller
+
+    async def _start(self) -> None:
+        self.controller, self.later = Controller(self.double, self.settings, lambda: self.now), {}
+        queue = self.controller.queue
+        queue.add_later = lambda key, seconds: self.later.update({key: self.now + seconds})  # type: ignore[method-assign]
+        queue.cancel = lambda key: self.later.pop(key, None)  # type: ignore[method-assign]
+        self._known = deepcopy(self.double.objects)  # a watch begins where its list ended
+        await self.controller.load()
+        self.bring_changes()
+
+    def _due(self) -> None:
+        for key, due in list(self.later.items()):
+            if due <= self.now:
+                del self.later[key]
+                self.running().queue.add(key)
+
+    # ---- watches
+    def bring_changes(self) -> None:
+        """Hand the operator what its watches would have brought since the last time."""
+        before, after = self._known, deepcopy(self.double.objects)
+        self._known = after
+        for path in sorted(before.keys() | after.keys()):
+            if before.get(path) != after.get(path):
+                self._bring(path, before.get(path), after.get(path))
+
+    def _bring(self, path: str, old: Object | None, new: Object | None) -> None:
+        kind = (new or old or {})["kind"]
+        if kind == "OtelProfile":
+            self.running().profile_changed("MODIFIED" if new else "DELETED", deepcopy(new or old or {}))
+        elif kind == "Namespace":
+            self._bring_namespace(new)
+        elif kind == "Deployment":
+            self._bring_deployment(path, old, new)
+
+    def _bring_namespace(self, new: Object | None) -> None:
+        label = ((new or {}).get("metadata", {}).get("labels") or {}).get(INJECT_LABEL)
+        cache = self.running().cache
+        cache.namespace_changed("demo", label)
+        if label:
+            cache.deployments_listed(
+                "demo", [self.double.shown(p) for p in self.double.objects if "/deployments/" in p]
+            )
+
+    def _bring_deployment(self, path: str, old: Object | None, new: Object | None) -> None:
+        has_default = bool(self.double.objects[DEMO]["metadata"]["labels"])
+        selected = [bool(x and (INJECT_LABEL in x["metadata"]["labels"] or has_default)) for x in (old, new)]
+        if selected[1]:
+            self.running().cache.deployment_changed("MODIFIED", self.double.shown(path))
+        elif selected[0] and old:
+            self.running().cache.deployment_changed("DELETED", deepcopy(old))
+
+    # ---- what is there
+    def env(self, name: str = "shop", container: int = 0) -> list[Object]:
+        """Return the env entries of a container."""
+        pod = self.double.objects[deployment_path(name)]["spec"]["template"]["spec"]
+        entries: list[Object] = pod["containers"][container].get("env", [])
+        return entries
+
+    def status(self, name: str = "shop") -> Object:
+        """Return the status of an OtelInjection; {} when there is none."""
+        status: Object = self.double.objects.get(injection_path(name), {}).get("status", {})
+        return status
+
+    def state(self, name: str = "shop") -> str | None:
+        """Return the state of an OtelInjection."""
+        return self.status(name).get("state")
+
+    def label(self, name: str = "shop", **labels: str) -> None:
+        """Set the labels of a Deployment."""
+        self.double.change(deployment_path(name), lambda its: its["metadata"].update(labels=labels))

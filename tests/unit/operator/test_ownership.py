@@ -1,0 +1,210 @@
+"""Ownership by server-side apply: one body, or none; and what is withdrawn leaves nothing behind."""
+
+from __future__ import annotations
+
+import asyncio
+from copy import deepcopy
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from support.builders.deployments import MANAGER, Object, container, deployment, env
+from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM
+from support.servers.api_double import USER, ApiDouble
+
+from spanloom_operator.injection.apply import body, changes_template, managed_fields_patch
+from spanloom_operator.injection.environment import NOTHING, Injection, inject
+from spanloom_operator.injection.managed_fields import changed_owners, without_values
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kube.api import ApiError
+
+if TYPE_CHECKING:
+    from spanloom_operator.profiles.reader import Layer
+
+PATH = "/apis/apps/v1/namespaces/demo/deployments/shop"
+HELM = ("helm", "Apply")
+
+
+class Stored:
+    """A Deployment on an API server in memory, and the operator's writes to it."""
+
+    def __init__(self, its: Object) -> None:
+        self.double = ApiDouble()
+        self.double.put(PATH, its)
+
+    @property
+    def workload(self) -> Workload:
+        return Workload.from_deployment(self.double.shown(PATH), MANAGER)
+
+    def apply(self, injection: Injection) -> None:
+        asyncio.run(self.double.apply(PATH, body(self.workload, injection), MANAGER))
+
+    def inject(self, layers: list[Layer] | None = None) -> Injection:
+        injection = inject(self.workload, [PLATFORM] if layers is None else layers)
+        self.apply(injection)
+        return injection
+
+    def withdraw(self) -> None:
+        self.apply(NOTHING)
+
+    def change_owners(self) -> None:
+        patch = managed_fields_patch(self.workload, changed_owners(self.workload.managed_fields, self.workload))
+        asyncio.run(self.double.merge(PATH, patch))
+
+    def set_value(self, name: str, value: str) -> None:
+        self.double.change(PATH, lambda its: next(e for e in entries(its) if e["name"] == name).update(value=value))
+
+    @property
+    def env(self) -> list[Object]:
+        return entries(self.double.objects[PATH])
+
+
+def entries(its: Object) -> list[Object]:
+    found: list[Object] = its["spec"]["template"]["spec"]["containers"][0].get("env", [])
+    return found
+
+
+def without_empty_env(its: Object) -> list[Object]:
+    containers = deepcopy(its["spec"]["template"]["spec"]["containers"])
+    return [{key: value for key, value in each.items() if key != "env" or value} for each in containers]
+
+
+@given(CONTAINERS, LAYERS)
+def test_withdrawal_is_the_inverse_of_injection(containers: list[Object], layers: list[Layer]) -> None:
+    """Whatever the template, it is the user's again, to the last key."""
+    original = deployment(*containers)
+    stored = Stored(deepcopy(original))
+    stored.inject(layers)
+    stored.withdraw()
+    assert without_empty_env(original) == without_empty_env(stored.double.objects[PATH])
+
+
+@given(CONTAINERS, LAYERS)
+def test_injecting_twice_is_injecting_once(containers: list[Object], layers: list[Layer]) -> None:
+    """What is there already is computed again from the user's part alone, and no second write follows."""
+    stored = Stored(deployment(*containers))
+    first = stored.inject(layers)
+    again = inject(stored.workload, layers)
+    assert first == again
+    assert not changes_template(stored.workload, again)
+
+
+@given(CONTAINERS, LAYERS)
+def test_users_template_is_the_same_with_an_injection(containers: list[Object], layers: list[Layer]) -> None:
+    """The template without the operator is the same before and after."""
+    stored = Stored(deployment(*containers))
+    before = stored.workload.user_template_fingerprint
+    stored.inject(layers)
+    assert before == stored.workload.user_template_fingerprint
+
+
+def test_changed_value_is_the_users() -> None:
+    """An entry whose value the user has changed is handed over: no injection writes it, no withdrawal removes it."""
+    stored = Stored(deployment(container(env=env(A="1"))))
+    stored.inject()
+    stored.set_value("OTEL_PROPAGATORS", "b3")
+    stored.change_owners()
+    assert not stored.workload.taken
+    assert "OTEL_PROPAGATORS" in {skipped.name for skipped in inject(stored.workload, [PLATFORM]).skipped}
+    stored.withdraw()
+    assert env(A="1", OTEL_PROPAGATORS="b3") == stored.env
+
+
+def test_handover_of_the_only_entry_leaves_no_empty_field() -> None:
+    """`f:env: {}` would mean that the operator owns the list: what has become empty goes."""
+    stored = Stored(deployment())
+    workload = stored.workload
+    applied = body(workload, NOTHING)
+    applied["spec"] = {"template": {"spec": {"containers": [{"name": "app", "env": env(OTEL_A="1")}]}}}
+    asyncio.run(stored.double.apply(PATH, applied, MANAGER))
+    stored.set_value("OTEL_A", "2")
+    fields = changed_owners(stored.workload.managed_fields, stored.workload)
+    assert [USER[0]] == [entry["manager"] for entry in fields]
+
+
+def test_shared_entry_stays_after_withdrawal() -> None:
+    """An entry that another field manager applied with the same value is theirs as well, and stays."""
+    stored = Stored(deployment())
+    stored.inject()
+    stored.double.apply_as(PATH, applied_by_chart("shop"), HELM)
+    assert (MANAGER, "helm") == stored.workload.ownership.managers("app", "OTEL_SERVICE_NAME")
+    assert "container env has it" in {skipped.reason for skipped in inject(stored.workload, [PLATFORM]).skipped}
+    stored.withdraw()
+    assert env(OTEL_SERVICE_NAME="shop") == stored.env
+
+
+def applied_by_chart(name: str) -> Object:
+    pod = {"containers": [container(env=env(OTEL_SERVICE_NAME=name))]}
+    return {"kind": "Deployment", "metadata": {}, "spec": {"template": {"spec": pod}}}
+
+
+def test_another_appliers_value_is_no_conflict() -> None:
+    """Where values belong to nobody, a chart that is applied server-side sets its own without a conflict."""
+    stored = Stored(deployment())
+    stored.inject()
+    with pytest.raises(ApiError, match="conflict"):
+        stored.double.apply_as(PATH, applied_by_chart("mine"), HELM)
+    fields = without_values(stored.workload.managed_fields, MANAGER)
+    asyncio.run(stored.double.merge(PATH, managed_fields_patch(stored.workload, fields)))
+    assert not stored.workload.ownership.holds_values
+    assert not changes_template(stored.workload, inject(stored.workload, [PLATFORM]))
+    stored.double.apply_as(PATH, applied_by_chart("mine"), HELM)
+    stored.inject()
+    stored.withdraw()
+    assert env(OTEL_SERVICE_NAME="mine") == stored.env
+
+
+def test_write_on_a_stale_version_is_refused() -> None:
+    """Nothing is forced and nothing is lost: a body decided upon before the user came fails as a whole."""
+    stored = Stored(deployment())
+    stale = body(stored.workload, inject(stored.workload, [PLATFORM]))
+    stored.double.change(PATH, lambda its: its["metadata"].update(labels={"a": "b"}))
+    with pytest.raises(ApiError) as refused:
+        asyncio.run(stored.double.apply(PATH, stale, MANAGER))
+    assert refused.value.is_stale
+    assert [] == stored.env
+
+
+def copied(source: Object, name: str, uid: str = "another") -> Object:
+    """Return what `kubectl get -o yaml`, renamed, and `kubectl create` makes of a Deployment."""
+    its = deepcopy(source)
+    its["metadata"] |= {"name": name, "uid": uid}
+    del its["metadata"]["resourceVersion"]
+    return its
+
+
+def test_copy_is_recognized() -> None:
+    """The marker recognizes what was injected into the original; the user's own entries stay the user's."""
+    original = Stored(deployment(container(env=env(A="1"))))
+    original.inject()
+    copy = Stored(copied(original.double.objects[PATH], "copy"))
+    copy.set_value("OTEL_PROPAGATORS", "b3")
+    assert env(A="1", OTEL_PROPAGATORS="b3") == [dict(e) for e in copy.workload.containers[0].user_env]
+    copy.change_owners()
+    assert not copy.workload.reclaimed
+    copy.withdraw()
+    assert env(A="1", OTEL_PROPAGATORS="b3") == copy.env
+
+
+def test_copy_that_somebody_applies_is_theirs() -> None:
+    """What another manager applies server-side is declared somewhere, and applied again: it is left alone."""
+    original = Stored(deployment())
+    original.inject()
+    copy = Stored(deployment())
+    its = {**copied(original.double.objects[PATH], "shop"), "kind": "Deployment", "metadata": {}}
+    copy.double.apply_as(PATH, its, HELM)
+    assert not copy.workload.reclaimed
+
+
+def test_earlier_version_is_taken_over() -> None:
+    """Entries of the field manager of versions up to 0.1 become the installation's, and its annotation goes."""
+    its = deployment(annotations={"spanloom.dev/status": '{"state": "Injected"}'})
+    stored = Stored(its)
+    old = body(stored.workload, inject(stored.workload, [PLATFORM]))
+    old["metadata"]["annotations"] = {"spanloom.dev/status": '{"state": "Injected"}'}
+    stored.double.apply_as(PATH, old, ("spanloom", "Apply"))
+    assert (True, "Injected") == (stored.workload.ownership.is_legacy, stored.workload.legacy_state)
+    stored.change_owners()
+    assert (False, None) == (stored.workload.ownership.is_legacy, stored.workload.legacy_state)
+    stored.withdraw()
+    assert [] == stored.env

@@ -20,8 +20,18 @@ HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
 READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles", "otelinjections"}
 # Write access of a part, by kind of object
 CHANGES: dict[str, dict[str, set[str]]] = {
-    "operator": {"deployments": {"patch"}, "events": {"create"}, "otelprofiles/status": {"patch"}},
-    "operator-cleanup": {"deployments": {"patch"}},
+    "operator": {
+        "deployments": {"patch"},
+        "events": {"create"},
+        "otelprofiles/status": {"patch"},
+        "otelinjections": {"create", "patch", "delete"},
+        "leases": {"create", "patch", "delete"},
+    },
+    "operator-cleanup": {
+        "deployments": {"patch"},
+        "otelinjections": {"delete"},
+        "leases": {"create", "patch", "delete"},
+    },
     "operator-users": {"otelprofiles": {"create", "update", "patch", "delete", "deletecollection"}},
     "operator-test": {"deployments": {"create", "patch", "delete"}},  # its own Deployment, by a Role
 }

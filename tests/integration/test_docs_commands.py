@@ -73,6 +73,8 @@ def _environ(script: Script, fresh: Path, receiver: Receiver) -> dict[str, str]:
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "UVICORN_PORT": str(free_port()),
+        "UV_TOOL_DIR": str(fresh.parent / "tools"),
+        "UV_TOOL_BIN_DIR": str(fresh.parent / "bin"),
     }
 
 

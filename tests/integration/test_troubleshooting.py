@@ -129,6 +129,18 @@ CAUSES = {
 }
 """What causes a quoted line, by a part of it."""
 ELSEWHERE = {
+    **dict.fromkeys(
+        (
+            "the label … on the pod template",
+            "there is no OtelProfile",
+            "OtelProfile … is invalid",
+            "waits until the",
+            "looks after this cluster",
+            "not ready … s after",
+            "another controller keeps",
+        ),
+        "tests/unit/operator/test_quoted_messages.py",
+    ),
     "hook … failed 3 times": "tests/compatibility/test_guard.py",
     "postgres requires existingSecret": "tests/charts/test_docs.py",
     "additional properties 'jager'": "tests/charts/test_docs.py",

@@ -87,5 +87,5 @@ def test_the_operators_account_writes_only_otel_variables(home: Kube, tenant_nam
     tenant_namespace.apply(shop("held"))
     body = {"spec": {"template": {"spec": {"containers": [{"name": "app", **patch}]}}}}
     who = f"--as=system:serviceaccount:{home.namespace}:{ACCOUNT}"
-    said = tenant_namespace("patch", who, "deployment", "held", f"--patch={json.dumps(body)}", succeeds=False)
-    assert "OTEL_* entries of env only" in said
+    output = tenant_namespace("patch", who, "deployment", "held", f"--patch={json.dumps(body)}", succeeds=False)
+    assert "OTEL_* entries of env only" in output

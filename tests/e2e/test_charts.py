@@ -85,7 +85,11 @@ def test_a_failed_start_shows_no_password(kube: Kube) -> None:
     password = "canary-password"
     kube("create", "secret", "generic", "given", f"--from-literal=password={password}")
     helm(kube, "install", "postgres", "existingSecret=given", wait=False)
-    poll_until(lambda: "the Secret's key postgres-password is empty" in _log(kube, "init"), "init says so", 120)
+    poll_until(
+        lambda: "the Secret's key postgres-password is empty" in _log(kube, "init"),
+        "the init container has failed",
+        120,
+    )
     assert password not in _log(kube, "init")
 
 
@@ -100,7 +104,9 @@ def test_an_interrupted_start_leaves_no_partial_database(kube: Kube) -> None:
     """A pod that is force-deleted while it creates its database is followed by one that creates it completely."""
     helm(kube, "install", "postgres", "volume.whenDeleted=Delete", wait=False)
     for _ in range(3):  # killed in the first second or a little later, when the database may be complete
-        poll_until(lambda: "creating" in _log(kube, "init") or _log(kube, "postgres"), "the database is made", 120)
+        poll_until(
+            lambda: "creating" in _log(kube, "init") or _log(kube, "postgres"), "the database is being created", 120
+        )
         kube("delete", "pod", "postgres-postgres-0", "--force", "--grace-period=0")
     poll_until(lambda: _is_ready(kube, "postgres-postgres-0"), "PostgreSQL is ready", 180)
     assert "CREATE TABLE" in helm_test(kube, "postgres")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(600)
 
 LESSONS = sorted((ROOT / "deploy" / "demos").glob("*/README.md"))
-# What a person sees, in this order
+# Parts of the output, in this order
 SEEN = {
     "collector-away": ["0 traces", "roll out complete", "1 traces"],
     "fewer-spans": ["insert_user", "GET /users\nGET\nGET /users\nSELECT users\n", "env updated"],

@@ -80,7 +80,7 @@ def _environ(script: Script, fresh: Path, receiver: Receiver) -> dict[str, str]:
 
 @pytest.mark.parametrize("script", ON_THIS_MACHINE, ids=str)
 def test_a_block_works_when_typed(script: Script, clone: Path, fresh: Path, receiver: Receiver) -> None:
-    """The commands succeed in order; a server answers, and its request is a span of the service that it names."""
+    """The commands succeed in order; a server responds, and its request is a span of the service that it names."""
     environ = _environ(script, fresh, receiver)
     commands = "\n".join(script.of(LAPTOP, SERVER))
     if script.of(SERVER):
@@ -132,7 +132,7 @@ def test_make_up_says_what_is_missing(program: str, tmp_path: Path) -> None:
     assert f"up: {program} is not installed; see https://kind.sigs.k8s.io and https://helm.sh\n" == done.stderr.decode()
 
 
-def test_make_up_says_that_docker_does_not_answer(tmp_path: Path) -> None:
+def test_make_up_reports_that_docker_is_not_running(tmp_path: Path) -> None:
     """The quoted line of docs/troubleshooting.md."""
     for name in ("bash", "dirname", "docker", "kind", "kubectl", "helm"):
         (tmp_path / name).symlink_to(shutil.which(name) or "/bin/false")

@@ -23,13 +23,21 @@ PACKAGES = {
 
 
 @cache
+def repository_files(*patterns: str) -> tuple[Path, ...]:
+    """Return the files that Git knows or would add, without links; all, or those of these patterns."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return tuple(path for name in listed if (path := ROOT / name).is_file() and not path.is_symlink())
+
+
 def python_files() -> tuple[Path, ...]:
-    """Return every Python file of the repository that Git knows or would add."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return tuple(path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file())
+    """Return every Python file of the repository."""
+    return repository_files("*.py")
+
+
+def text_files() -> tuple[Path, ...]:
+    """Return every file of the repository without NUL bytes."""
+    return tuple(path for path in repository_files() if b"\0" not in path.read_bytes())
 
 
 @cache

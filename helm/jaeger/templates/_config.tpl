@@ -102,7 +102,7 @@ tls: {cert_file: /etc/jaeger/tls/tls.crt, key_file: /etc/jaeger/tls/tls.key, rel
 
 {{/* No queue and no batch of the Collector's kind: a sender's queue keeps what is not acknowledged. What is acknowledged
      is stored by badger, cassandra, clickhouse and grpc; opensearch and elasticsearch get it from a bulk writer, which
-     holds up to 200 ms of spans in memory and sends them again when the storage was away: those are lost with the pod. */}}
+     holds up to 200 ms of spans in memory and retries when the storage was down: those are lost with the pod. */}}
 {{- define "jaeger.generated" -}}
 {{- $memory := eq .Values.storage.type "memory" }}
 extensions:

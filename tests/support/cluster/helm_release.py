@@ -49,7 +49,7 @@ class Release:
         values = {"operator": operator, "postgres": {"volume": {"whenDeleted": "Delete"}}, **parts}
         arguments = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self._helm_quietly("install", *arguments)
-        poll_until(self._injected, "the operator has configured both services, and their first pods are gone", 120)
+        poll_until(self._injected, "the operator has configured both services, and their first pods are deleted", 120)
 
     def _injected(self) -> bool:
         """Return whether every labelled Deployment is injected and all of its pods are new."""

@@ -45,7 +45,7 @@ class Stack(stack.Stack):
         """Start users-db-service again, where the proxy finds it."""
         settings = {"USERS_DB_DATABASE_URL": self.postgres.url, "SPANLOOM_TRUST_INCOMING": "true"}
         self.users_db, self.internal_url = self._service("users-db-service", "users_db.app", listen(0), settings)
-        self._until_ready(self.users_db, self.internal_url)
+        stack.wait_until_ready(self.processes, self.users_db, self.internal_url)
         self.proxy.target = self.internal_url
 
     def traces(self) -> list[Trace]:
@@ -69,7 +69,7 @@ def running_stack(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
     with (
         Receiver(store=Store(KEPT_TRACES)) as receiver,
         tcp_proxy() as proxy,
-        # Not below pytest's own directory, which is closed to the user that PostgreSQL runs as.
+        # Not below pytest's own directory: PostgreSQL's user cannot enter it.
         TemporaryDirectory(prefix="spanloom-", ignore_cleanup_errors=True) as directory,
         Processes(Path(directory)) as processes,
     ):

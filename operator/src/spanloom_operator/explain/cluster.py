@@ -103,7 +103,7 @@ class Cluster:
             text = " ".join(str(status.get("message")).split())
             return {} if error.code == NOT_FOUND else UnreadableError(f"{error.code} {error.reason}: {text}")
         if error.code == NOT_FOUND and path.startswith("/apis/spanloom.dev/"):
-            return UnreadableError(f"{self.server} has no OtelProfiles: the operator's CRD is not installed")
+            return UnreadableError(f"{self.server} does not serve it: the operator's CRD is not installed")
         return UnreadableError(f"{self.server} answered {error.code} {error.reason}: is it an API server?")
 
 

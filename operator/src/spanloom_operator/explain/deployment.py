@@ -44,11 +44,19 @@ class _Metadata(Part):
     annotations: dict[str, str] | None = None
 
 
+class _ManagedFields(Part):
+    manager: str
+    operation: str
+    fieldsV1: Object | None = None  # noqa: N815 - Kubernetes' name
+
+
 class _NamedMetadata(_Metadata):
     name: Annotated[str, Field(min_length=1)]
     namespace: str | None = None
     generation: int | None = None
-    managedFields: list[Object] | None = None  # noqa: N815 - Kubernetes' name
+    uid: str | None = None
+    resourceVersion: str | None = None  # noqa: N815 - Kubernetes' name
+    managedFields: list[_ManagedFields] | None = None  # noqa: N815 - Kubernetes' name
 
 
 class _PodSpec(Part):
@@ -61,7 +69,13 @@ class _Template(Part):
     spec: _PodSpec
 
 
+class _Selector(Part):
+    matchLabels: dict[str, str] | None = None  # noqa: N815 - Kubernetes' name
+    matchExpressions: list[Object] | None = None  # noqa: N815 - Kubernetes' name
+
+
 class _Spec(Part):
+    selector: _Selector | None = None
     replicas: int | None = None
     paused: bool | None = None
     template: _Template

@@ -50,8 +50,8 @@ class Report:
     failed: bool = False
 
     def fail(self, error: ExplainError) -> None:
-        """Add the line of an error."""
-        self.lines.append(str(error))
+        """Add the line of an error, once."""
+        self.lines += [str(error)] if str(error) not in self.lines else []
         self.failed = True
 
 

@@ -35,7 +35,9 @@ SHOP = deployment(
     container(env=env(OTEL_A="b"), envFrom=[{"prefix": "A", "configMapRef": {"name": "own"}}]),
     labels={"spanloom.dev/inject": "true"},
     annotations={"resource.opentelemetry.io/a": "b"},
+    selector={"matchLabels": {"app.kubernetes.io/name": "shop"}, "matchExpressions": []},
 )
+SHOP["metadata"]["managedFields"] = [{"manager": "kubectl", "operation": "Update", "time": "2026-11-30T00:00:00Z"}]
 UNLABELLED = {**SHOP, "metadata": {"name": "shop"}}
 RESOURCE = {"resourceAttributes": {"a": "b"}}
 OTHERS = (

@@ -78,7 +78,7 @@ def test_lists_are_read_to_the_end(api: ApiServer) -> None:
         (NAMESPACE, NO_RESOURCE, "{url} answered 404 Not Found: is it an API server?"),
         (NAMESPACE, REDIRECT, "{url} answered 302 Found: is it an API server?"),
         (NAMESPACE, Answer(200, "[]", "a/b"), "{url}/api/v1/namespaces/demo answered a/b, expected JSON" + QUESTION),
-        (PROFILES, NO_RESOURCE, "{url} has no OtelProfiles: the operator's CRD is not installed"),
+        (PROFILES, NO_RESOURCE, "{url} does not serve it: the operator's CRD is not installed"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_line(api: ApiServer, path: str, answer: Answer, expected: str) -> None:

@@ -48,8 +48,12 @@ def test_a_missing_deployment_does_not_stop_the_others() -> None:
 @pytest.mark.parametrize(
     ("answer", "outcome", "note"),
     [
-        (NO_RESOURCE, "Unknown", "has no OtelProfiles: the operator's CRD is not installed)"),
-        (FORBIDDEN, "Unknown", "OtelProfile spanloom-system/default (403 Forbidden: user is not allowed)"),
+        (
+            NO_RESOURCE,
+            "Unknown",
+            "OtelInjection demo/shop ({url} does not serve it: the operator's CRD is not installed)",
+        ),
+        (FORBIDDEN, "Unknown", "OtelInjection demo/shop (403 Forbidden: user is not allowed)"),
     ],
 )
 def test_profiles_that_cannot_be_read(api: ApiServer, answer: Any, outcome: str, note: str) -> None:
@@ -60,7 +64,7 @@ def test_profiles_that_cannot_be_read(api: ApiServer, answer: Any, outcome: str,
     done = run("deploy/shop", "-o", "json")
 
     assert (0, "", outcome) == (done.status, done.err, done.found[0]["outcome"])
-    assert done.found[0]["notes"][-1].endswith(note)
+    assert done.found[0]["notes"][-1].endswith(note.format(url=api.url))
 
 
 @pytest.mark.parametrize(
@@ -119,6 +123,6 @@ def test_an_unreachable_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     files(config=json.dumps(kubeconfig(server)), a=IN_GIT)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
 
-    assert Run(1, "", f"spanloom: {server} is not reachable: Connection refused\n") == run("deploy/shop")
+    assert Run(1, "", f"spanloom: {server} is not reachable: Connection refused\n") == run("deploy", "shop", "cart")
     done = run("-f", "a", "-o", "json")
     assert (0, "", ["demo/shop"]) == (done.status, done.err, titles(done.found))

@@ -141,6 +141,7 @@ ELSEWHERE = {
         ),
         "tests/unit/operator/test_quoted_messages.py",
     ),
+    "the agent has withdrawn": "tests/compatibility/test_agent_conflicts.py",
     "hook … failed 3 times": "tests/compatibility/test_guard.py",
     "postgres requires existingSecret": "tests/charts/test_docs.py",
     "additional properties 'jager'": "tests/charts/test_docs.py",

@@ -149,7 +149,7 @@ ELSEWHERE = {
     "unbound immediate PersistentVolumeClaims": "tests/e2e/test_docs.py",
     'violates PodSecurity "restricted:latest"': "tests/e2e/test_docs.py",
     "uninstallation completed with 1 error(s)": "tests/e2e/test_docs.py",
-    "timed out waiting for the condition": "tests/e2e/test_docs.py",
+    "cleanup failed: DeadlineExceeded": "tests/e2e/test_docs.py",
     "docker is not running": "tests/integration/test_docs_commands.py",
 }
 """Quoted lines that another test causes."""

@@ -49,16 +49,18 @@ def _chain(
 ) -> tuple[RequiredSpan, ...]:
     """Return the required spans of a request, each below the one before; attribute names are separated by spaces."""
     functions = () if not function else ("code.function.name", tuple(function.split()))
-    carriers = [
+    required_spans = [
         RequiredSpan("users-api", "SERVER", route, ROUTE, tuple(server.split())),
         RequiredSpan("users-api", "CLIENT", url, "/users/", tuple(client.split())),
         RequiredSpan("users-db-service", "SERVER", route, ROUTE, tuple(server.split())),
         RequiredSpan("users-db-service", "CLIENT", statement, "WHERE users.id", tuple(database.split())),
     ]
     if functions:
-        carriers.insert(3, RequiredSpan("users-db-service", "INTERNAL", functions[0], "select_user", functions[1]))
-        carriers.insert(1, RequiredSpan("users-api", "INTERNAL", functions[0], "read_user", functions[1]))
-    return tuple(carriers)
+        required_spans.insert(
+            3, RequiredSpan("users-db-service", "INTERNAL", functions[0], "select_user", functions[1])
+        )
+        required_spans.insert(1, RequiredSpan("users-api", "INTERNAL", functions[0], "read_user", functions[1]))
+    return tuple(required_spans)
 
 
 FUNCTION = "code.function.name code.file.path code.line.number user_id"
@@ -118,7 +120,7 @@ def examine(spans: Iterable[Span], chain: Sequence[RequiredSpan], served: int, s
     """Compare the spans of an arm that served this many requests, `share` of them traced, with its table."""
     found = Content()
     for trace in group(spans).values():
-        if any(carrier.matches(span) for span in trace.spans for carrier in chain):
+        if any(required_span.matches(span) for span in trace.spans for required_span in chain):
             _examine_one(trace, chain, found)
         else:
             found.others += len(trace.spans)
@@ -131,15 +133,17 @@ def _examine_one(trace: Trace, chain: Sequence[RequiredSpan], found: Content) ->
     found.requests += 1
     found.spans += len(trace.spans)
     found.orphans += len(trace.orphans)
-    matches = [[span for span in trace.spans if carrier.matches(span)] for carrier in chain]
+    matches = [[span for span in trace.spans if required_span.matches(span)] for required_span in chain]
     found.lost += sum(not spans for spans in matches)
     found.misplaced += sum(len(spans) > 1 for spans in matches)
     parents = {span.span_id: span.parent_id for span in trace.spans}
     for above, below in pairwise(spans[0] for spans in matches if spans):
         found.misplaced += not _is_below(below, above, parents)
-    for carrier, spans in zip(chain, matches, strict=True):
+    for required_span, spans in zip(chain, matches, strict=True):
         for span in spans[:1]:
-            found.thin.update(f"{carrier.label} {name}" for name in carrier.required if name not in span.attributes)
+            found.thin.update(
+                f"{required_span.label} {name}" for name in required_span.required if name not in span.attributes
+            )
 
 
 def _is_below(span: Span, above: Span, parents: Mapping[str, str | None]) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 CONNECTIONS = 16
-ANSWER_SECONDS = 10.0
+RESPONSE_SECONDS = 10.0
 LARGEST_READ = 65_536
 AGENT = "User-Agent: spanloom-bench"
 HEAD_END = b"\r\n\r\n"
@@ -76,10 +76,10 @@ class Client:
 
     def _readable(self, waiting: deque[float] | None) -> list[_Connection]:
         """Return the connections with data; wait at most until the next request is due."""
-        pause = max(0.0, waiting[0] - time.perf_counter()) if waiting else ANSWER_SECONDS
+        pause = max(0.0, waiting[0] - time.perf_counter()) if waiting else RESPONSE_SECONDS
         ready = self._selector.select(pause)
         if not ready and not waiting:
-            raise LoadError(f"no answer within {ANSWER_SECONDS:g} s")
+            raise LoadError(f"no response within {RESPONSE_SECONDS:g} s")
         return [key.data for key, _ in ready]
 
 
@@ -87,7 +87,7 @@ class _Connection:
     """A keep-alive connection with at most one open request."""
 
     def __init__(self, host: str, port: int) -> None:
-        self.socket = socket.create_connection((host, port), ANSWER_SECONDS)
+        self.socket = socket.create_connection((host, port), RESPONSE_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.due = 0.0
         self._buffer = b""
@@ -118,4 +118,4 @@ def body_length(head: bytes) -> int:
         name, _, value = field.partition(b":")
         if name.lower() == b"content-length":
             return int(value)
-    raise LoadError("an answer without Content-Length")
+    raise LoadError("a response without Content-Length")

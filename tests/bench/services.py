@@ -7,8 +7,6 @@ import sys
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -23,7 +21,8 @@ from spanloom_local.journey import send
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import HOST, listen
 from spanloom_local.postgres import Postgres
-from spanloom_local.processes import Process, Processes, StackError, run
+from spanloom_local.processes import Process, Processes, run
+from spanloom_local.stack import wait_until_ready
 
 if TYPE_CHECKING:
     import socket
@@ -120,21 +119,8 @@ class Site:
         with listener, pinned(self._cores):
             name = f"{service} of the arm {arm.name}"
             process = self.processes.start(name, command, env=environment, pass_fds=[listener.fileno()])
-        self._until_ready(process, url)
+        wait_until_ready(self.processes, process, url, READY_SECONDS)
         return process, url
-
-    def _until_ready(self, process: Process, url: str) -> None:
-        def ready() -> bool:
-            self.processes.check()
-            try:
-                return send(url, "GET", "/readyz").status == HTTPStatus.OK
-            except (OSError, HTTPException):
-                return False
-
-        try:
-            poll_until(ready, "", READY_SECONDS)
-        except TimeoutError:
-            raise StackError(f"{process.name} was not ready within {READY_SECONDS:g} s", process.lines) from None
 
     def _clean(self) -> dict[str, str]:
         return {key: value for key, value in os.environ.items() if not key.startswith("USERS_")}

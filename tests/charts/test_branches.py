@@ -14,11 +14,11 @@ from charts.rendering import HELM, Case, cases, charts, require, template
 if TYPE_CHECKING:
     from pathlib import Path
 
-# What depends on objects of a cluster: tests/e2e/test_charts.py
+# Checks against objects of a cluster: tests/e2e/test_charts.py
 NEEDS_CLUSTER = ("_cluster.tpl", "secret.yaml")
-# Whose cases render the library: quick charts
+# Charts whose cases render the library, chosen because they render fast
 PROXIES = ("jaeger", "otel-collector", "postgres", "users")
-REFUSAL = re.compile(r"\s*\{\{-? fail ")  # held by REFUSED in test_rendering.py: a case renders
+REFUSAL = re.compile(r"\s*\{\{-? fail ")  # tested by REFUSED in test_rendering.py: a case renders
 ACTION = re.compile(r"\{\{-?\s*(if|with|range|else if|else|end|define|block)\b.*?\}\}", re.DOTALL)
 
 
@@ -30,7 +30,7 @@ def _ends(text: str) -> list[int]:
         word = action[1]
         if word == "end":
             opened = stack.pop()
-            if opened in ("if", "with"):  # the branch not written: nothing
+            if opened in ("if", "with"):  # a branch without text
                 branches.append(-action.start())
         elif word.startswith("else"):
             branches.append(action.end())

@@ -7,9 +7,9 @@ from charts.rendering import HELM, template
 from support.builders.pages import is_printed, quoted_lines
 
 REFUSED = {
-    "postgres needs existingSecret": ["--set=jaeger.enabled=true"],
+    "postgres requires existingSecret": ["--set=jaeger.enabled=true"],
     "additional properties 'jager'": ["--set=postgres.existingSecret=database,jager.enabled=false"],
-    "leads to the Jaeger of this release": ["--set=postgres.existingSecret=database,jaeger.enabled=false"],
+    "is the Jaeger of this release": ["--set=postgres.existingSecret=database,jaeger.enabled=false"],
 }
 LINES = quoted_lines("docs/troubleshooting.md")
 INSTALLATION = {

@@ -40,12 +40,12 @@ def test_connections_of_the_default_values() -> None:
 def test_an_unrelated_pod_in_the_namespace() -> None:
     """An unrelated pod can connect to the edge and send telemetry, and to nothing else."""
     (default,) = (case for case in cases() if str(case) == "spanloom-default")
-    stranger = {"metadata": {"labels": {"app": "stranger"}}}
+    unrelated = {"metadata": {"labels": {"app": "unrelated"}}}
     reached = {
         (_name(pod), number)
         for pod in pod_templates(default)
         for name, number in _ports(pod)
-        if _allows(default, "Ingress", pod, stranger, {name, number})
+        if _allows(default, "Ingress", pod, unrelated, {name, number})
     }
     assert reached == {("users-api", 8000), ("otel-collector", 4317), ("otel-collector", 4318)}
 

@@ -107,7 +107,7 @@ def test_the_header_of_production_is_right() -> None:
             totals[resource, bound] += replicas[bound] * sum(
                 _number(pod["resources"]["requests"][resource]) for pod in pods
             )
-    expected = "# Room: {:.1f} CPU and {:.1f} GiB requested, at most {:.1f} CPU and {:.1f} GiB;".format(
+    expected = "# Resources: {:.1f} CPU and {:.1f} GiB requested, at most {:.1f} CPU and {:.1f} GiB;".format(
         totals["cpu", 0], totals["memory", 0] / 2**30, totals["cpu", 1], totals["memory", 1] / 2**30
     )
     assert expected in (ROOT / "deploy" / "values" / "production.yaml").read_text()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from charts.rendering import GOLDEN, HELM, KUBERNETES, Case, cases, charts, objects, render, require, show, template
 
-# Kinds of operators: the wheel has only Kubernetes' own schemas, and an OtelProfile's name has a meaning.
+# Kinds of operators: the wheel has only the schemas of Kubernetes, and the name of an OtelProfile has a meaning.
 CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1", "spanloom.dev/v1alpha1"}
 
 
@@ -95,24 +95,24 @@ def test_unknown_keys_are_refused(chart: str) -> None:
 
 REFUSED = {
     "a vendor without its key": ("otel-collector", "vendor.endpoint=https://otlp.example.org", "existingSecret"),
-    "a vendor in the clear": ("otel-collector", "vendor.endpoint=http://otlp.example.org", "endpoint"),
+    "a vendor without TLS": ("otel-collector", "vendor.endpoint=http://otlp.example.org", "endpoint"),
     "mTLS without certificates": ("otel-collector", "receivers.tls.verifyClients=true", "existingSecret"),
-    "an authority without TLS": ("otel-collector", "backends.traces.caSecret=ca", "tls"),
+    "a CA without TLS": ("otel-collector", "backends.traces.caSecret=ca", "tls"),
     "sampling in two replicas": ("otel-collector", "tailSampling.enabled=true,replicas=2", "replicas"),
-    "sampling by a scaled set": (
+    "sampling with autoscaling": (
         "otel-collector",
         "tailSampling.enabled=true,autoscaling.enabled=true",
         "autoscaling",
     ),
     "an image tag as digest": ("otel-collector", "image.digest=0.155.0", "digest"),
-    "two Jaegers with a memory each": ("jaeger", "replicas=2", "replicas"),
+    "two Jaegers with separate memory": ("jaeger", "replicas=2", "replicas"),
     "a storage without an address": ("jaeger", "storage.type=opensearch", "addresses"),
     "a search storage without a URL": (
         "jaeger",
         "storage.type=opensearch,storage.addresses={search:9200}",
         "addresses",
     ),
-    "a Jaeger for everyone": ("jaeger", "ingress.enabled=true,ingress.host=j.example.org", "query"),
+    "a public Jaeger": ("jaeger", "ingress.enabled=true,ingress.host=j.example.org", "query"),
     "an ingress without a host": ("jaeger", "ingress.enabled=true", "host"),
     "a route without a gateway": ("jaeger", "httpRoute.enabled=true", "parentRefs"),
     "TLS that ClickHouse's client lacks": (
@@ -123,38 +123,42 @@ REFUSED = {
     "an external database without a host": ("postgres", "mode=external,existingSecret=s", "host"),
     "an external database without a password": ("postgres", "mode=external,external.host=db", "existingSecret"),
     "a name that is not an identifier": ("postgres", "username=users; DROP", "username"),
-    "a role that PostgreSQL keeps for itself": ("postgres", "username=pg_users", "username"),
-    "a database that is there already": ("postgres", "database=postgres", "database"),
-    "a password that each rendering would make anew": ("postgres", "database=users", "existingSecret"),
-    "replicas in no data center": (
+    "a reserved role of PostgreSQL": ("postgres", "username=pg_users", "username"),
+    "an existing database": ("postgres", "database=postgres", "database"),
+    "a password that each rendering would generate": ("postgres", "database=users", "existingSecret"),
+    "replicas without a data center": (
         "jaeger",
         "storage.type=cassandra,storage.addresses={c:9042},storage.cassandra.replicationFactor=3",
         "datacenter",
     ),
     "a label that selects pods": ("jaeger", r"podLabels.app\.kubernetes\.io/name=x", "app.kubernetes.io/name"),
-    "traces for a Jaeger that is not there": (
+    "traces for a disabled Jaeger": (
         "spanloom",
         "jaeger.enabled=false,postgres.existingSecret=s",
         "otel-collector.backends.traces.endpoint",
     ),
-    "a test that asks it": ("spanloom", "jaeger.enabled=false,postgres.existingSecret=s", "users.test.jaeger"),
-    "telemetry that nobody configures": (
+    "a test that queries a disabled Jaeger": (
+        "spanloom",
+        "jaeger.enabled=false,postgres.existingSecret=s",
+        "users.test.jaeger",
+    ),
+    "telemetry that is not configured": (
         "spanloom",
         "operator.enabled=false,postgres.existingSecret=s",
         "users.telemetry.enabled=false",
     ),
-    "a profile for a Collector that is not there": (
+    "a profile for a disabled Collector": (
         "spanloom",
         "otel-collector.enabled=false,postgres.existingSecret=s",
         "operator.profile.exporter.endpoint",
     ),
-    "telemetry of the operator's own for it": (
+    "operator telemetry for a disabled Collector": (
         "spanloom",
         "otel-collector.enabled=false,postgres.existingSecret=s",
         "operator.telemetry.endpoint",
     ),
-    "a database that is not there": ("spanloom", "postgres.enabled=false", "users.database.host"),
-    "an authority that no profile names": (
+    "a disabled database": ("spanloom", "postgres.enabled=false", "users.database.host"),
+    "a CA that no profile uses": (
         "spanloom",
         "users.telemetry.caSecret=ca,postgres.existingSecret=s",
         "operator.profile.exporter.tls.ca_file",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 READ = ("get", "list", "watch")
 NOTHING: frozenset[tuple[str, str, str]] = frozenset()
-# By the account's label: where, on what, which verbs. k8s_attributes looks at the pods that send, wherever they are.
+# By the account's label: scope, resource, verbs. k8s_attributes reads the sending pods of all namespaces.
 RIGHTS = {
     "users-api": NOTHING,
     "users-db-service": NOTHING,
@@ -23,7 +23,7 @@ RIGHTS = {
     "jaeger-index-cleaner": NOTHING,
     "otel-collector": {("cluster", resource, verb) for resource in ("pods", "namespaces") for verb in READ},
 }
-# What users may do with the operator's resources wherever they have a role of Kubernetes.
+# Rights on the operator's resources, aggregated to the roles of Kubernetes.
 USERS = {
     "aggregate-to-view": {(kind, verb) for kind in ("otelprofiles", "otelinjections") for verb in READ},
     "aggregate-to-edit": {

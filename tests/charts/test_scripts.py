@@ -48,5 +48,5 @@ def test_only_kind_clusters_are_changed(script: str, production: tuple[Path, soc
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     assert 1 == done.returncode
     assert CONTEXT in done.stderr
-    with pytest.raises(BlockingIOError):  # nobody has connected
+    with pytest.raises(BlockingIOError):  # no client has connected
         server.accept()

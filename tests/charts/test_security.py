@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from charts.rendering import Object
 
 ALLOWED_VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "projected", "downwardAPI", "csi"}
-NAMED = "mine"  # the account that a case names instead of the chart's
+NAMED = "mine"  # the existing account of a case
 NUMBERS = {"runAsUser", "runAsGroup", "fsGroup"}
 HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
 READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles", "otelinjections"}
-# What a part may change, by kind of object
+# Write access of a part, by kind of object
 CHANGES: dict[str, dict[str, set[str]]] = {
     "operator": {
         "deployments": {"patch"},
@@ -33,35 +33,35 @@ CHANGES: dict[str, dict[str, set[str]]] = {
         "leases": {"create", "patch", "delete"},
     },
     "operator-users": {"otelprofiles": {"create", "update", "patch", "delete", "deletecollection"}},
-    "operator-test": {"deployments": {"create", "patch", "delete"}},  # one of its own making, by a Role
+    "operator-test": {"deployments": {"create", "patch", "delete"}},  # its own Deployment, by a Role
 }
 EVERY_CASE = pytest.mark.parametrize("case", cases(), ids=str)
 
-# https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted, and what the house adds
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted, and the project's additions
 POD_RULES: dict[str, Callable[[Any], bool]] = {
-    "shares nothing with the host": lambda spec: not HOST_FIELDS & spec.keys(),
-    "runs as a user by number": lambda spec: (
+    "shares no namespace with the host": lambda spec: not HOST_FIELDS & spec.keys(),
+    "runs with a user id": lambda spec: (
         spec["securityContext"].get("runAsUser", 0) > 0 or not NUMBERS & spec["securityContext"].keys()  # OpenShift
     ),
     "never runs as root": lambda spec: spec["securityContext"]["runAsNonRoot"] is True,
     "has the runtime's seccomp profile": lambda spec: (
         spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
     ),
-    "mounts no path of the host": lambda spec: all(
+    "mounts no host path": lambda spec: all(
         set(volume) - {"name"} <= ALLOWED_VOLUMES for volume in spec.get("volumes") or []
     ),
-    "gets no variables from Services": lambda spec: spec["enableServiceLinks"] is False,
-    "says whether it needs a token": lambda spec: "automountServiceAccountToken" in spec,
+    "has no Service variables": lambda spec: spec["enableServiceLinks"] is False,
+    "sets automountServiceAccountToken": lambda spec: "automountServiceAccountToken" in spec,
 }
 CONTAINER_RULES: dict[str, Callable[[Any], bool]] = {
     "cannot gain privileges": lambda c: c["securityContext"]["allowPrivilegeEscalation"] is False,
     "has no capabilities": lambda c: c["securityContext"]["capabilities"] == {"drop": ["ALL"]},
     "cannot write its root file system": lambda c: c["securityContext"]["readOnlyRootFilesystem"] is True,
-    "binds no port of the host": lambda c: not any("hostPort" in port for port in c.get("ports", [])),
-    "asks for CPU and memory and is held to its memory": lambda c: (
+    "binds no host port": lambda c: not any("hostPort" in port for port in c.get("ports", [])),
+    "requests CPU and memory and has a memory limit": lambda c: (
         {"cpu", "memory"} <= c["resources"]["requests"].keys() and "memory" in c["resources"]["limits"]
     ),
-    "names its image by digest or a version": lambda c: (
+    "has an image digest or version": lambda c: (
         not c["image"].endswith(":latest") and re.search(r"(@sha256:[0-9a-f]{64}|:[\w.-]+)$", c["image"]) is not None
     ),
 }

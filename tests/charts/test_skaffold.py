@@ -19,7 +19,7 @@ SKAFFOLD: dict[str, Any] = yaml.safe_load((ROOT / "skaffold.yaml").read_text())
 ARTIFACTS = {artifact["image"]: artifact for artifact in SKAFFOLD["build"]["artifacts"]}
 PROFILES = {profile["name"]: profile for profile in SKAFFOLD["profiles"]}
 SECTIONS = {"apiVersion", "kind", "metadata", "build", "deploy", "portForward", "verify", "profiles"}
-BUILT = [image for image in ARTIFACTS if image != "spanloom-local"]  # what verify runs is not installed
+BUILT = [image for image in ARTIFACTS if image != "spanloom-local"]  # the image of verify is not installed
 MEMBERS = {
     tomllib.loads(path.read_text())["project"]["name"]: path.parent.relative_to(ROOT)
     for path in [
@@ -28,7 +28,7 @@ MEMBERS = {
         ROOT / "deploy/local/pyproject.toml",
     ]
 }
-# verify uses nothing of the services that spanloom-local contains.
+# verify uses none of the services that spanloom-local contains.
 NOT_USED = {"spanloom-local": {"users-api", "users-db-service"}}
 
 

@@ -7,7 +7,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from compatibility.versions import ENVIRONMENTS
+from compatibility.versions import AGENT, ENVIRONMENTS
 from support.processes.environments import TELEMETRY, UV
 
 FOLDER = Path(__file__).parent / "environments"
@@ -15,31 +15,24 @@ FOLDER = Path(__file__).parent / "environments"
 
 def lock(name: str) -> str:
     """Write the pins of one environment; return what is wrong, if anything."""
-    command = [
-        UV,
-        "pip",
-        "compile",
-        "--quiet",
-        "--no-annotate",
-        "--no-header",
-        "--upgrade",
-        "-",
-        TELEMETRY / "pyproject.toml",
-    ]
-    done = subprocess.run(
-        [*command, "-o", FOLDER / f"{name}.txt"], input="\n".join(ENVIRONMENTS[name]), text=True, capture_output=True,
-        check=False,
-    )  # fmt: skip
+    if name in AGENT:
+        needs, options = AGENT[name].needs, ["--python-version", AGENT[name].python]
+    else:
+        needs, options = ENVIRONMENTS[name], [str(TELEMETRY / "pyproject.toml")]
+    command = [UV, "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--upgrade", "-", *options]
+    output = FOLDER / f"{name}.txt"
+    done = subprocess.run([*command, "-o", output], input="\n".join(needs), text=True, capture_output=True, check=False)
     return f"{name}: {' '.join(done.stderr.split())}" if done.returncode else ""
 
 
 def main() -> None:
     """Lock every environment, and remove those that are not in the table any more."""
+    names = [*ENVIRONMENTS, *AGENT]
     for file in FOLDER.glob("*.txt"):
-        if file.stem not in ENVIRONMENTS:
+        if file.stem not in names:
             file.unlink()
     with ThreadPoolExecutor(4) as pool:
-        problems = [problem for problem in pool.map(lock, ENVIRONMENTS) if problem]
+        problems = [problem for problem in pool.map(lock, names) if problem]
     sys.exit("\n".join(problems))
 
 

@@ -91,5 +91,32 @@ PLATFORMS = (
 )
 """Platform, versions, and how they are tried."""
 
+
+class AgentEnvironment(NamedTuple):
+    """An environment without OpenTelemetry of ours; `python` is a version, `needs` what its application pins."""
+
+    python: str
+    needs: tuple[str, ...]
+
+
+_SHOP = ("flask", "requests")
+AGENT = {
+    "agent-old-pins": AgentEnvironment(
+        "3.9",
+        ("flask", "requests==2.20.0", "urllib3==1.24.3", "protobuf==3.20.3", "typing_extensions==4.0.0",
+         "wrapt==1.10.11", "packaging==20.0", "psutil==5.9.0"),
+    ),
+    "agent-python-3.10": AgentEnvironment("3.10", (*_SHOP, "urllib3==1.26.20", "protobuf==4.25.8", "wrapt==1.14.0")),
+    "agent-opentelemetry-1.9": AgentEnvironment("3.11", (*_SHOP, "opentelemetry-api==1.9.0", "setuptools<81")),
+    "agent-opentelemetry-sdk-1.27": AgentEnvironment("3.11", (*_SHOP, "opentelemetry-sdk==1.27.0")),
+    "agent-python-3.12": AgentEnvironment("3.12", (*_SHOP, "opentelemetry-sdk", "protobuf==5.29.5", "psutil")),
+    "agent-newest": AgentEnvironment(
+        "3.13", (*_SHOP, "opentelemetry-sdk", "protobuf", "typing_extensions", "wrapt", "packaging", "psutil")
+    ),
+    "agent-others": AgentEnvironment("3.11", (*_SHOP, "ddtrace", "newrelic", "sentry-sdk", "elastic-apm")),
+    "agent-gevent": AgentEnvironment("3.11", (*_SHOP, "gevent", "gunicorn", "packaging")),
+}  # fmt: skip
+"""Environments that the agent is tried in: what other agents break by packages of their own."""
+
 ENVIRONMENTS = {"newest": NEWEST, **{version.environment: version.needs for version in VERSIONS}}
 """Requirements of each environment by its name."""

@@ -85,7 +85,11 @@ def test_a_failed_start_shows_no_password(kube: Kube) -> None:
     password = "canary-password"
     kube("create", "secret", "generic", "given", f"--from-literal=password={password}")
     helm(kube, "install", "postgres", "existingSecret=given", wait=False)
-    poll_until(lambda: "the Secret's key postgres-password is empty" in _log(kube, "init"), "init says so", 120)
+    poll_until(
+        lambda: "the Secret's key postgres-password is empty" in _log(kube, "init"),
+        "the init container has failed",
+        120,
+    )
     assert password not in _log(kube, "init")
 
 
@@ -100,7 +104,9 @@ def test_an_interrupted_start_leaves_no_partial_database(kube: Kube) -> None:
     """A pod that is force-deleted while it creates its database is followed by one that creates it completely."""
     helm(kube, "install", "postgres", "volume.whenDeleted=Delete", wait=False)
     for _ in range(3):  # killed in the first second or a little later, when the database may be complete
-        poll_until(lambda: "creating" in _log(kube, "init") or _log(kube, "postgres"), "the database is made", 120)
+        poll_until(
+            lambda: "creating" in _log(kube, "init") or _log(kube, "postgres"), "the database is being created", 120
+        )
         kube("delete", "pod", "postgres-postgres-0", "--force", "--grace-period=0")
     poll_until(lambda: _is_ready(kube, "postgres-postgres-0"), "PostgreSQL is ready", 180)
     assert "CREATE TABLE" in helm_test(kube, "postgres")
@@ -112,8 +118,8 @@ def test_an_interrupted_start_leaves_no_partial_database(kube: Kube) -> None:
 def test_a_changed_volume_size_is_refused(kube: Kube, chart: str, value: str) -> None:
     """The chart explains how to enlarge a volume, instead of the API server's error about StatefulSets."""
     helm(kube, "install", chart, wait=False)
-    said = helm(kube, "upgrade", chart, value, wait=False, succeeds=False)
-    assert f"delete statefulset {chart}-{chart} --cascade=orphan" in said
+    output = helm(kube, "upgrade", chart, value, wait=False, succeeds=False)
+    assert f"delete statefulset {chart}-{chart} --cascade=orphan" in output
 
 
 @pytest.mark.parametrize(("when_deleted", "kept"), [("Retain", True), ("Delete", False)])
@@ -129,8 +135,8 @@ def test_a_changed_retention_in_cassandra_is_refused(kube: Kube) -> None:
     """Tables keep the retention with which they were created; a new keyspace may have another."""
     storage = ["storage.type=cassandra", "storage.addresses={cassandra:9042}"]
     helm(kube, "install", "jaeger", *storage, wait=False)
-    said = helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", wait=False, succeeds=False)
-    assert "the tables of keyspace jaeger were made with 2 days" in said
+    output = helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", wait=False, succeeds=False)
+    assert "the tables of keyspace jaeger were created with 2 days" in output
     helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", "storage.database=other", wait=False)
 
 
@@ -172,7 +178,7 @@ def test_the_secrets_of_production(kube: Kube, tmp_path: Path) -> None:
     with new_namespace("workload") as shop:
         first, second = (_production_secrets(kube, shop) for _ in range(2))
         assert "still missing" in first
-        assert f"kept  {kube.namespace}/" in second
+        assert f"kept     {kube.namespace}/" in second
         ca = tmp_path / "ca.crt"
         ca.write_text(secret(shop, "telemetry-ca")["ca.crt"])
         for part in ("collector", "jaeger"):

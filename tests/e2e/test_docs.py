@@ -2,54 +2,118 @@
 
 from __future__ import annotations
 
+import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
+from support.builders.deployments import deployment
 from support.builders.pages import is_printed, quoted_lines
+from support.builders.shell import CLUSTER, TYPED, scripts
+from support.cluster.images import load_images
+from support.cluster.kube import Kube
 from support.cluster.namespaces import new_namespace
-from support.paths import HELM
+from support.paths import HELM, ROOT
 from support.polling import poll_until
+from support.processes.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.cluster.kube import Kube
+pytestmark = pytest.mark.timeout(900)
 
-pytestmark = pytest.mark.timeout(300)
-
-LINES = quoted_lines("docs/troubleshooting.md")
-EXTRA = "users.services.users-api.extraContainers[0]"
+INSTALL = "docs/install.md"
+TROUBLESHOOTING = "docs/troubleshooting.md"
+LINES = quoted_lines(TROUBLESHOOTING)
 SYMPTOMS = {
-    "unbound immediate PersistentVolumeClaims": ("postgres", ["--set=volume.storageClass=no-such-class"]),
-    'violates PodSecurity "restricted:latest"': (
-        "postgres",
-        ["--set=extraContainers[0].name=beside,extraContainers[0].image=busybox"],
-    ),
+    "unbound immediate PersistentVolumeClaims": "volume.storageClass=no-such-class",
+    'violates PodSecurity "restricted:latest"': "extraContainers[0].name=beside,extraContainers[0].image=busybox",
 }
+"""What makes PostgreSQL's chart show a quoted line in the Events of its namespace."""
 
 
 @pytest.fixture
 def kube() -> Iterator[Kube]:
-    """Make a namespace that enforces Pod Security `restricted`."""
+    """Create a namespace that enforces Pod Security `restricted`."""
     with new_namespace("docs") as kube:
-        kube("label", "namespace", kube.namespace, "pod-security.kubernetes.io/enforce=restricted")
         yield kube
 
 
 @pytest.mark.parametrize("part", SYMPTOMS)
 def test_a_symptom_is_what_the_cluster_reports(part: str, kube: Kube) -> None:
     """Events of the namespace contain the quoted line."""
-    chart, values = SYMPTOMS[part]
     [quoted] = [line for line in LINES if part in line]
-    kube.run("helm", "install", chart, str(HELM / chart), *values)
+    kube.run("helm", "install", "postgres", str(HELM / "postgres"), f"--set={SYMPTOMS[part]}")
 
     poll_until(lambda: is_printed(quoted, kube("events")), f"an Event says: {quoted}", seconds=60)
 
 
 def test_an_image_in_no_registry_cannot_be_pulled(kube: Kube) -> None:
-    """The state of the pod is the one that the entry names."""
+    """The state of the pod is one that the entry names."""
     kube.run("helm", "install", "postgres", str(HELM / "postgres"), "--set=image.repository=no-such-image")
 
-    poll_until(
-        lambda: "ErrImagePull" in kube("get", "pods") or "ImagePullBackOff" in kube("get", "pods"), "ErrImagePull"
-    )
+    poll_until(lambda: re.search("ErrImagePull|ImagePullBackOff", kube("get", "pods")), "it cannot be pulled")
+
+
+def test_a_cleanup_without_its_image_leaves_only_its_job(kube: Kube) -> None:
+    """The uninstallation fails with the quoted lines, and what the page says remains."""
+    quoted = [line for line in LINES if "uninstallation completed" in line or "DeadlineExceeded" in line]
+    kube.run("helm", "install", "operator", str(HELM / "operator"), "--set=image.tag=gone")
+    errors = kube.run("helm", "uninstall", "operator", succeeds=False)
+
+    assert [] == [line for line in quoted if not is_printed(line, errors)]
+    assert ["job.batch/operator-operator-cleanup"] == kube("get", "job,deploy,role,networkpolicy", "-o", "name").split()
+
+
+def section(heading: str, page: str = INSTALL) -> str:
+    """Return the commands of a section that need a cluster."""
+    assert heading in TYPED[page]
+    found = [script for script in scripts() if (script.page, script.heading) == (page, heading)]
+    assert found, heading
+    return "\n".join(command for script in found for command in script.of(CLUSTER))
+
+
+@pytest.fixture
+def umbrella() -> Iterator[Kube]:
+    """Install the umbrella with deploy/up; nothing of it is left."""
+    typed(f"{ROOT}/deploy/up", seconds=600)
+    yield Kube("spanloom")
+    typed("helm uninstall spanloom --namespace spanloom --ignore-not-found --wait")
+    typed("kubectl delete namespace spanloom --ignore-not-found --wait=false")
+
+
+def test_an_installation_is_upgraded_verified_and_removed(umbrella: Kube) -> None:
+    """The commands of these sections work one after the other, and leave no object of the cluster."""
+    typed(section("Upgrade"))
+    assert "Ada Lovelace" in typed(section("Verify"))
+    typed(section("Uninstall"), seconds=400)
+
+    kinds = "customresourcedefinitions,clusterroles,clusterrolebindings,validatingadmissionpolicies"
+    assert [] == [name for name in umbrella("get", kinds, "-o", "name").split() if "spanloom" in name]
+
+
+def test_the_operator_alone_is_installed_as_written() -> None:
+    """The commands of the section inject into a Deployment that was there before."""
+    load_images()
+    kube = Kube("demo")
+    kube("create", "namespace", "demo")
+    kube.apply(deployment())
+    try:
+        typed(section("One chart alone"))
+        poll_until(lambda: "Injected" in kube("get", "otelinjections"), "the operator has injected")
+        assert "spanloom-operator/spanloom-system/operator" in typed(section("Argo CD"))
+        assert "deployment demo/shop: Injected" in typed(section("The label has no effect", TROUBLESHOOTING))
+        typed(section("RolledBack", TROUBLESHOOTING))
+    finally:
+        typed("helm uninstall operator --namespace spanloom-system --wait --timeout 3m")
+        typed("kubectl delete namespace demo spanloom-system --wait=false")
+
+
+@pytest.mark.skipif("REGISTRY" not in os.environ, reason="REGISTRY: a registry that the cluster pulls from")
+def test_images_of_a_registry_are_installed_as_written() -> None:
+    """The commands of the section build, push, package, install and test."""
+    try:
+        assert "Phase:          Succeeded" in typed(section("Any cluster"), seconds=800)
+    finally:
+        typed("helm uninstall spanloom --namespace spanloom --wait --timeout 3m", seconds=300)
+        typed("kubectl delete namespace spanloom --wait=false")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from support.builders.pages import blocks
 from support.cluster.kube import Kube
 from support.paths import ROOT
+from support.processes.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(600)
 
 LESSONS = sorted((ROOT / "deploy" / "demos").glob("*/README.md"))
-# What a person sees, in this order
+# Parts of the output, in this order
 SEEN = {
     "collector-away": ["0 traces", "roll out complete", "1 traces"],
     "fewer-spans": ["insert_user", "GET /users\nGET\nGET /users\nSELECT users\n", "env updated"],
@@ -48,18 +49,10 @@ def spanloom() -> Iterator[Kube]:
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.parent.name)
 def test_every_command_works(lesson: Path, spanloom: Kube) -> None:
     """The commands of a lesson succeed in one shell and print what the lesson states."""
-    commands = "\n".join(re.findall(r"^```sh\n(.*?)^```$", lesson.read_text(), re.MULTILINE | re.DOTALL))
-    script = f"set -meo pipefail\ntrap exit TERM\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}"
-    status, output = _run(script)
-    assert status == 0, output
+    commands = "\n".join(block.text for block in blocks(str(lesson.relative_to(ROOT))) if block.language == "sh")
+    output = typed(commands)
+
     rest = output
     for text in SEEN[lesson.parent.name]:
         assert text in rest, output
         rest = rest.partition(text)[2]
-
-
-def _run(script: str) -> tuple[int, str]:
-    """Run a script in bash; return its exit status and output. None of its processes outlives it."""
-    command = ["timeout", "--kill-after=5", "200", "bash", "-c", script]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    return done.returncode, done.stdout

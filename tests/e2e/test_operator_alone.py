@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(300)
 
 LABEL = "spanloom.dev/inject"
-# Nobody answers where users-db-service should be: what users-api does about it is in its trace.
+# There is no users-db-service: the trace contains users-api's retries.
 TREE = """\
 users-api SERVER GET /users
   users-api INTERNAL list_users
@@ -65,7 +65,7 @@ def test_one_label_is_enough(kube: Kube) -> None:
         kube("label", "deployment", "shop", "pay", f"{LABEL}=true")
         for name in before:
             wait_for_state(kube, "Injected", name)
-        poll_until(lambda: is_rolled_out(kube.get("deployment/shop")), "the injected pod is there", 120)
+        poll_until(lambda: is_rolled_out(kube.get("deployment/shop")), "the injected pod is ready", 120)
         with (
             forwarded(kube.namespace, "shop", 8000) as edge,
             forwarded(kube.namespace, "traces-jaeger", 16686) as jaeger,

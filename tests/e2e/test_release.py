@@ -67,21 +67,21 @@ def test_exemplars_have_trace_ids(release: Release) -> None:
         response = send(edge, CREATE.method, CREATE.route, CREATE.body)
     with release.reach("jaeger", 16686) as jaeger:
         trace = wait_for_trace(jaeger, response, len(CREATE.tree.splitlines()))
-    poll_until(lambda: f'trace_id="{trace.trace_id}"' in release.metrics(), "the exemplar is shown", 60)
+    poll_until(lambda: f'trace_id="{trace.trace_id}"' in release.metrics(), "the metrics have the exemplar", 60)
 
 
 def test_log_lines_carry_the_trace_id(release: Release) -> None:
     """Both services log a failed request with its trace id."""
     database = f"statefulset/{release.name}-postgres"
     release.kube("scale", database, "--replicas=0")
-    poll_until(lambda: not release.pods("postgres"), "the database is gone", 90)
+    poll_until(lambda: not release.pods("postgres"), "the database is deleted", 90)
     with release.reach("users-api", 8000) as edge:
         response = send(edge, LIST.method, LIST.route)
     release.kube("scale", database, "--replicas=1")
     assert 503 == response.status
     with release.reach("jaeger", 16686) as jaeger:
         trace = wait_for_trace(jaeger, response, 1)
-    poll_until(lambda: all(trace.trace_id in _ids(release.log(s)) for s in SERVICES), "both services say so")
+    poll_until(lambda: all(trace.trace_id in _ids(release.log(s)) for s in SERVICES), "both services log the trace id")
     poll_until(lambda: all(is_ready(p) for s in ("postgres", *SERVICES) for p in release.pods(s)), "all are ready", 90)
 
 
@@ -119,8 +119,8 @@ def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
 @pytest.mark.parametrize("part", ["jaeger", "otel-collector", "postgres", "users", "operator"])
 def test_helm_test(release: Release, part: str) -> None:
     """The test of every chart succeeds."""
-    said = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m", "--logs")
-    phases = re.findall(r"^TEST SUITE: +(\S+)$.*?^Phase: +(\w+)$", said, re.MULTILINE | re.DOTALL)
+    output = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m", "--logs")
+    phases = re.findall(r"^TEST SUITE: +(\S+)$.*?^Phase: +(\w+)$", output, re.MULTILINE | re.DOTALL)
     assert "Succeeded" == dict(phases)[f"{release.name}-{part}-test"]
 
 
@@ -159,10 +159,10 @@ def _assert_complete_traces(release: Release, marks: set[str]) -> None:
             return {mark: shapes.get(mark, "no trace") for mark in marks if shapes.get(mark) != LIST.tree}
 
         try:
-            poll_until(lambda: not broken(), "every trace is whole", 60)
+            poll_until(lambda: not broken(), "every trace is complete", 60)
         except TimeoutError:
             found = broken()
-            pytest.fail(f"{len(found)} of {len(marks)} requests are no whole trace: {json.dumps(found, indent=1)}")
+            pytest.fail(f"{len(found)} of {len(marks)} requests have no complete trace: {json.dumps(found, indent=1)}")
 
 
 def _mark(trace: Trace) -> str:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 import pytest
 from support.polling import poll_until
 from support.processes.commands import ended, start
-from support.processes.postgres import Postgres
-
-from spanloom_local.processes import Processes
+from support.processes.postgres import Postgres, running_postgres, waiting_statements
 
 if TYPE_CHECKING:
     import subprocess
@@ -22,17 +18,11 @@ if TYPE_CHECKING:
     from support.plugins.faults import Record
 
 UP_TO_DATE = (0, "users-db-migrate: the schema is up to date\n")
-WAITING = """
-SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"""
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    # Not below pytest's own directory: PostgreSQL's user cannot enter it.
-    with TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
-        server = Postgres(processes)
-        server.initialise()
-        server.start()
+    with running_postgres() as server:
         yield server
 
 
@@ -43,15 +33,9 @@ def uncommitted(url: str, programs: int) -> Iterator[list[subprocess.Popen[str]]
         # Not committed: a migration that has created the table waits before it creates the index of this name.
         obstacle.execute("CREATE TABLE users_created_at_id ()")
         running = [start("users-db-migrate", USERS_DB_DATABASE_URL=url) for _ in range(programs)]
-        poll_until(lambda: waiting(url) == programs, "every migration has begun")
+        poll_until(lambda: waiting_statements(url) == programs, "every migration has begun")
         yield running
         obstacle.rollback()
-
-
-def waiting(url: str) -> int:
-    """Return how many statements wait for locks in the database."""
-    [(number,)] = query(url, WAITING)
-    return int(number)
 
 
 def query(url: str, sql: str) -> list[tuple[Any, ...]]:
@@ -87,5 +71,5 @@ def test_a_killed_migration_leaves_nothing(postgres: Postgres, record: Record) -
 def queued_migration(url: str) -> Iterator[subprocess.Popen[str]]:
     """Start another migration, which waits for the lock of the first."""
     process = start("users-db-migrate", USERS_DB_DATABASE_URL=url)
-    poll_until(lambda: waiting(url) == 2, "the second migration waits")
+    poll_until(lambda: waiting_statements(url) == 2, "the second migration waits")
     yield process

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-import psycopg
 import pytest
 from support.polling import poll_until
+from support.processes.postgres import locked_users
 from support.processes.stack import Stack, running_stack
 
 from spanloom_local.journey import Response, send
@@ -47,15 +47,6 @@ def stopped(stack: Stack) -> Iterator[None]:
 
 
 @contextmanager
-def locked(stack: Stack) -> Iterator[None]:
-    """Block every statement by a lock, so that slow statements occupy every connection of the pool."""
-    with psycopg.connect(stack.postgres.url) as connection:
-        connection.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")
-        yield
-        connection.rollback()
-
-
-@contextmanager
 def killed(stack: Stack) -> Iterator[None]:
     stack.kill_users_db()
     yield
@@ -69,7 +60,8 @@ def proxy(mode: str, stack: Stack) -> AbstractContextManager[None]:
 FAULTS: dict[str, Fault] = {
     "PostgreSQL restarted": stopped,
     "PostgreSQL paused (SIGSTOP)": lambda stack: stack.postgres.paused(),
-    "slow statements occupy every pooled connection": locked,
+    # Statements that wait for a lock occupy every connection of the pool.
+    "slow statements occupy every pooled connection": lambda stack: locked_users(stack.postgres.url),
     "users-db-service killed and restarted": killed,
     "users-db-service hangs": partial(proxy, "hold"),
     "users-db-service resets connections": partial(proxy, "reset"),

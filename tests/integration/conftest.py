@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
-from playwright.sync_api import Browser, sync_playwright
-from support.processes.postgres import Postgres
+from playwright.sync_api import Browser, Page, sync_playwright
+from support.processes.postgres import Postgres, running_postgres
 from support.servers.asgi import serve
+from support.servers.services import users_db_settings
 
 import users_api.app
 import users_api.settings
 import users_db.app
 import users_db.settings
-from spanloom_local.processes import Processes
+from spanloom_local.receiver import Receiver
 from users_db.migrate import migrate
 
 if TYPE_CHECKING:
@@ -27,11 +26,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """Return a PostgreSQL server for all tests."""
-    # Not below pytest's own directory, which is closed to the user that PostgreSQL runs as.
-    with TemporaryDirectory() as directory, Processes(Path(directory)) as processes:
-        server = Postgres(processes)
-        server.initialise()
-        server.start()
+    with running_postgres() as server:
         yield server
 
 
@@ -69,3 +64,32 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
     """Return an HTTP client."""
     async with aiohttp.ClientSession() as session:
         yield session
+
+
+@pytest.fixture
+def database_url(postgres: Postgres) -> str:
+    """Return the URL of a migrated database of the test."""
+    url = postgres.new_database()
+    migrate(users_db_settings(url))
+    return url
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, receiver: Receiver) -> Iterator[Page]:
+    """Return a page; fail the test if it reported an error or requested anything but the receiver."""
+    tab = browser.new_page(viewport={"width": 1280, "height": 800})
+    wrong: list[str] = []
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on(
+        "request",
+        lambda request: None if request.url.startswith((receiver.url, "data:")) else wrong.append(request.url),
+    )
+    yield tab
+    tab.close()
+    assert [] == wrong

@@ -38,7 +38,7 @@ class Demo:
         return found[1]
 
     def until(self, words: str) -> None:
-        poll_until(lambda: words in self.text or self.popen.poll() is not None, f"the demo says {words!r}", 60)
+        poll_until(lambda: words in self.text or self.popen.poll() is not None, f"the demo prints {words!r}", 60)
         assert words in self.text
 
     def member(self, words: str) -> psutil.Process:
@@ -117,7 +117,7 @@ def test_two_demos_run_at_the_same_time() -> None:
         demo.until(STARTED)
         before = demo.text.count("GET /users  ")
         assert 200 == send(demo.url("users-api"), "GET", "/users").status
-        poll_until(lambda: demo.text.count("GET /users  ") > before, "the trace is shown")
+        poll_until(lambda: demo.text.count("GET /users  ") > before, "the trace is printed")
         assert len(JOURNEY) + 1 == len(send(demo.url("Traces"), "GET", "/api/traces").body["traces"])
         assert 0 == second.ends(), second.text
         demo.popen.send_signal(signal.SIGINT)
@@ -174,7 +174,7 @@ def test_a_killed_process_is_named(words: str, name: str) -> None:
         (["--page-port", "{busy}"], {}, "✗ port {busy} is not available: Address already in use."),
         ([], {"SPANLOOM_FILTER": "loud"}, "✗ SPANLOOM_FILTER='loud' is not understood; expected LEVEL or TARGET=LEVEL"),
     ],
-    ids=["busy port", "busy page port", "wrong filter"],
+    ids=["busy port", "busy page port", "invalid filter"],
 )
 def test_invalid_options_are_refused_at_once(arguments: list[str], environment: dict[str, str], message: str) -> None:
     """An option that cannot work causes one line and status 1, and nothing is started."""

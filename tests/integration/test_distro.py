@@ -69,7 +69,7 @@ BY_HAND = """
     ],
     ids=str,
 )
-def test_the_trace_is_whole_whoever_exports_it(settings: dict[str, str]) -> None:
+def test_the_trace_is_complete_with_every_exporter(settings: dict[str, str]) -> None:
     """By the core, and by the SDK's classes where an exporter of the SDK is asked for: the same tree, once."""
     with Receiver(store=Store(100)) as receiver:
         done = run(BY_HAND, receiver.url, **settings)
@@ -79,7 +79,7 @@ def test_the_trace_is_whole_whoever_exports_it(settings: dict[str, str]) -> None
 
 
 def test_a_processor_of_the_sdk_gets_every_span_from_then_on() -> None:
-    """`add_span_processor` on the global provider works as with the SDK; exporters of the settings go on."""
+    """`add_span_processor` on the global provider works as with the SDK; exporters of the settings continue."""
     program = """
         from opentelemetry import trace
         from opentelemetry.sdk.trace import SpanProcessor

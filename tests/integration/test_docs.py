@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Browser, Page, Route
 
-SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a directory: keep what the tests saw, for people
+SCREENSHOTS = os.environ.get("SCREENSHOTS")  # a directory for screenshots of the tests
 # ReDoc's bundle shows this logo, or nothing in its place.
 OPTIONAL = "https://cdn.redoc.ly/redoc/logo-mini.svg"
 SERVICES = pytest.mark.parametrize("service", ["users_api_url", "users_db_url"])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.builders.pages import quoted_lines
-from support.builders.shell import LAPTOP, RULES, SERVER, Script, scripts
+from support.builders.shell import CLUSTER, LAPTOP, NOT_TYPED, RULES, SERVER, TYPED, Script, scripts
 from support.paths import ROOT
 from support.polling import poll_until
 from support.processes.commands import free_port, listens
@@ -73,12 +73,14 @@ def _environ(script: Script, fresh: Path, receiver: Receiver) -> dict[str, str]:
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "UVICORN_PORT": str(free_port()),
+        "UV_TOOL_DIR": str(fresh.parent / "tools"),
+        "UV_TOOL_BIN_DIR": str(fresh.parent / "bin"),
     }
 
 
 @pytest.mark.parametrize("script", ON_THIS_MACHINE, ids=str)
 def test_a_block_works_when_typed(script: Script, clone: Path, fresh: Path, receiver: Receiver) -> None:
-    """The commands succeed in order; a server answers, and its request is a span of the service that it names."""
+    """The commands succeed in order; a server responds, and its request is a span of the service that it names."""
     environ = _environ(script, fresh, receiver)
     commands = "\n".join(script.of(LAPTOP, SERVER))
     if script.of(SERVER):
@@ -100,6 +102,18 @@ def _serve(commands: str, folder: Path, environ: Mapping[str, str]) -> None:
         server.wait()
 
 
+def test_every_command_that_needs_a_cluster_is_typed_or_has_a_reason() -> None:
+    """A new section is added to the cluster's test, or to the table of reasons; neither has entries without need."""
+    needed = {(script.page, script.heading) for script in SCRIPTS if script.of(CLUSTER)}
+    typed = {(page, heading) for page, headings in TYPED.items() for heading in headings}
+    others = needed - typed
+    reasons = {page: [one for one in others if one[0].startswith(page)] for page in NOT_TYPED}
+
+    assert set() == typed - needed
+    assert others == {one for found in reasons.values() for one in found}
+    assert [] == [page for page, found in reasons.items() if not found]
+
+
 def test_what_runs_elsewhere_exists() -> None:
     """Each rule that excludes a command names the file that runs it or says why nothing does, and is needed."""
     commands = [command for script in SCRIPTS for command in script.commands]
@@ -118,7 +132,7 @@ def test_make_up_says_what_is_missing(program: str, tmp_path: Path) -> None:
     assert f"up: {program} is not installed; see https://kind.sigs.k8s.io and https://helm.sh\n" == done.stderr.decode()
 
 
-def test_make_up_says_that_docker_does_not_answer(tmp_path: Path) -> None:
+def test_make_up_reports_that_docker_is_not_running(tmp_path: Path) -> None:
     """The quoted line of docs/troubleshooting.md."""
     for name in ("bash", "dirname", "docker", "kind", "kubectl", "helm"):
         (tmp_path / name).symlink_to(shutil.which(name) or "/bin/false")

@@ -17,7 +17,7 @@ from support.processes.commands import free_port, listens, start
 DOCKERFILE = ROOT / "deploy" / "Dockerfile"
 SETTINGS = {
     "users-api": {"USERS_API_USERS_DB_URL": "http://127.0.0.1:1"},
-    "users-db-service": {"USERS_DB_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"},
+    "users-db-service": {"USERS_DB_DATABASE_URL": "postgresql://user@127.0.0.1:1/none"},
 }
 
 

@@ -1,7 +1,7 @@
 """The receiver with OpenTelemetry's exporters over HTTP."""
 
 import gzip
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http.client import HTTPConnection
 from typing import Any
 
@@ -18,12 +18,6 @@ from spanloom_local.journey import send
 from spanloom_local.receiver import MAX_BODY_BYTES, Receiver
 
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as running:
-        yield running
 
 
 def post(receiver: Receiver, path: str, body: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:

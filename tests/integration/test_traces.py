@@ -34,7 +34,7 @@ def stack(receiver: Receiver) -> Iterator[Stack]:
 
 
 def complete_trace(receiver: Receiver, response: Response, spans: int) -> Trace:
-    """Return the trace of `answer` once it has at least `spans` spans."""
+    """Return the trace of `response` once it has at least `spans` spans."""
 
     def complete() -> Trace | None:
         trace = trace_of(response, receiver.store.traces().values())
@@ -96,7 +96,7 @@ async def test_the_edge_drops_untrusted_context(stack: Stack, receiver: Receiver
     headers = {"traceparent": f"00-{forged}-b7ad6b7169203331-01"}
     async with aiohttp.ClientSession(headers=headers) as session:
         await touch(session, "GET", f"{stack.internal_url}/users")
-        poll_until(lambda: receiver.store.trace(forged), "the trace the caller chose arrives")
+        poll_until(lambda: receiver.store.trace(forged), "the trace with the caller's id arrives")
         await touch(session, "GET", f"{stack.url}/users", headers={"User-Agent": "boundary"})
     trace = complete_trace(receiver, Response(200, None, "boundary"), 6)
     assert trace.root.trace_id != forged

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
-from fastapi import FastAPI
-from opentelemetry import trace
 from support.builders.bad_requests import BAD_REQUESTS, UNKNOWN_USER, WRONG_METHODS, BadRequest
 from support.http_client import Client, assert_problem, assert_unavailable
-from support.processes.commands import ended, start
-from support.servers.asgi import serve
 from support.servers.scripted_server import DROP, HANG, response, scripted_server
-
-from spanloom import problems
-from users_api.app import create_app
-from users_api.settings import Settings
+from support.servers.services import running_users_api
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import aiohttp
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
 ADA = f'{{"id": "{UUID(int=0)}", "name": "Ada", "created_at": "2026-11-02T09:30:00Z"}}'
 MADE = response("201 Created", ADA)
@@ -51,20 +40,6 @@ FAILED_CALLS = [
     for method, path in [("POST", "/users"), ("GET", "/users"), ("GET", UNKNOWN_USER), ("DELETE", UNKNOWN_USER)]
     for failure in FAILURES
 ]
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-NO_CONTEXT = trace.INVALID_SPAN_CONTEXT
-
-
-def settings_of(url: str, deadline_seconds: float = 60) -> Settings:
-    """Return the settings for this users-db-service."""
-    return Settings.from_environ({"USERS_API_USERS_DB_URL": url, "USERS_API_DEADLINE_SECONDS": str(deadline_seconds)})
-
-
-@contextmanager
-def users_api_before(http: aiohttp.ClientSession, url: str, deadline_seconds: float = 60) -> Iterator[Client]:
-    """Run users-api connected to the users-db-service at this address."""
-    with serve(create_app(settings_of(url, deadline_seconds))) as own:
-        yield Client(http, own)
 
 
 @pytest.fixture
@@ -110,7 +85,7 @@ async def test_invalid_input_changes_nothing(users_api: Client, bad: BadRequest)
 
 async def test_invalid_input_is_not_forwarded(http: aiohttp.ClientSession) -> None:
     """Input that users-api can refuse itself never reaches users-db-service."""
-    with scripted_server(NO_SUCH) as upstream, users_api_before(http, upstream.url) as users_api:
+    with scripted_server(NO_SUCH) as upstream, running_users_api(http, upstream.url) as users_api:
         for bad in BAD_REQUESTS.values():
             data = bad.options.get("data")
             await users_api(bad.method, bad.path, **bad.options | ({"data": data()} if callable(data) else {}))
@@ -131,7 +106,7 @@ async def test_a_failing_database_service_causes_503(
 ) -> None:
     """Every failure of users-db-service causes 503 with Retry-After, without a word of its response."""
     deadline = 0.3 if failure == "hangs" else 60
-    with scripted_server(FAILURES[failure]) as upstream, users_api_before(http, upstream.url, deadline) as users_api:
+    with scripted_server(FAILURES[failure]) as upstream, running_users_api(http, upstream.url, deadline) as users_api:
         body = {"json": {"name": "private"}} if method == "POST" else {}
         assert_unavailable(await users_api(method, path, **body))
     assert "secret" not in caplog.text
@@ -140,7 +115,7 @@ async def test_a_failing_database_service_causes_503(
 
 async def test_a_missing_database_service_leaves_users_api_ready(http: aiohttp.ClientSession) -> None:
     """Without users-db-service, users-api responds with 503 and stays alive and ready."""
-    with users_api_before(http, "http://127.0.0.1:1") as users_api:
+    with running_users_api(http, "http://127.0.0.1:1") as users_api:
         assert_unavailable(await users_api("GET", "/users"))
         assert_unavailable(await users_api("POST", "/users", json={"name": "Ada"}))
         assert [200, 200] == [(await users_api("GET", probe)).status for probe in ("/healthz", "/readyz")]
@@ -166,15 +141,15 @@ async def test_only_idempotent_requests_are_retried(
     http: aiohttp.ClientSession, script: list[bytes], method: str, path: str, status: int, times: int
 ) -> None:
     """GET and DELETE are sent up to 3 times; POST once, because a retry could create a second user."""
-    with scripted_server(*script) as upstream, users_api_before(http, upstream.url) as users_api:
+    with scripted_server(*script) as upstream, running_users_api(http, upstream.url) as users_api:
         body = {"json": {"name": "Ada"}} if method == "POST" else {}
         assert status == (await users_api(method, path, **body)).status
         assert [f"{method} {path} HTTP/1.1"] * times == upstream.requests
 
 
 async def test_the_deadline_covers_all_attempts(http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture) -> None:
-    """A service that fails and then hangs is abandoned at one deadline, and the log says so."""
-    with scripted_server(AWAY, HANG) as upstream, users_api_before(http, upstream.url, 0.5) as users_api:
+    """A service that fails and then hangs is abandoned at one deadline, and the log records that."""
+    with scripted_server(AWAY, HANG) as upstream, running_users_api(http, upstream.url, 0.5) as users_api:
         assert_unavailable(await users_api("GET", UNKNOWN_USER))
         assert len(upstream.requests) == 2
     assert "users-db-service is not available: no response before the deadline" in caplog.text
@@ -182,7 +157,7 @@ async def test_the_deadline_covers_all_attempts(http: aiohttp.ClientSession, cap
 
 async def test_a_recovered_service_is_used(http: aiohttp.ClientSession) -> None:
     """After failures, the same process succeeds as soon as users-db-service does."""
-    with scripted_server(DROP, READ) as upstream, users_api_before(http, upstream.url) as users_api:
+    with scripted_server(DROP, READ) as upstream, running_users_api(http, upstream.url) as users_api:
         assert (await users_api("POST", "/users", json={"name": "Ada"})).status == 503
         assert (await users_api("GET", UNKNOWN_USER)).json["name"] == "Ada"
 
@@ -190,80 +165,7 @@ async def test_a_recovered_service_is_used(http: aiohttp.ClientSession) -> None:
 async def test_connections_are_reused(http: aiohttp.ClientSession) -> None:
     """One connection serves many requests."""
     kept = READ.replace(b"Connection: close\r\n", b"")
-    with scripted_server(kept) as upstream, users_api_before(http, upstream.url) as users_api:
+    with scripted_server(kept) as upstream, running_users_api(http, upstream.url) as users_api:
         for _ in range(5):
             assert (await users_api("GET", UNKNOWN_USER)).status == 200
         assert (5, 1) == (len(upstream.requests), upstream.connections)
-
-
-def within_a_trace(app: ASGIApp) -> ASGIApp:
-    """Return `app`, called inside a trace."""
-    return within(app, trace.SpanContext(int(TRACE_ID, 16), 1, is_remote=False))
-
-
-def within(app: ASGIApp, context: trace.SpanContext) -> ASGIApp:
-    """Return `app` below a span of the test, without FastAPI's own telemetry, as under the distribution."""
-
-    async def traced(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["fastapi.telemetry"] = None
-        with trace.use_span(trace.NonRecordingSpan(context)):
-            await app(scope, receive, send)
-
-    return traced
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "status"),
-    [
-        ("GET", "/nowhere", 404),
-        ("PUT", "/users", 405),
-        ("GET", "/users/x", 422),
-        ("GET", "/users", 503),
-        ("POST", "/users", 415),
-    ],
-)
-async def test_a_problem_names_its_trace(http: aiohttp.ClientSession, method: str, path: str, status: int) -> None:
-    """Every error contains the trace_id of its request; without a trace the member is omitted."""
-    settings = settings_of("http://127.0.0.1:1")
-    with (
-        serve(within_a_trace(create_app(settings))) as traced,
-        serve(within(create_app(settings), NO_CONTEXT)) as untraced,
-    ):
-        problem = await Client(http, traced)(method, path)
-        assert_problem(status, problem)
-        assert problem.json["trace_id"] == TRACE_ID
-        assert "trace_id" not in (await Client(http, untraced)(method, path)).json
-
-
-async def test_an_unexpected_exception_is_not_shown(http: aiohttp.ClientSession) -> None:
-    """An unexpected exception is a problem with a trace_id and without the exception's text."""
-    app = FastAPI()
-    problems.install(app)
-
-    @app.get("/")
-    def broken() -> None:
-        raise RuntimeError("secret")
-
-    with serve(within_a_trace(app)) as url:
-        problem = await Client(http, url)("GET", "/")
-    assert_problem(500, problem)
-    assert (TRACE_ID, "The request failed because of an internal error.") == (
-        problem.json["trace_id"],
-        problem.json["detail"],
-    )
-    assert "secret" not in problem.text
-
-
-@pytest.mark.parametrize(
-    ("environ", "message"),
-    [
-        ({}, "users-api: USERS_API_USERS_DB_URL='' is not understood; expected a value\n"),
-        (
-            {"USERS_API_USERS_DB_URL": "http://h", "USERS_API_DEADLINE": "1"},
-            "users-api: USERS_API_DEADLINE='1' is not understood; expected the name USERS_API_DEADLINE_SECONDS\n",
-        ),
-    ],
-)
-def test_invalid_settings_end_the_process(environ: dict[str, str], message: str) -> None:
-    """Invalid settings end the process with status 78 and a line with the reason, without a traceback."""
-    assert (78, message) == ended(start("uvicorn", "--factory", "users_api.app:create_app", **environ))

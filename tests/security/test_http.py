@@ -24,8 +24,8 @@ POST = b"POST /users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/js
 CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 PIECE = b"a" * 65_000
 PIECES = 1_000  # 65 MB
-GROWTH = 24 * 2**20  # bytes by which a process may grow under abuse: less than half of what was sent
-# Half of what one process may open, as client and server are on one machine.
+GROWTH = 24 * 2**20  # bytes: limit of growth, less than half of the sent bytes
+# Half of the limit of open files, because client and server are on one machine.
 MANY = min(10_000, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - 1_500)
 
 
@@ -50,18 +50,18 @@ class Abuse(NamedTuple):
 
 
 REFUSED = {
-    "header without end": Abuse(endless(HEAD + b"X-A: "), 400),
-    "headers without end": Abuse(endless(HEAD, b"X-A: " + PIECE + b"\r\n"), 400),
+    "endless header": Abuse(endless(HEAD + b"X-A: "), 400),
+    "endless headers": Abuse(endless(HEAD, b"X-A: " + PIECE + b"\r\n"), 400),
     "100,000 headers": Abuse(once(HEAD + b"X-A: b\r\n" * 100_000), 400),
-    "URL without end": Abuse(endless(b"GET /"), 400),
-    "body without end": Abuse(endless(CHUNKED, b"fde8\r\n" + PIECE + b"\r\n"), 413),
+    "endless URL": Abuse(endless(b"GET /"), 400),
+    "endless body": Abuse(endless(CHUNKED, b"fde8\r\n" + PIECE + b"\r\n"), 413),
     "declared 10 GB": Abuse(endless(POST + b"Content-Length: 10000000000\r\n\r\n"), 413),
-    "trailers without end": Abuse(endless(CHUNKED + b"2\r\n{}\r\n0\r\n", b"X-A: " + PIECE + b"\r\n"), 408),
+    "endless trailers": Abuse(endless(CHUNKED + b"2\r\n{}\r\n0\r\n", b"X-A: " + PIECE + b"\r\n"), 408),
     "deep JSON": Abuse(once(POST + b"Connection: close\r\nContent-Length: 60000\r\n\r\n" + b"[" * 60_000), 400),
     "two lengths": Abuse(once(POST + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"), 400),
     "length and chunks": Abuse(once(POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400),
     "negative length": Abuse(once(POST + b"Content-Length: -1\r\n\r\n"), 400),
-    "chunk of no size": Abuse(once(CHUNKED + b"zz\r\n"), 400),
+    "chunk without a size": Abuse(once(CHUNKED + b"zz\r\n"), 400),
     "NUL in a header": Abuse(once(HEAD + b"X: a\x00b\r\n\r\n"), 400),
     "bare line ends in a header": Abuse(once(HEAD + b"X: a\rb\r\n\r\n"), 400),
     "unknown method": Abuse(once(b"STEAL /users HTTP/1.1\r\n\r\n"), 400),
@@ -71,7 +71,7 @@ REFUSED = {
 UNFINISHED = {
     "slow heads": (500, HEAD),
     "slow bodies": (500, POST + b"Content-Length: 100\r\n\r\n{"),
-    "bodies of what is not there": (100, b"POST /nowhere HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"),
+    "bodies for an unknown path": (100, b"POST /nowhere HTTP/1.1\r\nContent-Length: 100\r\n\r\n{"),
     "idle connections": (MANY, b""),
 }
 
@@ -85,7 +85,7 @@ def without_growth(stack: Stack) -> Iterator[None]:
     assert process.memory_info().rss - before < GROWTH
 
 
-def assert_answers_others(stack: Stack) -> None:
+def assert_serves_others(stack: Stack) -> None:
     assert [200] * 3 == [send(stack.url, "GET", path).status for path in ("/users", "/healthz", "/readyz")]
 
 
@@ -94,7 +94,7 @@ def test_abuse_is_refused(stack: Stack, abuse: Abuse) -> None:
     """The request gets its status, the connection is closed, and the process has not grown."""
     with without_growth(stack):
         assert abuse.status == status(exchange(stack.url, abuse.pieces()))
-    assert_answers_others(stack)
+    assert_serves_others(stack)
 
 
 def test_unfinished_requests_are_closed(stack: Stack) -> None:
@@ -102,7 +102,7 @@ def test_unfinished_requests_are_closed(stack: Stack) -> None:
     with ExitStack() as waiting:
         kinds = [waiting.enter_context(connections(stack.url, *unfinished)) for unfinished in UNFINISHED.values()]
         for _ in range(5):
-            assert_answers_others(stack)
+            assert_serves_others(stack)
         ends = [{status(everything(connection)) for connection in held} for held in kinds]
     assert [{0}, {408}, {404}, {0}] == ends
 
@@ -115,7 +115,7 @@ def test_a_process_without_file_descriptors_recovers(stack: Stack) -> None:
     try:
         with connections(stack.url, 100):
             poll_until(lambda: process.num_fds() >= process.rlimit(psutil.RLIMIT_NOFILE)[0], "no descriptor is left")
-        poll_until(partial(responses, stack), "it answers again")
+        poll_until(partial(responses, stack), "it responds again")
     finally:
         process.rlimit(psutil.RLIMIT_NOFILE, before)
     assert stack.users_api.alive
@@ -134,7 +134,7 @@ def test_pipelined_requests_each_get_a_response(stack: Stack) -> None:
     one = "GET /users/00000000-0000-0000-0000-000000000000 HTTP/1.1\r\nHost: localhost\r\nUser-Agent: {}\r\n\r\n"
     with connect(stack.url) as connection:
         connection.sendall("".join(one.format(request.mark) for request in sent).encode())
-        assert_answers_others(stack)
+        assert_serves_others(stack)
         connection.sendall(Request("GET", "/healthz").written())  # which ends the connection
         assert len(sent) == everything(connection).count(b"HTTP/1.1 404")
     poll_until(lambda: stack.edges(sent) == len(sent), "each has its trace")

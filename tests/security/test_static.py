@@ -24,9 +24,9 @@ TRACKED = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").iterdir()}
 LOCKED = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
 BY_WORKFLOW = pytest.mark.parametrize("name", WORKFLOWS)
-# What may write, and what for; all other jobs read the code and no more.
+# Jobs with write access, and their purpose; all other jobs only read the code.
 WRITES = {("release.yaml", "publish"): {"contents", "packages"}}
-# The names of Secrets in charts look like secrets to this one.
+# This detector reports the names of Secrets in charts.
 NOISY = {"KeywordDetector"}
 
 
@@ -53,7 +53,7 @@ def test_workflows_have_least_permissions(name: str) -> None:
         checkouts = [step for step in does["steps"] if step.get("uses", "").startswith("actions/checkout@")]
         assert [False] * len(checkouts) == [step["with"]["persist-credentials"] for step in checkouts]
         assert "timeout-minutes" in does
-    assert "pull_request_target" not in WORKFLOWS[name][True]  # YAML 1.1 reads the key `on` so
+    assert "pull_request_target" not in WORKFLOWS[name][True]  # YAML 1.1 reads the key `on` as True
 
 
 @BY_WORKFLOW

@@ -1,4 +1,4 @@
-"""Answers of a service, and what is true of every one that tells of an error."""
+"""An HTTP client of a service, and checks of its error responses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import aiohttp
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# What the services promise for an answer when their database or neighbour is down.
+# The promise of the services when their database or other service is down.
 RESPONSE_TIMEOUT = aiohttp.ClientTimeout(total=2)
 
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP answer, read."""
+    """A complete HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -37,21 +37,21 @@ class Client:
         self.session, self.base_url = session, base_url
 
     async def __call__(self, method: str, path: str, **options: Any) -> Response:
-        """Ask and read the answer, redirects not followed; TimeoutError after 2 s."""
+        """Send a request and read the response, without following redirects; TimeoutError after 2 s."""
         options = {"timeout": RESPONSE_TIMEOUT, "allow_redirects": False, **options}
         async with self.session.request(method, self.base_url + path, **options) as response:
             return Response(response.status, response.headers, await response.text())
 
 
 def assert_problem(status: int, response: Response) -> None:
-    """Assert that `answer` is a problem (RFC 9457) of this status."""
+    """Assert that the response is a problem (RFC 9457) with this status."""
     members = response.json
     actual = (response.status, response.headers["Content-Type"], members["type"], members["title"], members["status"])
     assert (status, "application/problem+json", "about:blank", HTTPStatus(status).phrase, status) == actual
 
 
 def assert_unavailable(response: Response) -> None:
-    """Assert that `answer` says: not now, come back in a second, and no more."""
+    """Assert that the response is 503 with Retry-After: 1, without details."""
     assert_problem(503, response)
     assert response.headers["Retry-After"] == "1"
     assert response.json["detail"] == "The service is temporarily unavailable; try again later."

@@ -1,4 +1,4 @@
-"""The project's Python source, parsed."""
+"""The files of the repository, and its Python source parsed."""
 
 from __future__ import annotations
 
@@ -23,13 +23,21 @@ PACKAGES = {
 
 
 @cache
+def repository_files(*patterns: str) -> tuple[Path, ...]:
+    """Return the files that Git knows or would add, without links; all, or those of these patterns."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    return tuple(path for name in listed if (path := ROOT / name).is_file() and not path.is_symlink())
+
+
 def python_files() -> tuple[Path, ...]:
-    """Return every Python file of the repository that Git knows or would add."""
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
-        cwd=ROOT, check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    return tuple(path for name in listed.stdout.splitlines() if (path := ROOT / name).is_file())
+    """Return every Python file of the repository."""
+    return repository_files("*.py")
+
+
+def text_files() -> tuple[Path, ...]:
+    """Return every file of the repository without NUL bytes."""
+    return tuple(path for path in repository_files() if b"\0" not in path.read_bytes())
 
 
 @cache
@@ -39,7 +47,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def modules(package: str) -> dict[str, Path]:
-    """Return the files of a package by the name of their module, relative to the package."""
+    """Return the files of a package by module name relative to the package."""
     folder = PACKAGES[package]
     return {
         str(path.relative_to(folder).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
@@ -49,7 +57,7 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """Return the full names of the modules and names that a file imports, those for type checkers included."""
+    """Return the full names of the modules and names that a file imports, including those for type checkers."""
     found: set[str] = set()
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):

@@ -1,6 +1,6 @@
-{{/* Extension points: what values add to what the chart makes. Values may be templates. */}}
+{{/* Extension points: additions by values. Values may be templates. */}}
 
-{{/* The lists under a key, of the chart's values and of further scopes, indented: (list $ "extraEnv" 12 scope…) */}}
+{{/* The lists under a key of the chart's values and of further scopes, indented: (list $ "extraEnv" 12 scope…) */}}
 {{- define "common.extra" -}}
 {{- $root := index . 0 }}
 {{- $key := index . 1 }}
@@ -9,7 +9,7 @@
 {{- with $all }}{{ tpl (toYaml .) $root | nindent (index $ 2 | int) }}{{ end }}
 {{- end }}
 
-{{/* Objects of the user's own: maps, or strings that are templates */}}
+{{/* Additional objects: maps, or strings that are templates */}}
 {{- define "common.extraObjects" -}}
 {{- range .Values.extraObjects }}
 ---
@@ -17,17 +17,17 @@
 {{- end }}
 {{- end }}
 
-{{/* A configuration with the user's merged over it (lists are replaced): (list TEXT .Values.config) */}}
+{{/* A configuration with that of the values merged over it (lists are replaced): (list TEXT .Values.config) */}}
 {{- define "common.mergeConfig" -}}
 {{- if last . }}{{ mergeOverwrite (fromYaml (first .)) (last .) | toYaml }}{{ else }}{{ first . }}{{ end }}
 {{- end }}
 
-{{/* The account of a part: the user's own when one is named, else one of that name: (list NAME serviceAccount) */}}
+{{/* The ServiceAccount of a part: the existing one if it is set, else one of that name: (list NAME serviceAccount) */}}
 {{- define "common.accountName" -}}
 {{- (last .).name | default (first .) }}
 {{- end }}
 
-{{/* A ServiceAccount without a token, unless the user names one: (dict "root" $ "part" PART "name" NAME "of" serviceAccount) */}}
+{{/* A ServiceAccount without a token, unless an existing one is set: (dict "root" $ "part" PART "name" NAME "of" serviceAccount) */}}
 {{- define "common.serviceAccount" -}}
 {{- if not .of.name }}
 ---

@@ -1,11 +1,11 @@
-{{/* Names and labels. An argument is the root `.`, or (list $ "part") for another part than the chart itself. */}}
+{{/* Names and labels. The argument is the root `.`, or (list $ "part") for a part other than the chart itself. */}}
 
 {{/* The chart's name without the project's prefix, or nameOverride */}}
 {{- define "common.name" -}}
 {{- .Values.nameOverride | default (trimPrefix "spanloom-" .Chart.Name) }}
 {{- end }}
 
-{{/* <release>-<chart>, so that one chart of a release knows the names of another; or fullnameOverride */}}
+{{/* <release>-<chart>, which other charts of the release can derive; or fullnameOverride */}}
 {{- define "common.fullname" -}}
 {{- $name := .Values.fullnameOverride | default (printf "%s-%s" .Release.Name (include "common.name" .)) }}
 {{- include "common.checkName" $name }}
@@ -16,7 +16,7 @@
 {{- include "common.checkName" (printf "%s-%s" ((first .).Values.fullnameOverride | default (first .).Release.Name) (last .)) }}
 {{- end }}
 
-{{/* 52 characters: what a CronJob may have, and what controllers leave of a pod's label (63) */}}
+{{/* 52 characters: the limit of a CronJob, and what controllers leave of a pod's label (63) */}}
 {{- define "common.checkName" -}}
 {{- if gt (len .) 52 }}{{ fail (printf "the name %s is longer than 52 characters: choose a shorter release name" .) }}{{ end }}
 {{- . }}
@@ -26,18 +26,18 @@
 {{- if kindIs "slice" . }}{{ last . }}{{ else }}{{ include "common.name" . }}{{ end }}
 {{- end }}
 
-{{/* What selects the pods of a part */}}
+{{/* Selector labels of the pods of a part */}}
 {{- define "common.selector" -}}
 {{- $root := . }}{{ if kindIs "slice" . }}{{ $root = first . }}{{ end -}}
 {app.kubernetes.io/name: {{ include "common.part" . }}, app.kubernetes.io/instance: {{ $root.Release.Name | quote }}}
 {{- end }}
 
-{{/* The version of the umbrella's images when the umbrella packages this chart, otherwise the chart's own */}}
+{{/* The version of the umbrella chart's images if it contains this chart, otherwise that of the chart */}}
 {{- define "common.appVersion" -}}
 {{- .Values.releaseVersion | default .Chart.AppVersion }}
 {{- end }}
 
-{{/* Labels of pods: without the chart's version, so that a new chart alone restarts nothing */}}
+{{/* Labels of pods: without the chart's version, so that a new chart version alone restarts no pod */}}
 {{- define "common.podLabels" -}}
 {{- $root := . }}{{ if kindIs "slice" . }}{{ $root = first . }}{{ end -}}
 app.kubernetes.io/name: {{ include "common.part" . }}
@@ -60,7 +60,7 @@ app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 helm.sh/chart: {{ $root.Chart.Name }}-{{ $root.Chart.Version }}
 {{- end }}
 
-{{/* Annotations under metadata, indented by 2; nothing when there are none: (list $ dict…), the first wins */}}
+{{/* Annotations of metadata, indented by 2; empty if there are none: (list $ dict…), the first wins */}}
 {{- define "common.annotations" -}}
 {{- $all := dict }}
 {{- range rest . }}{{ $all = merge $all (. | default dict) }}{{ end }}

@@ -1,4 +1,4 @@
-{{/* Images, security and the fields that every pod has */}}
+{{/* Images, security contexts and common fields of pods */}}
 
 {{/* [registry/]repository:tag, or @digest: (list $ .Values.image) */}}
 {{- define "common.image" -}}
@@ -7,7 +7,7 @@
 {{- if $image.digest }}@{{ $image.digest }}{{ else }}:{{ $image.tag | default (include "common.appVersion" (first .)) }}{{ end }}
 {{- end }}
 
-{{/* [registry/]name; global.imageRegistry replaces a registry, also one that the name begins with: (list $ REGISTRY NAME) */}}
+{{/* [registry/]name; global.imageRegistry replaces a registry, also at the beginning of the name: (list $ REGISTRY NAME) */}}
 {{- define "common.imageName" -}}
 {{- $registry := index . 1 }}
 {{- $name := last . }}
@@ -18,7 +18,7 @@
 {{- with $registry }}{{ trimSuffix "/" . }}/{{ end }}{{ $name }}
 {{- end }}
 
-{{/* Pod Security "restricted" with a user by number: (list $ 10001). On OpenShift the platform assigns the numbers. */}}
+{{/* Pod Security "restricted" with a user id: (list $ 10001). On OpenShift the platform assigns the ids. */}}
 {{- define "common.podSecurityContext" -}}
 {{- $user := last . }}
 {{- if ((first .).Values.global | default dict).openshift -}}
@@ -33,7 +33,7 @@
 {allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: {drop: [ALL]}}
 {{- end }}
 
-{{/* Names of pull secrets: those of `pod` and of global.imagePullSecrets (names, or {name: …}) */}}
+{{/* Names of pull secrets, of `pod` and of global.imagePullSecrets (names, or {name: …}) */}}
 {{- define "common.pullSecrets" -}}
 {{- $names := list }}
 {{- range concat (.Values.pod.imagePullSecrets | default list) ((.Values.global | default dict).imagePullSecrets | default list) }}
@@ -44,7 +44,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What every pod's spec begins with: (dict "root" $ "account" NAME "user" 10001 "token" true) */}}
+{{/* The first fields of every pod's spec: (dict "root" $ "account" NAME "user" 10001 "token" true) */}}
 {{- define "common.pod" -}}
 {{- with .account -}}
 serviceAccountName: {{ . }}
@@ -60,7 +60,7 @@ imagePullSecrets: {{- . }}
 {{- end }}
 {{- end }}
 
-{{/* Metadata of a pod template: (dict "root" $ "part" NAME "annotations" dict); podAnnotations win */}}
+{{/* Metadata of a pod template: (dict "root" $ "part" NAME "annotations" dict); podAnnotations take precedence */}}
 {{- define "common.podMetadata" -}}
 labels: {{- include "common.podLabels" (list .root .part) | nindent 2 }}
 {{- with merge (dict) (.root.Values.podAnnotations | default dict) (.annotations | default dict) }}
@@ -68,7 +68,7 @@ annotations: {{- tpl (toYaml .) $.root | nindent 2 }}
 {{- end }}
 {{- end }}
 
-{{/* An egress rule: the cluster's DNS, or its cache on the node; OpenShift has its own in another namespace and port */}}
+{{/* Egress rule for the cluster's DNS or its cache on the node; OpenShift uses another namespace and port */}}
 {{- define "common.dns" -}}
 - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}, {ipBlock: {cidr: 169.254.20.10/32}}]
   ports: [{protocol: UDP, port: 53}, {protocol: TCP, port: 53}]
@@ -85,7 +85,7 @@ annotations: {{- tpl (toYaml .) $.root | nindent 2 }}
 {{- mulf (float64 $number) (get $units (trimPrefix $number .)) | int64 }}
 {{- end }}
 
-{{/* GOMEMLIMIT, 80 % of the memory limit: Go collects garbage before the limit is reached. extraEnv wins. */}}
+{{/* GOMEMLIMIT, 80 % of the memory limit: Go collects garbage before it reaches the limit. extraEnv takes precedence. */}}
 {{- define "common.goMemoryLimit" -}}
 {{- $set := false }}
 {{- range .Values.extraEnv }}{{ if eq .name "GOMEMLIMIT" }}{{ $set = true }}{{ end }}{{ end }}

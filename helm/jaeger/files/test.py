@@ -11,11 +11,11 @@ import urllib.request
 from pathlib import Path
 
 CA = Path("/etc/jaeger/tls/ca.crt")
-PATIENCE_SECONDS = 30  # remote storages show what was written after a moment
+TIMEOUT_SECONDS = 30  # remote storages return new spans after a delay
 
 
 def store(trace_id):
-    """POST one span as OTLP; HTTPError when Jaeger refuses it."""
+    """POST one span as OTLP; HTTPError if Jaeger refuses it."""
     now = time.time_ns()
     span = {"traceId": trace_id, "spanId": secrets.token_hex(8), "name": "helm-test", "kind": 2}
     span |= {"startTimeUnixNano": str(now - 1_000_000), "endTimeUnixNano": str(now)}
@@ -28,7 +28,7 @@ def store(trace_id):
 
 
 def found(trace_id):
-    """Tell whether the query API knows the trace; it answers 404 when it does not."""
+    """Return whether the query API finds the trace; 404 means no."""
     try:
         urllib.request.urlopen(f"{os.environ['QUERY_URL']}/api/traces/{trace_id}", timeout=10).close()  # noqa: S310
     except urllib.error.HTTPError as error:
@@ -40,9 +40,9 @@ def found(trace_id):
 
 trace_id = secrets.token_hex(16)
 store(trace_id)
-deadline = time.monotonic() + PATIENCE_SECONDS
+deadline = time.monotonic() + TIMEOUT_SECONDS
 while not found(trace_id):
     if time.monotonic() > deadline:
-        sys.exit(f"trace {trace_id} was accepted and is not found after {PATIENCE_SECONDS} s")
+        sys.exit(f"trace {trace_id} was accepted, but not found within {TIMEOUT_SECONDS} s")
     time.sleep(1)
 print(f"trace {trace_id} was stored and found")

@@ -1,4 +1,4 @@
-"""Wait until one of the storage's addresses accepts connections, so that Jaeger, which exits otherwise, starts once."""
+"""Wait until one of the storage's addresses accepts connections; Jaeger would exit without a storage."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ addresses = [tuple(address.rsplit(":", 1)) for address in os.environ["ADDRESSES"
 
 
 def refusal(host, port):
-    """Return why no connection can be made; an empty text when one can."""
+    """Return why a connection fails; empty if it succeeds."""
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
     except OSError as error:

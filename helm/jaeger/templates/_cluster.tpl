@@ -1,11 +1,11 @@
-{{/* Decisions that need objects of the cluster; `helm template` finds none. tests/e2e/test_charts.py holds them. */}}
+{{/* Checks against objects of the cluster, which `helm template` does not see. Test: tests/e2e/test_charts.py */}}
 
-{{/* What Cassandra's tables were made with: KEYSPACE/DAYS */}}
+{{/* The retention of Cassandra's tables: KEYSPACE/DAYS */}}
 {{- define "jaeger.cassandraTtl" -}}
 {{ .Values.storage.database }}/{{ .Values.storage.retentionDays }}
 {{- end }}
 
-{{/* Refuse another retention of tables that exist: Jaeger sets it when it makes them */}}
+{{/* Refuse a changed retention of existing tables: Jaeger sets it when it creates them */}}
 {{- define "jaeger.checkRetention" -}}
 {{- $name := include "common.fullname" . }}
 {{- $deployment := lookup "apps/v1" "Deployment" .Release.Namespace $name | default dict }}
@@ -15,8 +15,8 @@
 {{- $command := printf "kubectl -n %s annotate deployment %s spanloom.dev/cassandra-ttl=%s --overwrite" .Release.Namespace $name $now }}
 {{- $days := .Values.storage.retentionDays }}
 {{- fail (join " " (list
-      (printf "storage.retentionDays %v: the tables of keyspace %s were made with %s days," $days (dir $was) (base $was))
+      (printf "storage.retentionDays %v: the tables of keyspace %s were created with %s days," $days (dir $was) (base $was))
       "and Jaeger does not change tables. Choose another storage.database, or"
-      (printf "ALTER TABLE … WITH default_time_to_live for each table and tell the chart: %s" $command))) }}
+      (printf "run ALTER TABLE … WITH default_time_to_live for each table, then: %s" $command))) }}
 {{- end }}
 {{- end }}

@@ -37,7 +37,7 @@ badger:
 {{ $storage.type }}:
   server_urls: {{- include "jaeger.addresses" . | trim | nindent 4 }}
   indices: {index_prefix: {{ $storage.database }}}
-  # What is in an index is found by id too: the last index may be a day older than its youngest span
+  # Spans in an index are also found by id: the last index may be a day older than its newest span
   max_span_age: {{ mul 24 (add1 $storage.retentionDays) }}h
   {{- if $storage.existingSecret }}
   auth: {basic: {username: {{ $storage.username | quote }}, password_file: /etc/jaeger/storage/password, reload_interval: 10s}}
@@ -102,7 +102,7 @@ tls: {cert_file: /etc/jaeger/tls/tls.crt, key_file: /etc/jaeger/tls/tls.key, rel
 
 {{/* No queue and no batch of the Collector's kind: a sender's queue keeps what is not acknowledged. What is acknowledged
      is stored by badger, cassandra, clickhouse and grpc; opensearch and elasticsearch get it from a bulk writer, which
-     holds up to 200 ms of spans in memory and sends them again when the storage was away: those are lost with the pod. */}}
+     holds up to 200 ms of spans in memory and retries when the storage was down: those are lost with the pod. */}}
 {{- define "jaeger.generated" -}}
 {{- $memory := eq .Values.storage.type "memory" }}
 extensions:
@@ -115,7 +115,7 @@ extensions:
         {{- include "jaeger.storage" . | nindent 8 }}
   jaeger_query:
     storage: {traces: traces}
-    enable_tracing: false  # looking at traces makes none
+    enable_tracing: false  # queries are not traced
     http: {endpoint: ":16686"}
     grpc: {endpoint: ":16685"}
 receivers:

@@ -1,4 +1,4 @@
-"""Send one span to the Collector and wait until its RED metrics, exemplar included, show it."""
+"""Send one span to the Collector and wait until it is in the RED metrics, with an exemplar."""
 
 import json
 import os
@@ -11,11 +11,11 @@ import urllib.request
 from pathlib import Path
 
 TOKEN, CA = Path("/etc/otelcol/clients/token"), Path("/etc/otelcol/tls/ca.crt")
-PATIENCE_SECONDS = 60  # span_metrics flushes every 15
+TIMEOUT_SECONDS = 60  # span_metrics flushes every 15
 
 
 def send(name, trace_id):
-    """POST the span as OTLP; HTTPError when the Collector refuses it."""
+    """POST the span as OTLP; HTTPError if the Collector refuses it."""
     now = time.time_ns()
     span = {"traceId": trace_id, "spanId": secrets.token_hex(8), "name": name, "kind": 2}
     span |= {"startTimeUnixNano": str(now - 1_000_000), "endTimeUnixNano": str(now)}
@@ -30,7 +30,7 @@ def send(name, trace_id):
 
 
 def metrics():
-    """Return what every pod of the Collector exposes, in OpenMetrics (exemplars exist only there)."""
+    """Return the metrics of every pod of the Collector, in OpenMetrics (the only format with exemplars)."""
     addresses = {info[4][0] for info in socket.getaddrinfo(os.environ["PODS"], 8889)}
     pods = [f"[{address}]" if ":" in address else address for address in addresses]
     headers = {"Accept": "application/openmetrics-text;version=1.0.0"}
@@ -40,9 +40,9 @@ def metrics():
 
 name, trace_id = f"helm-test-{secrets.token_hex(4)}", secrets.token_hex(16)
 send(name, trace_id)
-deadline = time.monotonic() + PATIENCE_SECONDS
+deadline = time.monotonic() + TIMEOUT_SECONDS
 while not ((page := metrics()).count(name) and trace_id in page):
     if time.monotonic() > deadline:
-        sys.exit(f"the span {name} of trace {trace_id} is not in the metrics after {PATIENCE_SECONDS} s")
+        sys.exit(f"span {name} of trace {trace_id} is not in the metrics within {TIMEOUT_SECONDS} s")
     time.sleep(1)
-print(f"the span {name} is in the RED metrics, with trace {trace_id} as its exemplar")
+print(f"span {name} is in the RED metrics, with trace {trace_id} as exemplar")

@@ -9,7 +9,7 @@
 {{- $names | default (list (printf "debug/%s" $signal)) | join ", " }}
 {{- end }}
 
-{{/* Nothing is acknowledged before it is on disk, and nothing leaves the disk before it is delivered. The batch
+{{/* Data is acknowledged when it is on disk, and removed from the disk when it is delivered. The batch
      processor would break both promises; batches are made on the way out of the queue instead. */}}
 {{- define "otel-collector.delivery" -}}
 sending_queue:
@@ -18,7 +18,7 @@ sending_queue:
   queue_size: {{ int64 .Values.queue.bytes }}
   block_on_overflow: true
   batch: {sizer: items, flush_timeout: 200ms, min_size: 1024, max_size: 8192}
-retry_on_failure: {max_elapsed_time: 0s}  # without end
+retry_on_failure: {max_elapsed_time: 0s}  # no limit
 {{- end }}
 
 {{- define "otel-collector.receiver" -}}
@@ -41,7 +41,7 @@ tls:
 {{- $redMetrics := .Values.redMetrics }}
 {{- $sampling := .Values.tailSampling -}}
 extensions:
-  health_check: {endpoint: ":13133"}  # without an address: IPv4 and IPv6
+  health_check: {endpoint: ":13133"}  # no address: IPv4 and IPv6
   file_storage:
     directory: /var/lib/otelcol/queue
     create_directory: true
@@ -52,7 +52,7 @@ extensions:
   bearertokenauth/clients: {filename: /etc/otelcol/clients/token}
   {{- end }}
   {{- if .Values.vendor.endpoint }}
-  bearertokenauth/vendor:  # reads the key again when the Secret changes
+  bearertokenauth/vendor:  # rereads the key when the Secret changes
     header: {{ .Values.vendor.header | quote }}
     scheme: {{ .Values.vendor.scheme | quote }}
     filename: /etc/otelcol/vendor/key
@@ -88,7 +88,7 @@ processors:
     blocked_key_patterns: {{- toYaml .Values.redaction.keys | nindent 6 }}
     blocked_values: {{- toYaml .Values.redaction.values | nindent 6 }}
     summary: silent
-  transform/status:  # redaction leaves status messages alone, and an exception's text is often there
+  transform/status:  # redaction does not process status messages, which often contain an exception's text
     trace_statements:
       {{- range .Values.redaction.values }}
       - 'replace_pattern(span.status.message, {{ toRawJson . | replace "'" "''" }}, "****")'
@@ -135,7 +135,7 @@ exporters:
   {{- end }}
   prometheus:
     endpoint: :8889
-    enable_open_metrics: true  # exemplars exist only there
+    enable_open_metrics: true  # only OpenMetrics has exemplars
 service:
   extensions:
     - health_check
@@ -167,7 +167,7 @@ service:
       receivers: [otlp]
       processors: [memory_limiter, k8s_attributes, redaction]
       exporters: [{{ include "otel-collector.exporters" (list . "metrics") }}]
-    metrics/red:  # made of spans that have been through the processors already
+    metrics/red:  # derived from processed spans
       receivers: [span_metrics]
       exporters: [{{ include "otel-collector.exporters" (list . "metrics") }}]
     logs:

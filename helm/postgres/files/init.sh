@@ -1,5 +1,5 @@
-# Make the data directory under another name and rename it when it is complete: a start that is interrupted leaves no
-# directory that looks like a database. The password is in no argument, and in no log if a statement fails.
+# Create the data directory under another name and rename it when it is complete: an interrupted start leaves no partial
+# database. The password is in no argument, and in no log when a statement fails.
 set -eu
 volume=/var/lib/postgresql/data
 auth=/etc/postgres/auth
@@ -9,11 +9,11 @@ fail() { echo "init: $*" >&2; exit 1; }
 for key in password postgres-password; do
   [ -s "$auth/$key" ] || fail "the Secret's key $key is empty or missing"
 done
-[ ! -e "$volume/pgdata" ] || rmdir "$volume/pgdata" || fail "$volume/pgdata has files, but is no database: look at it, then remove it"
+[ ! -e "$volume/pgdata" ] || rmdir "$volume/pgdata" || fail "$volume/pgdata contains files, but no database: check and remove it"
 rm -rf "$volume/pgdata.new"
-if ! getent passwd "$(id -u)" >/dev/null; then  # OpenShift's numbers have no name, and initdb wants one
+if ! getent passwd "$(id -u)" >/dev/null; then  # user ids of OpenShift have no name, which initdb requires
   LD_PRELOAD=$(find /usr/lib -name libnss_wrapper.so | head -n 1)
-  [ -n "$LD_PRELOAD" ] || fail "the image has no name for user $(id -u), and no libnss_wrapper.so to give it one"
+  [ -n "$LD_PRELOAD" ] || fail "the image has no name for user id $(id -u), and no libnss_wrapper.so to add one"
   export LD_PRELOAD NSS_WRAPPER_PASSWD=/tmp/passwd NSS_WRAPPER_GROUP=/tmp/group
   echo "postgres:x:$(id -u):$(id -g)::/tmp:/bin/false" >/tmp/passwd
   echo "postgres:x:$(id -g):" >/tmp/group

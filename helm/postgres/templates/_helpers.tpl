@@ -2,7 +2,7 @@
 {{- .Values.existingSecret | default (include "common.fullname" .) }}
 {{- end }}
 
-{{/* What a client is told, as libpq's environment */}}
+{{/* The connection settings of a client, as environment variables of libpq */}}
 {{- define "postgres.client" -}}
 {{- $name := include "common.fullname" . -}}
 {{- if eq .Values.mode "bundled" -}}

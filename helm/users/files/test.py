@@ -1,4 +1,4 @@
-"""Make, read and delete a user through the edge; when there is a Jaeger, find the whole trace of the first request."""
+"""Create, read and delete a user through the edge; with Jaeger, find the complete trace of the first request."""
 
 import json
 import os
@@ -8,9 +8,9 @@ import time
 import urllib.parse
 import urllib.request
 
-PATIENCE_SECONDS = 60
-# What carries the request from the edge to the database; functions in between may be filtered out.
-CARRIERS = [
+TIMEOUT_SECONDS = 60
+# Server and client spans from the edge to the database; function spans between them may be filtered out.
+REQUIRED = [
     ("users-api", "server"),
     ("users-api", "client"),
     ("users-db-service", "server"),
@@ -19,7 +19,7 @@ CARRIERS = [
 
 
 def send(method, path, mark, body=None):
-    """Return status and decoded body of one request; HTTPError when it is refused."""
+    """Send a request and return status code and decoded body; HTTPError for an error status."""
     headers = {"User-Agent": mark, "Content-Type": "application/json"}
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(os.environ["EDGE"] + path, data, headers, method=method)  # noqa: S310
@@ -27,8 +27,8 @@ def send(method, path, mark, body=None):
         return response.status, json.loads(response.read() or "null")
 
 
-def carriers(mark):
-    """Return (service, kind) down the trace whose server span recorded `mark`; empty while Jaeger has none."""
+def spans_of(mark):
+    """Return service and kind of the server and client spans of this request, from the root; empty without a trace."""
     tags = json.dumps({"user_agent.original": mark})
     query = urllib.parse.urlencode({"service": "users-api", "tags": tags, "lookback": "1h"})
     with urllib.request.urlopen(f"{os.environ['JAEGER']}/api/traces?{query}", timeout=10) as response:  # noqa: S310
@@ -37,7 +37,7 @@ def carriers(mark):
 
 
 def down(trace):
-    """Yield (service, kind) from the root along first children."""
+    """Yield service and kind from the root along first children."""
     children = {(s["references"] or [{"spanID": None}])[0]["spanID"]: s for s in trace["spans"]}
     span = children.get(None)
     while span:
@@ -51,12 +51,12 @@ _, user = send("POST", "/users", mark, {"name": "Helm Test"})
 _, read = send("GET", f"/users/{user['id']}", "helm-test")
 send("DELETE", f"/users/{user['id']}", "helm-test")
 if user != read:
-    sys.exit(f"made {user}, read {read}")
-print(f"user {user['id']} was made, read and deleted")
-deadline = time.monotonic() + PATIENCE_SECONDS
-while "JAEGER" in os.environ and (seen := carriers(mark)) != CARRIERS:
+    sys.exit(f"created {user}, but read {read}")
+print(f"user {user['id']} was created, read and deleted")
+deadline = time.monotonic() + TIMEOUT_SECONDS
+while "JAEGER" in os.environ and (seen := spans_of(mark)) != REQUIRED:
     if time.monotonic() > deadline:
-        sys.exit(f"expected the trace {CARRIERS}, found {seen} after {PATIENCE_SECONDS} s")
+        sys.exit(f"expected the spans {REQUIRED}, found {seen} within {TIMEOUT_SECONDS} s")
     time.sleep(1)
 if "JAEGER" in os.environ:
-    print("its trace leads from the edge to the database")
+    print("its trace is complete, from the edge to the database")

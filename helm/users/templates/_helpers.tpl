@@ -1,4 +1,4 @@
-{{/* The database for users-db-service and its migration */}}
+{{/* Database settings of users-db-service and its migration */}}
 {{- define "users.database" -}}
 {{- $database := .Values.database }}
 {{- $tls := printf "?sslmode=%s" $database.sslmode }}
@@ -15,7 +15,7 @@
 {{- end }}
 {{- end }}
 
-{{/* Which profile the operator takes: of the Deployment's label spanloom.dev/inject */}}
+{{/* The value of the Deployment's label spanloom.dev/inject, which selects a profile */}}
 {{- define "users.inject" -}}
 {{- $telemetry := .Values.telemetry -}}
 {{- if not $telemetry.enabled -}}

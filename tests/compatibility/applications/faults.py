@@ -55,6 +55,8 @@ BOUNDARY = frozenset(
         "is_recording",
         "get_span_context",
         "get_tracer",
+        "get_tracer_provider",
+        "set_tracer_provider",
         "get_meter",
         "get_logger",
         "start_as_current_span",
@@ -73,21 +75,25 @@ class FaultError(Exception): ...
 
 
 class Injector:
-    """Raises a fault when the target is called, in every thread that has been armed."""
+    """Raises a fault when the target is called, or its line is reached, in every thread that has been armed."""
 
     target: tuple[str, int] | None = None
     hits = 0
 
+    def __init__(self, event: str = "call") -> None:
+        self.event = event
+
     def __call__(self, frame, event, _arg):
         code = frame.f_code
-        if event == "call" and (code.co_filename, code.co_firstlineno) == self.target:
+        number = code.co_firstlineno if event == "call" else frame.f_lineno
+        if event == self.event and (code.co_filename, number) == self.target:
             self.hits += 1
             raise FaultError
-        return
+        return self if self.event == "line" and self.target and code.co_filename == self.target[0] else None
 
 
 def targets() -> list[tuple[str, int, str]]:
-    """Return file, line and name of every function in the rooms of the distribution."""
+    """Return file, line and name of every function in the folders of the distribution."""
     found = []
     for room in ROOMS:
         for file in sorted((ROOT / room).rglob("*.py")):
@@ -96,6 +102,22 @@ def targets() -> list[tuple[str, int, str]]:
                 inner = [code for code in _inner(module) if code.co_name not in COMPREHENSIONS]
                 found += [one for code in inner for one in _functions(code)]
     return [one for one in found if one[2] not in BOUNDARY]
+
+
+def lines() -> list[tuple[str, int, str]]:
+    """Return file, line and name of every line in the functions that `targets` returns."""
+    functions = set(targets())
+    found = []
+    for file in sorted({file for file, _, _ in functions}):
+        for code in _all_codes(compile(Path(file).read_text(), file, "exec")):
+            if (file, code.co_firstlineno, code.co_name) in functions:
+                numbers = {number for _, _, number in code.co_lines() if number} - {code.co_firstlineno}
+                found += [(file, number, code.co_name) for number in sorted(numbers)]
+    return found
+
+
+def _all_codes(code) -> list:
+    return [code, *(one for inner in _inner(code) for one in _all_codes(inner))]
 
 
 def _functions(code) -> list[tuple[str, int, str]]:

@@ -77,7 +77,7 @@ def without(release: Release, part: str) -> Iterator[None]:
     kind = {"jaeger": "deployment", "otel-collector": "statefulset"}[part]
     workload = f"{kind}/{release.name}-{part}"
     release.kube("scale", workload, "--replicas=0")
-    poll_until(lambda: not release.pods(part), f"{part} is gone", 120)
+    poll_until(lambda: not release.pods(part), f"{part} is deleted", 120)
     try:
         yield
     finally:

@@ -90,7 +90,7 @@ def test_a_full_disk_is_survived(release: Release, record: Record) -> None:
         with load(release) as responses:
             with release.reach(PART, 4318) as collector:
                 assert not large.send(collector)
-            poll_until(lambda: len(responses) >= ENOUGH, "requests are made while the disk is full")
+            poll_until(lambda: len(responses) >= ENOUGH, "requests are sent while the disk is full")
             disk.free()
             before = the_pod(release, PART)
             kill(before)

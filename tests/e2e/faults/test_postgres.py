@@ -33,7 +33,7 @@ def test_killed(release: Release, record: Record) -> None:
         poll_until(lambda: statuses(responses)[503], "responses have status 503")
         wait_until_ready(release, PART, after=before)
         repaired = len(responses)
-        poll_until(lambda: statuses(responses[repaired:])[200], "requests are answered again")
+        poll_until(lambda: statuses(responses[repaired:])[200], "requests succeed again")
         read = send(edge, READ.method, READ.route.format(user_id=user))
     with release.reach("jaeger", 16686) as jaeger:
         poll_until(lambda: edges(jaeger, responses) == len(responses), "every request has its server span", 60)

@@ -32,11 +32,11 @@ def release() -> Iterator[Release]:
 
 
 @pytest.fixture(scope="module")
-def neighbour() -> Iterator[Kube]:
+def other_namespace() -> Iterator[Kube]:
     """Create a namespace in which the tenant has no rights, with a profile that names a Secret."""
     with new_namespace("op-security", restricted=False) as kube:
-        headers = {"secretKeyRef": {"name": "neighbours-secret", "key": "neighbours-key"}}
-        kube.apply(profile("neighbours", {"exporter": {**EXPORTER, "headers": headers}}))
+        headers = {"secretKeyRef": {"name": "other-secret", "key": "other-key"}}
+        kube.apply(profile("other", {"exporter": {**EXPORTER, "headers": headers}}))
         yield kube
 
 

@@ -44,7 +44,7 @@ def outputs(release: Release) -> Outputs:
             found.responses = dict(pool.map(lambda path: (path, send_requests(path, found, edge, internal)), PATHS))
         last = send(edge, LIST.method, LIST.route)
     poll_until(lambda: is_stored(release, last), "the last request is in Jaeger", 120)
-    poll_until(lambda: ROUTE in release.metrics(), "the metrics tell of the routes", 60)
+    poll_until(lambda: ROUTE in release.metrics(), "the metrics contain the routes", 60)
     found.bytes = {place: text.encode() for place, text in everything(release).items()}
     return found
 
@@ -92,9 +92,7 @@ def test_no_output_contains_a_canary(outputs: Outputs, path: str) -> None:
 
 def test_every_request_had_its_status(outputs: Outputs) -> None:
     """The requests had the expected status codes, so the canaries were processed."""
-    assert {path: outputs.responses[path] for path in PATHS} == {
-        path: expected for path, (_, expected) in PATHS.items()
-    }
+    assert {} == outputs.unexpected()
 
 
 def test_every_output_is_searched(outputs: Outputs) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from support.cluster.kube import Kube, Object
 
-# Every ServiceAccount of the chart: resource, names if it is held to some, verbs; beyond what every account may.
+# Every ServiceAccount of the chart: resource, names if limited to some, verbs; beyond the rights of every account.
 MAY = {
     "op-operator": {
         "configmaps [get]",
@@ -41,23 +41,25 @@ MAY = {
 
 
 def test_a_profile_of_another_namespace_is_not_used(
-    home: Kube, account: Path, tenant_namespace: Kube, neighbour: Kube, tmp_path: Path
+    home: Kube, account: Path, tenant_namespace: Kube, other_namespace: Kube, tmp_path: Path
 ) -> None:
     """A profile applies in its own namespace only, and selecting it elsewhere reveals nothing of its content."""
     tenant_namespace.apply(shop("curious"))
-    with operator_process(account, tmp_path / "log", **scope_settings(home, tenant_namespace, neighbour)):
-        tenant_namespace("label", TENANT, "deployment", "curious", f"{LABEL}=neighbours")
-        poll_until(lambda: state(tenant_namespace, "curious") == "Skipped", "the operator says that there is none")
-        poll_until(lambda: "Skipped" in tenant_namespace("events", "--for", "deployment/curious"), "an Event says so")
+    with operator_process(account, tmp_path / "log", **scope_settings(home, tenant_namespace, other_namespace)):
+        tenant_namespace("label", TENANT, "deployment", "curious", f"{LABEL}=other")
+        poll_until(
+            lambda: state(tenant_namespace, "curious") == "Skipped", "the status says that there is no such profile"
+        )
+        poll_until(lambda: "Skipped" in tenant_namespace("events", "--for", "deployment/curious"), "there is an Event")
     seen = tenant_namespace("get", "deployments,events,otelprofiles", "-o", "json") + (tmp_path / "log").read_text()
-    assert [] == [word for word in ("neighbours-secret", "neighbours-key") if word in seen]
-    assert "neighbours-secret" in neighbour("get", "otelprofiles", "-o", "json")
+    assert [] == [word for word in ("other-secret", "other-key") if word in seen]
+    assert "other-secret" in other_namespace("get", "otelprofiles", "-o", "json")
 
 
 @pytest.mark.parametrize("what", ["secrets", "otelprofiles"])
-def test_the_tenant_reads_no_other_namespace(tenant_namespace: Kube, neighbour: Kube, what: str) -> None:
+def test_the_tenant_reads_no_other_namespace(tenant_namespace: Kube, other_namespace: Kube, what: str) -> None:
     """The API server refuses the tenant the Secrets and profiles of another namespace."""
-    assert "forbidden" in neighbour("get", TENANT, what, succeeds=False)
+    assert "forbidden" in other_namespace("get", TENANT, what, succeeds=False)
 
 
 def rights(kube: Kube, account: str) -> set[str]:
@@ -85,5 +87,5 @@ def test_the_operators_account_writes_only_otel_variables(home: Kube, tenant_nam
     tenant_namespace.apply(shop("held"))
     body = {"spec": {"template": {"spec": {"containers": [{"name": "app", **patch}]}}}}
     who = f"--as=system:serviceaccount:{home.namespace}:{ACCOUNT}"
-    said = tenant_namespace("patch", who, "deployment", "held", f"--patch={json.dumps(body)}", succeeds=False)
-    assert "OTEL_* entries of env only" in said
+    output = tenant_namespace("patch", who, "deployment", "held", f"--patch={json.dumps(body)}", succeeds=False)
+    assert "OTEL_* entries of env only" in output

@@ -50,11 +50,11 @@ class Caller:
     certificate: trustme.LeafCert | None = None
 
 
-FRIENDS = {
+AUTHENTICATED = {
     "token": {"the first token": Caller(f"Bearer {TOKENS[0]}"), "the second token": Caller(f"Bearer {TOKENS[1]}")},
-    "mtls": {"a certificate of ours": Caller(tls=True, certificate=OURS.issue_cert("client.example"))},
+    "mtls": {"a certificate of the CA": Caller(tls=True, certificate=OURS.issue_cert("client.example"))},
 }
-STRANGERS = {
+UNAUTHENTICATED = {
     "token": {
         "no token": Caller(),
         "a wrong token": Caller("Bearer wrong"),
@@ -65,15 +65,15 @@ STRANGERS = {
     "mtls": {
         "no TLS": Caller(),
         "no certificate": Caller(tls=True),
-        "a certificate of a stranger": Caller(tls=True, certificate=FOREIGN.issue_cert("client.example")),
-        "a certificate of its own": Caller(tls=True, certificate=trustme.CA().issue_cert("localhost")),
+        "a certificate of another CA": Caller(tls=True, certificate=FOREIGN.issue_cert("client.example")),
+        "a self-made certificate": Caller(tls=True, certificate=trustme.CA().issue_cert("localhost")),
     },
 }
-REFUSALS = {"token": {"401", "UNAUTHENTICATED"}, "mtls": {"400", "no answer", "UNAVAILABLE"}}
+REFUSALS = {"token": {"401", "UNAUTHENTICATED"}, "mtls": {"400", "no response", "UNAVAILABLE"}}
 
 
 def by_http(url: str, caller: Caller, body: bytes) -> str:
-    """Send over HTTP and return the status code; `no answer` if the connection is closed without a response."""
+    """Send over HTTP and return the status code; `no response` if the connection is closed without a response."""
     headers = {"Content-Type": "application/x-protobuf", "Authorization": caller.authorization}
     if caller.tls:
         url = url.replace("http:", "https:")
@@ -86,7 +86,7 @@ def by_http(url: str, caller: Caller, body: bytes) -> str:
     except HTTPError as error:
         return str(error.code)
     except OSError:
-        return "no answer"
+        return "no response"
 
 
 @contextmanager
@@ -161,21 +161,22 @@ def _make_secrets(kube: Kube, directory: Path) -> None:
 def test_unauthenticated_senders_are_refused(kube: Kube, protection: str, protocol: str) -> None:
     """Every sender without credentials is refused; the Collector has only the spans of the others."""
     port, send = PROTOCOLS[protocol]
-    people = {**STRANGERS[protection], **FRIENDS[protection]}
+    callers = {**UNAUTHENTICATED[protection], **AUTHENTICATED[protection]}
     with forwarded(kube.namespace, f"{protection}-otel-collector", port) as url:
         responses = {
             who: send(url, caller, traces_body(proto_span(1, name=f"{protocol} {who}")))
-            for who, caller in people.items()
+            for who, caller in callers.items()
         }
-    assert {"200" if protocol == "http" else "OK"} == {responses[who] for who in FRIENDS[protection]}
-    assert {responses[who] for who in STRANGERS[protection]} <= REFUSALS[protection]
+    assert {"200" if protocol == "http" else "OK"} == {responses[who] for who in AUTHENTICATED[protection]}
+    assert {responses[who] for who in UNAUTHENTICATED[protection]} <= REFUSALS[protection]
     poll_until(
-        lambda: senders(kube, protection, protocol, FRIENDS) == FRIENDS[protection].keys(), "friends' spans are in"
+        lambda: senders(kube, protection, protocol, AUTHENTICATED) == AUTHENTICATED[protection].keys(),
+        "their spans are in",
     )
-    assert set() == senders(kube, protection, protocol, STRANGERS)
+    assert set() == senders(kube, protection, protocol, UNAUTHENTICATED)
 
 
-def senders(kube: Kube, protection: str, protocol: str, people: dict[str, dict[str, Caller]]) -> set[str]:
+def senders(kube: Kube, protection: str, protocol: str, callers: dict[str, dict[str, Caller]]) -> set[str]:
     """Return the senders whose spans the Collector has printed."""
     log = kube("logs", f"statefulset/{protection}-otel-collector", "--tail=-1")
-    return {who for who in people[protection] if f"{protocol} {who}" in log}
+    return {who for who in callers[protection] if f"{protocol} {who}" in log}

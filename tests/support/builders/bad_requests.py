@@ -1,4 +1,4 @@
-"""Bad input, and what both services answer to it."""
+"""Invalid requests, and the responses of both services."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ UNKNOWN_USER = f"/users/{UUID(int=0)}"
 
 
 class BadRequest(NamedTuple):
-    """A request nobody should send; `options` are those of aiohttp, `fields` the ones the problem names."""
+    """An invalid request; `options` are those of aiohttp, `fields` those that the problem names."""
 
     status: int
     method: str
@@ -38,11 +38,11 @@ BAD_REQUESTS = {
     "no field": _post(422, "{}", "name"),
     "unknown field": _post(422, '{"name": "Ada", "admin": true}', "admin"),
     "long unknown field": _post(422, '{"name": "Ada", "' + "x" * 999 + '": true}', "x" * 64),
-    "own id": _post(422, json.dumps({"name": "Ada", "id": str(UUID(int=1))}), "id"),
+    "id chosen by the client": _post(422, json.dumps({"name": "Ada", "id": str(UUID(int=1))}), "id"),
     "no object": _post(422, '["Ada"]', ""),
     "no body": _post(422, "", ""),
     "no JSON": _post(400, "{"),
-    "half JSON": _post(400, '{"name": "Ada"'),
+    "truncated JSON": _post(400, '{"name": "Ada"'),
     "no UTF-8": _post(400, b'{"name": "\xff\xfe"}'),
     "deep JSON": _post(400, "[" * 30_000),
     "plain text": BadRequest(
@@ -53,19 +53,19 @@ BAD_REQUESTS = {
         415, "POST", "/users", {"data": b'{"name": "Ada"}', "skip_auto_headers": ["Content-Type"]}
     ),
     "too large": _post(413, json.dumps({"name": "Ada"}) + " " * 65_536),
-    "too large, in pieces": BadRequest(413, "POST", "/users", {"data": _chunks, "headers": JSON}),
+    "too large, chunked": BadRequest(413, "POST", "/users", {"data": _chunks, "headers": JSON}),
     "malformed id": BadRequest(422, "GET", "/users/42", {}, ["user_id"]),
     "malformed id to delete": BadRequest(422, "DELETE", "/users/42", {}, ["user_id"]),
     "unknown id": BadRequest(404, "GET", UNKNOWN_USER, {}),
     "unknown id to delete": BadRequest(404, "DELETE", UNKNOWN_USER, {}),
     "unknown path": BadRequest(404, "GET", "/user", {}),
-    "slash at the end": BadRequest(404, "GET", "/users/", {}),
+    "trailing slash": BadRequest(404, "GET", "/users/", {}),
     "limit 0": BadRequest(422, "GET", "/users?limit=0", {}, ["limit"]),
     "limit 101": BadRequest(422, "GET", "/users?limit=101", {}, ["limit"]),
-    "limit no number": BadRequest(422, "GET", "/users?limit=all", {}, ["limit"]),
+    "limit is no number": BadRequest(422, "GET", "/users?limit=all", {}, ["limit"]),
     "limit twice": BadRequest(422, "GET", "/users?limit=1&limit=2", {}, ["limit"]),
-    "after no cursor": BadRequest(422, "GET", "/users?after=x", {}, ["after"]),
-    "after with a line end": BadRequest(422, "GET", f"/users?after={'A' * 32}%0A", {}, ["after"]),
+    "after is no cursor": BadRequest(422, "GET", "/users?after=x", {}, ["after"]),
+    "after with a newline": BadRequest(422, "GET", f"/users?after={'A' * 32}%0A", {}, ["after"]),
     "unknown parameter": BadRequest(422, "GET", "/users?offset=10", {}, ["offset"]),
 }
 WRONG_METHODS = [("PUT", "/users", "GET, POST"), ("HEAD", "/users", "GET, POST"), ("POST", UNKNOWN_USER, "GET, DELETE")]

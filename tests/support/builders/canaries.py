@@ -7,9 +7,9 @@ from uuid import uuid4
 
 from support.raw_http import Request
 
-# Services that tell as much as they can, soon
+# Services that export every signal, often
 SETTINGS = {"OTEL_LOGS_EXPORTER": "otlp", "OTEL_METRIC_EXPORT_INTERVAL": "500", "SPANLOOM_FILTER": "debug"}
-FAILED = 503  # of users-api, whose neighbour answers 500
+FAILED = 503  # of users-api, when users-db-service responds with 500
 UPGRADE = {
     "Connection": "Upgrade",
     "Upgrade": "websocket",
@@ -17,7 +17,7 @@ UPGRADE = {
     "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
 ABSENT = "/users/00000000-0000-0000-0000-000000000000"
-# The database refuses these users, and its errors quote them.
+# The database refuses these users with errors that quote them.
 TRAPS = """
 CREATE UNIQUE INDEX ON users (name);
 ALTER TABLE users ADD CHECK (name NOT LIKE '%checked%');
@@ -43,7 +43,7 @@ def header(*names: str) -> list[Request]:
     return [Request("GET", "/users", ((name, "CANARY"),)) for name in names]
 
 
-# What is sent (CANARY is replaced), and the statuses that are answered.
+# The requests (CANARY is replaced), and the expected status codes.
 PATHS: dict[str, tuple[list[Request], set[int]]] = {
     "credentials in headers": (header("Authorization", "Proxy-Authorization", "Cookie", "X-Api-Key"), {200}),
     "personal data in headers": (header("From", "Referer", "Forwarded", "X-Forwarded-For", "X-Real-Ip"), {200}),
@@ -84,3 +84,8 @@ class Outputs:
     def where(self, word: str) -> list[str]:
         """Return the names of the outputs that contain `word`."""
         return [place for place, found in self.bytes.items() if word.encode() in found]
+
+    def unexpected(self) -> dict[str, set[int]]:
+        """Return the status codes of the paths that had unexpected ones."""
+        expected = {path: statuses for path, (_, statuses) in PATHS.items()}
+        return {path: self.responses[path] for path in PATHS if self.responses[path] != expected[path]}

@@ -16,7 +16,7 @@ RESTRICTED = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enfo
 
 @contextmanager
 def new_namespace(prefix: str, *, restricted: bool = True) -> Iterator[Kube]:
-    """Create a namespace, and delete it at the end; it enforces Pod Security `restricted` unless told otherwise."""
+    """Create a namespace, and delete it at the end; it enforces Pod Security `restricted` by default."""
     kube = Kube(f"{prefix}-{uuid.uuid4().hex[:6]}")
     kube("create", "namespace", kube.namespace)
     if restricted:

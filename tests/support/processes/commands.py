@@ -1,4 +1,4 @@
-"""Real processes: the programs of this environment."""
+"""Console scripts of this environment as processes, and ports."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def start(program: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-    """Start a console script of this environment with nothing but these variables."""
+    """Start a console script of this environment with only these environment variables."""
     command = [str(Path(sys.executable).with_name(program)), *arguments]
-    return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)  # our own
+    return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)  # of the test
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    """Tell whether somebody accepts connections."""
+    """Return whether a server accepts connections."""
     try:
         socket.create_connection(("127.0.0.1", port)).close()
     except ConnectionRefusedError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UV = ROOT / ".venv/bin/uv"
-STRANGERS = ROOT / ".venv/compatibility"
+FOLDER = ROOT / ".venv/compatibility"
 TELEMETRY = ROOT / "services/telemetry"
 
 
@@ -23,29 +24,38 @@ class NotInstalledError(Exception):
     """An environment could not be made; the text is the installer's own."""
 
 
-def stranger(requirements: Path) -> Path:
-    """Return the directory of an environment with these requirements and the distribution; made once.
+def environment_with(requirements: Path, python: str = "", *, has_distribution: bool = True) -> Path:
+    """Return the directory of an environment with these requirements, and the distribution; made once.
 
-    NotInstalledError when a package cannot be installed.
+    `python` is a version such as "3.9", "" for the project's. NotInstalledError when a package, or this Python, cannot
+    be installed.
     """
-    home = STRANGERS / requirements.stem
+    home = FOLDER / requirements.stem
     home.parent.mkdir(parents=True, exist_ok=True)
     with (home.parent / f"{requirements.stem}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once
         wanted = hashlib.sha256(requirements.read_bytes() + (TELEMETRY / "pyproject.toml").read_bytes()).hexdigest()
         stamp = home / "requirements.sha256"
         if not stamp.exists() or stamp.read_text() != wanted:
-            _make(home, requirements)
+            _make(home, requirements, python or str(UV.parent / "python"))
+            if has_distribution:
+                uv("pip", "install", "--no-deps", "--python", str(home / "bin/python"), "--editable", str(TELEMETRY))
             stamp.write_text(wanted)
     return home
 
 
-def _make(home: Path, requirements: Path) -> None:
+def _make(home: Path, requirements: Path, python: str) -> None:
     print(f"installing {requirements.name}", file=sys.__stderr__, flush=True)
-    python = str(home / "bin/python")
-    uv("venv", "--clear", "--python", str(UV.parent / "python"), str(home))
-    uv("pip", "sync", "--python", python, str(requirements))
-    uv("pip", "install", "--no-deps", "--python", python, "--editable", str(TELEMETRY))
+    uv("venv", "--clear", "--python", python, str(home), PYENV_VERSION=_pyenv_versions())
+    uv("pip", "sync", "--python", str(home / "bin/python"), str(requirements))
+
+
+def _pyenv_versions() -> str:
+    """Return every version that pyenv has, whose commands otherwise run only the one that is selected."""
+    if shutil.which("pyenv") is None:
+        return ""
+    done = subprocess.run(["pyenv", "versions", "--bare"], capture_output=True, text=True, check=False)
+    return ":".join(done.stdout.split())
 
 
 def uv(*arguments: str, **environment: str) -> None:

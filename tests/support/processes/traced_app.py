@@ -1,4 +1,4 @@
-"""Applications as processes of their own, started the way people start them under the distribution."""
+"""Applications in processes of their own, started under the distribution as users start them."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class TracedApp:
             response.read()
             return int(response.status)
 
-    def responses(self) -> bool:
-        """Tell whether requests are answered by now."""
+    def is_ready(self) -> bool:
+        """Return whether the application responds."""
         try:
             return self.get("/work/0") == 200
         except OSError:
             return False
 
     def end(self) -> int:
-        """Wait for its end, keep what it wrote, and return its status."""
+        """Wait for its end, keep its output, and return its status."""
         self.popen.wait(timeout=60)
         self._written.seek(0)
         self.output = self._written.read()
@@ -58,10 +58,10 @@ class TracedApp:
 
 @contextmanager
 def traced_app(endpoint: str, app: str = "support.processes.sample_app:app", **settings: str) -> Iterator[TracedApp]:
-    """Run `app` sending to `endpoint`; it is killed at the end if it still runs."""
+    """Run `app` with this OTLP endpoint; it is killed at the end if it still runs."""
     listener = listen(0)
     command: list[str | Path] = [SCRIPTS / "opentelemetry-instrument", SCRIPTS / "uvicorn", app, "--app-dir", TESTS]
-    with TemporaryFile("w+") as written:  # a pipe that nobody reads would stop the process once it is full
+    with TemporaryFile("w+") as written:  # a full pipe would block the process
         with listener:
             popen = subprocess.Popen(
                 [*command, "--fd", str(listener.fileno())],
@@ -73,7 +73,7 @@ def traced_app(endpoint: str, app: str = "support.processes.sample_app:app", **s
             )
             running = TracedApp(popen, f"http://{HOST}:{listener.getsockname()[1]}", written)
         try:
-            poll_until(lambda: running.responses() or popen.poll() is not None, f"{app} answers")
+            poll_until(lambda: running.is_ready() or popen.poll() is not None, f"{app} is ready")
             yield running
         finally:
             popen.kill()

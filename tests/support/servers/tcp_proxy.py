@@ -1,4 +1,4 @@
-"""A TCP proxy that does to its clients what a broken network or neighbour does."""
+"""A TCP proxy that simulates a broken network or server."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ GARBAGE = b"220 mail.example.org ESMTP\r\n\x00\xff\r\n"
 
 
 class TcpProxy(socketserver.ThreadingTCPServer):
-    """Passes bytes on to `target` (a URL), unless `mode` says otherwise; `passed` holds what clients sent.
+    """Forwards bytes to `target` (a URL), depending on the mode; `passed` contains the bytes of clients.
 
-    Modes: `through`; `hold` keeps the bytes until the mode changes; `reset` and `garbage` answer so and close.
+    Modes: `through`; `hold` keeps the bytes until the mode changes; `reset` and `garbage` send that and close.
     """
 
     daemon_threads = True
@@ -34,7 +34,7 @@ class TcpProxy(socketserver.ThreadingTCPServer):
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """The URL for clients."""
         return "http://{}:{}".format(*self.server_address)
 
     @contextmanager
@@ -51,7 +51,7 @@ class TcpProxy(socketserver.ThreadingTCPServer):
             self._mode = mode
             self._changed.notify_all()
 
-    def settled(self) -> str:
+    def current_mode(self) -> str:
         """Return the mode, once it is not `hold`."""
         with self._changed:
             self._changed.wait_for(lambda: self._mode != "hold")
@@ -68,11 +68,11 @@ class _Connection(socketserver.BaseRequestHandler):
             with socket.create_connection((target.hostname or "", target.port or 80)) as upstream:
                 threading.Thread(target=_pump, args=(upstream, client), daemon=True).start()
                 while chunk := client.recv(CHUNK):
-                    if (mode := self.server.settled()) != "through":
+                    if (mode := self.server.current_mode()) != "through":
                         return _misbehave(mode, client)
                     self.server.passed += chunk
                     upstream.sendall(chunk)
-        except OSError:  # either side is gone, so is the connection
+        except OSError:  # one side has closed the connection
             client.close()
 
 
@@ -90,12 +90,12 @@ def _pump(source: socket.socket, sink: socket.socket) -> None:
             sink.sendall(chunk)
         sink.shutdown(socket.SHUT_RDWR)
     except OSError:
-        pass  # either side is gone
+        pass  # one side has closed the connection
 
 
 @contextmanager
 def tcp_proxy() -> Iterator[TcpProxy]:
-    """Run a `TcpProxy`."""
+    """Run a proxy."""
     with TcpProxy() as proxy:
         thread = threading.Thread(target=proxy.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

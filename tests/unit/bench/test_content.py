@@ -14,20 +14,20 @@ CHAIN = NAMES["stable"]
 
 def request(trace: int, chain: tuple[RequiredSpan, ...] = CHAIN) -> list[Span]:
     """Return the complete spans of a request, each below the one before."""
-    return [_span(trace, depth, carrier) for depth, carrier in enumerate(chain)]
+    return [_span(trace, depth, required_span) for depth, required_span in enumerate(chain)]
 
 
-def _span(trace: int, depth: int, carrier: RequiredSpan) -> Span:
+def _span(trace: int, depth: int, required_span: RequiredSpan) -> Span:
     return Span(
         trace_id=f"{trace:032x}",
         span_id=f"{depth + 1:016x}",
         parent_id=f"{depth:016x}" if depth else None,
         name="",
-        kind=carrier.kind,
-        service=carrier.service,
+        kind=required_span.kind,
+        service=required_span.service,
         start_ns=depth,
         end_ns=depth + 1,
-        attributes=dict.fromkeys(carrier.required, 1) | {carrier.attribute: carrier.contains},
+        attributes=dict.fromkeys(required_span.required, 1) | {required_span.attribute: required_span.contains},
     )
 
 
@@ -61,13 +61,13 @@ def test_an_untraced_request_loses_every_span() -> None:
     assert "1 traces of 3 requests, expected 100%" in faults(found, 3, 1)
 
 
-@pytest.mark.parametrize("carrier", CHAIN, ids=lambda carrier: carrier.label)
-def test_a_missing_attribute_is_named(carrier: RequiredSpan) -> None:
+@pytest.mark.parametrize("required_span", CHAIN, ids=lambda required_span: required_span.label)
+def test_a_missing_attribute_is_named(required_span: RequiredSpan) -> None:
     """A missing attribute is named with its span."""
-    name = next(name for name in carrier.required if name != carrier.attribute)
-    spans = [_without(span, name) if carrier.matches(span) else span for span in request(1)]
+    name = next(name for name in required_span.required if name != required_span.attribute)
+    spans = [_without(span, name) if required_span.matches(span) else span for span in request(1)]
     assert faults(examine(spans, CHAIN, served=1, share=1), 1, 1) == [
-        f"attribute missing 1 times: {carrier.label} {name}"
+        f"attribute missing 1 times: {required_span.label} {name}"
     ]
 
 

@@ -12,7 +12,7 @@ users-api SERVER POST /users
         users-db-service INTERNAL insert_user
           users-db-service CLIENT INSERT users"""
 
-CARRIERS = """\
+WITHOUT_FUNCTIONS = """\
 users-api SERVER POST /users
   users-api CLIENT POST
     users-db-service SERVER POST /users
@@ -38,7 +38,7 @@ def test_the_journey_creates_reads_lists_deletes_and_reads_again() -> None:
 
 def test_children_of_removed_function_spans_move_up() -> None:
     """INTERNAL lines are removed, and their children move up."""
-    assert CARRIERS == without_functions(FULL)
+    assert WITHOUT_FUNCTIONS == without_functions(FULL)
 
 
 @pytest.mark.parametrize("step", JOURNEY, ids=lambda step: step.title)

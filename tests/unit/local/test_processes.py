@@ -14,12 +14,12 @@ from support.polling import poll_until
 from spanloom_local.processes import Processes, StackError, exit_reason, run
 
 SLEEP = [sys.executable, "-c", "import time; open('ready', 'w'); time.sleep(600)"]
-STUBBORN = [
+IGNORES_SIGINT = [
     sys.executable,
     "-c",
     "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); open('ready', 'w'); time.sleep(600)",
 ]
-# Starts one process, says both ids, and is then killed by the test.
+# Starts one process, prints both ids, and is then killed by the test.
 OWNER = """
 import sys, time
 from pathlib import Path
@@ -82,7 +82,7 @@ def test_a_killed_guardian_is_an_error(processes: Processes) -> None:
         processes.check()
 
 
-@pytest.mark.parametrize("command", [SLEEP, STUBBORN], ids=["obedient", "deaf to SIGINT"])
+@pytest.mark.parametrize("command", [SLEEP, IGNORES_SIGINT], ids=["handles SIGINT", "ignores SIGINT"])
 def test_a_killed_parent_leaves_nothing(command: list[str], tmp_path: Path) -> None:
     """After SIGKILL of the parent its children end, by SIGKILL if necessary, and their directory is removed."""
     directory = tmp_path / "data"

@@ -21,7 +21,7 @@ def test_gzip_and_identity_are_decoded(encoding: str, body: bytes) -> None:
         ("gzip", gzip.compress(b"spans")[:-4], 400),
         ("gzip", gzip.compress(bytes(MAX_BODY_BYTES + 1)), 413),
     ],
-    ids=["unknown", "damaged", "cut short", "unfolds to too much"],
+    ids=["unknown", "damaged", "truncated", "too large when decoded"],
 )
 def test_other_bodies_are_refused(encoding: str, body: bytes, status: int) -> None:
     """Each invalid body gets a status that names the error."""

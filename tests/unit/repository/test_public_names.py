@@ -30,11 +30,11 @@ ENTRY_POINTS = {
 
 @pytest.mark.parametrize("module", PYTHON_NAMES)
 def test_python_names_stay(module: str) -> None:
-    """Code that imports one of them goes on working."""
+    """Code that imports one of them keeps working."""
     assert set() == set(PYTHON_NAMES[module]) - set(dir(import_module(module)))
 
 
 @pytest.mark.parametrize(("group", "name"), sorted(ENTRY_POINTS))
 def test_an_entry_point_stays(group: str, name: str) -> None:
-    """A variable such as OTEL_PYTHON_DISTRO that names the entry point goes on working."""
+    """A variable such as OTEL_PYTHON_DISTRO that names the entry point keeps working."""
     assert "spanloom" in {found.value.split(".")[0] for found in entry_points(group=group, name=name)}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 EXACT_IN_JAVASCRIPT = 2**53
 NANOSECONDS_PER_MICROSECOND = 1_000
+SCRIPTS = ("elements.js", "list.js", "waterfall.js", "details.js", "polling.js")  # in the order of their use
 
 
 def routes(store: Store) -> list[Route]:
@@ -113,7 +114,14 @@ def _microseconds(nanoseconds: int) -> float:
 
 @cache
 def _html() -> str:
-    return files("spanloom_local").joinpath("page.html").read_text(encoding="utf-8")
+    """Return the page with its style and scripts inline."""
+    style, script = _asset("page.css"), "\n".join(map(_asset, SCRIPTS))
+    page = _asset("page.html").replace("<style></style>", f"<style>\n{style}</style>")
+    return page.replace("<script></script>", f"<script>\n{script}</script>")
+
+
+def _asset(name: str) -> str:
+    return files("spanloom_local").joinpath("assets", name).read_text(encoding="utf-8")
 
 
 @cache

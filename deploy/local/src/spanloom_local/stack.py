@@ -98,7 +98,7 @@ class Stack:
             self._migrate(database)
         for process, url in ((self.users_db, self.internal_url), (self.users_api, self.url)):
             with progress(process.name):
-                self._until_ready(process, url)
+                wait_until_ready(self.processes, process, url)
 
     def _service(
         self, name: str, module: str, listener: socket.socket, settings: Mapping[str, str]
@@ -121,19 +121,22 @@ class Stack:
     def _environment(self, service: str, settings: Mapping[str, str]) -> dict[str, str]:
         return environment(os.environ, service, self.receiver.url, {**settings, **self._extra})
 
-    def _until_ready(self, process: Process, url: str) -> None:
-        def ready() -> bool:
-            self.processes.check()
-            try:
-                return send(url, "GET", "/readyz").status == HTTPStatus.OK
-            except (OSError, HTTPException):
-                return False
 
+def wait_until_ready(processes: Processes, process: Process, url: str, seconds: float = READY_SECONDS) -> None:
+    """Wait until the service at `url` is ready; StackError with its last lines after `seconds`, or if it ended."""
+
+    def ready() -> bool:
+        processes.check()
         try:
-            poll_until(ready, "", READY_SECONDS)
-        except TimeoutError:
-            message = f"{process.name} was not ready within {READY_SECONDS:g} s; its last output lines are above."
-            raise StackError(message, process.lines) from None
+            return send(url, "GET", "/readyz").status == HTTPStatus.OK
+        except (OSError, HTTPException):
+            return False
+
+    try:
+        poll_until(ready, f"{process.name} is ready", seconds)
+    except TimeoutError:
+        message = f"{process.name} was not ready within {seconds:g} s; its last output lines are above."
+        raise StackError(message, process.lines) from None
 
 
 @contextmanager

@@ -79,6 +79,9 @@ class Cluster:
                 return self._decoded(path, response.read(), response.headers.get_content_type())
         except urllib.error.HTTPError as error:
             return self._refused(path, error)
+        except ValueError:  # its text has the header
+            self._unreachable = UnreadableError(f"{self.server}: the credentials cannot stand in an HTTP header")
+            return self._unreachable
         except (OSError, http.client.HTTPException) as error:
             self._unreachable = UnreadableError(f"{self.server} is not reachable: {_reason(error)}")
             return self._unreachable
@@ -100,7 +103,7 @@ class Cluster:
             text = " ".join(str(status.get("message")).split())
             return {} if error.code == NOT_FOUND else UnreadableError(f"{error.code} {error.reason}: {text}")
         if error.code == NOT_FOUND and path.startswith("/apis/spanloom.dev/"):
-            return UnreadableError(f"{self.server} has no OtelProfiles: the operator's CRD is not installed")
+            return UnreadableError(f"{self.server} does not serve it: the operator's CRD is not installed")
         return UnreadableError(f"{self.server} answered {error.code} {error.reason}: is it an API server?")
 
 

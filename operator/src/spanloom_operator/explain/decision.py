@@ -10,6 +10,7 @@ from spanloom_operator.injection import decision
 from spanloom_operator.injection.attributes import resource_attributes
 from spanloom_operator.injection.decision import decide, requested_profile
 from spanloom_operator.injection.environment import inject
+from spanloom_operator.injection.record import Record, from_injection_object
 from spanloom_operator.injection.user_env import UserEnv
 from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import (
@@ -51,7 +52,7 @@ class Installation:
         return self.settings.namespace
 
     def manages(self, namespace: str) -> bool:
-        """Tell whether the operator looks at Deployments of `namespace`."""
+        """Tell whether the operator manages Deployments of `namespace`."""
         return not self.settings.namespaces or namespace in self.settings.namespaces
 
 
@@ -66,8 +67,10 @@ class Inputs:
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     unread: frozenset[tuple[str, str, str]] = frozenset()
     """Kind, namespace and name of the objects that could not be read."""
-    reported: str = ""
-    """State and reason in the Deployment's OtelInjection."""
+    injection: Object = field(default_factory=dict)
+    """The Deployment's OtelInjection; empty when there is none."""
+    now: float = 0
+    """Seconds since the epoch."""
 
 
 def installation(deployment: Mapping[str, Any]) -> Installation | None:
@@ -95,10 +98,9 @@ def has_own_label(deployment: Mapping[str, Any]) -> bool:
     return INJECT_LABEL in (deployment["metadata"].get("labels") or {})
 
 
-def namespace_label(namespace: Mapping[str, Any] | None) -> str | None:
-    """Return the label of a Namespace that requests injection for its Deployments, or None."""
-    label = (((namespace or {}).get("metadata") or {}).get("labels") or {}).get(INJECT_LABEL)
-    return None if label is None else str(label)
+def namespace_label(labels: Mapping[str, Any]) -> str | None:
+    """Return the label of a namespace that requests injection for its Deployments, or None."""
+    return None if labels.get(INJECT_LABEL) is None else str(labels[INJECT_LABEL])
 
 
 def profile_names(deployment: Mapping[str, Any], label: str | None, home: str) -> tuple[tuple[str, str], ...]:
@@ -116,17 +118,24 @@ def config_map_names(deployment: Mapping[str, Any]) -> tuple[str, ...]:
 def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
     """Explain `deployment`; one without a label is explained as if it had one, and says so."""
     workload, given = _workload(deployment, inputs.operator), _decision_inputs(inputs)
-    name = requested_profile(workload, given)
+    name, record = requested_profile(workload, given), _record(workload, inputs)
     base = Explanation(
         workload.namespace,
         workload.name,
-        *_outcome(workload, name, given, inputs.unread),
-        reported=inputs.reported,
+        *_outcome(workload, name, given, inputs.unread, record),
+        reported=f"{record.state} {record.reason}".strip() if record else "",
         operator=inputs.operator.name if inputs.operator else "",
     )
     if base.outcome in NOTHING_INJECTED:
         return base
-    return _with_rows(base, workload, _layers(workload.namespace, name or DEFAULT_PROFILE, given), given)
+    layers = _layers(workload.namespace, name or DEFAULT_PROFILE, given)
+    injection = inject(workload, layers, given.config_maps, record.containers if record else ())
+    return _with_rows(base, workload, injection, layers, given)
+
+
+def _record(workload: Workload, inputs: Inputs) -> Record | None:
+    """Return what the operator recorded of this very Deployment, or None."""
+    return from_injection_object({"metadata": {}, **inputs.injection}, workload.uid)
 
 
 def _workload(deployment: Mapping[str, Any], operator: Installation | None = None) -> Workload:
@@ -140,8 +149,8 @@ def _workload(deployment: Mapping[str, Any], operator: Installation | None = Non
 def _decision_inputs(inputs: Inputs) -> decision.Inputs:
     settings = inputs.operator.settings if inputs.operator else None
     rules, grace = (settings.rules, settings.grace) if settings else (UNKNOWN_RULES, decision.Inputs.grace)
-    label = inputs.namespace_label
-    return decision.Inputs(rules, inputs.home, dict(inputs.profiles), label, inputs.config_maps, grace=grace)
+    label, now = inputs.namespace_label, inputs.now
+    return decision.Inputs(rules, inputs.home, dict(inputs.profiles), label, inputs.config_maps, now, grace)
 
 
 def _layers(namespace: str, name: str, given: decision.Inputs) -> tuple[Layer, ...]:
@@ -151,7 +160,11 @@ def _layers(namespace: str, name: str, given: decision.Inputs) -> tuple[Layer, .
 
 
 def _outcome(
-    workload: Workload, name: str | None, given: decision.Inputs, unread: frozenset[tuple[str, str, str]]
+    workload: Workload,
+    name: str | None,
+    given: decision.Inputs,
+    unread: frozenset[tuple[str, str, str]],
+    record: Record | None,
 ) -> tuple[str, str]:
     """Return the outcome, and what the tables below do not say."""
     namespace, profile = workload.namespace, name or DEFAULT_PROFILE
@@ -166,7 +179,7 @@ def _outcome(
         return UNKNOWN, f"the namespace's label {INJECT_LABEL} is not known; {shown}"
     if name is None:
         return NOT_REQUESTED, f"no label {INJECT_LABEL} on the Deployment or its namespace; {shown}"
-    return _decided(workload, given)
+    return _decided(workload, record, given)
 
 
 def _may_change(namespace: str, name: str, given: decision.Inputs, unread: frozenset[tuple[str, str, str]]) -> bool:
@@ -176,8 +189,8 @@ def _may_change(namespace: str, name: str, given: decision.Inputs, unread: froze
     return bool(unknown) and (name == DEFAULT_PROFILE or keys[0] in {*unknown, *given.profiles})
 
 
-def _decided(workload: Workload, given: decision.Inputs) -> tuple[str, str]:
-    decided = decide(workload, None, given)
+def _decided(workload: Workload, record: Record | None, given: decision.Inputs) -> tuple[str, str]:
+    decided = decide(workload, record, given)
     if workload.annotations.get(MODE_ANNOTATION) == "dry-run":
         return "DryRun", f"{MODE_ANNOTATION} is dry-run: reported, not injected"
     if decided.reason != "Injected":
@@ -186,8 +199,9 @@ def _decided(workload: Workload, given: decision.Inputs) -> tuple[str, str]:
     return decided.reason, f"envFrom Secret {secrets} is not read: its variables may hide these" if secrets else ""
 
 
-def _with_rows(base: Explanation, workload: Workload, layers: Sequence[Layer], given: decision.Inputs) -> Explanation:
-    injection = inject(workload, layers, given.config_maps)
+def _with_rows(
+    base: Explanation, workload: Workload, injection: Injection, layers: Sequence[Layer], given: decision.Inputs
+) -> Explanation:
     return replace(
         base,
         profiles=tuple(layer.source for layer in layers),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
 from spanloom_operator.explain.problems import ExplainError
+from spanloom_operator.explain.strict import Part, check
 
 if TYPE_CHECKING:
     from spanloom_operator.explain.documents import Document
@@ -15,60 +16,91 @@ Object = dict[str, Any]
 API_VERSION = "apps/v1"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-
-class _Reference(_Part):
+class _Reference(Part):
     name: str
 
 
-class _Variable(_Part):
+class _Variable(Part):
     name: str
     value: str | None = None
     valueFrom: Object | None = None  # noqa: N815 - Kubernetes' name
 
 
-class _Source(_Part):
+class _Source(Part):
     prefix: str | None = None
     configMapRef: _Reference | None = None  # noqa: N815 - Kubernetes' name
     secretRef: _Reference | None = None  # noqa: N815 - Kubernetes' name
 
 
-class _Container(_Part):
+class _Container(Part):
     name: str
     image: str | None = None
     env: list[_Variable] | None = None
     envFrom: list[_Source] | None = None  # noqa: N815 - Kubernetes' name
 
 
-class _Metadata(_Part):
+class _Metadata(Part):
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
+
+
+class _ManagedFields(Part):
+    manager: str
+    operation: str
+    fieldsV1: Object | None = None  # noqa: N815 - Kubernetes' name
 
 
 class _NamedMetadata(_Metadata):
     name: Annotated[str, Field(min_length=1)]
     namespace: str | None = None
+    generation: int | None = None
+    uid: str | None = None
+    resourceVersion: str | None = None  # noqa: N815 - Kubernetes' name
+    managedFields: list[_ManagedFields] | None = None  # noqa: N815 - Kubernetes' name
 
 
-class _PodSpec(_Part):
+class _PodSpec(Part):
     containers: Annotated[list[_Container], Field(min_length=1)]
     initContainers: list[_Container] | None = None  # noqa: N815 - Kubernetes' name
 
 
-class _Template(_Part):
+class _Template(Part):
     metadata: _Metadata | None = None
     spec: _PodSpec
 
 
-class _Spec(_Part):
+class _Selector(Part):
+    matchLabels: dict[str, str] | None = None  # noqa: N815 - Kubernetes' name
+    matchExpressions: list[Object] | None = None  # noqa: N815 - Kubernetes' name
+
+
+class _Spec(Part):
+    selector: _Selector | None = None
+    replicas: int | None = None
+    paused: bool | None = None
     template: _Template
 
 
-class _Deployment(_Part):
+class _Condition(Part):
+    type: str
+    reason: str | None = None
+    message: str | None = None
+
+
+class _Status(Part):
+    observedGeneration: int | None = None  # noqa: N815 - Kubernetes' name
+    replicas: int | None = None
+    updatedReplicas: int | None = None  # noqa: N815 - Kubernetes' name
+    readyReplicas: int | None = None  # noqa: N815 - Kubernetes' name
+    availableReplicas: int | None = None  # noqa: N815 - Kubernetes' name
+    unavailableReplicas: int | None = None  # noqa: N815 - Kubernetes' name
+    conditions: list[_Condition] | None = None
+
+
+class _Deployment(Part):
     metadata: _NamedMetadata
     spec: _Spec
+    status: _Status | None = None
 
 
 def whole_deployment(document: Document, namespace: str) -> Object:
@@ -82,10 +114,7 @@ def whole_deployment(document: Document, namespace: str) -> Object:
     if content.get("apiVersion") != API_VERSION:
         found = content.get("apiVersion") or "none, as in a patch"
         raise ExplainError(f"{document.place}: {document.title}: expected apiVersion {API_VERSION}, found {found}")
-    try:
-        _Deployment.model_validate(content)
-    except ValidationError as error:
-        raise ExplainError(f"{document.place}: {document.title}: {_line(error)}") from None
+    check(_Deployment, content, f"{document.place}: {document.title}", missing=", as in a patch")
     metadata = {**content["metadata"], "namespace": content["metadata"].get("namespace") or namespace}
     return dict(_without_nulls({**content, "metadata": metadata}))
 
@@ -95,12 +124,3 @@ def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _without_nulls(item) for key, item in value.items() if item is not None}
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
-
-
-def _line(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    path = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] == "missing":
-        return f"no {path}, as in a patch"
-    found = "" if isinstance(problem["input"], dict | list) else f" {problem['input']!r}"
-    return f"{path}{found}: {problem['msg'].replace('Input should be', 'expected', 1)}"

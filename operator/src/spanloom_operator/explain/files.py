@@ -18,16 +18,24 @@ SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 def read_texts(names: Sequence[str], *, recursive: bool) -> Iterator[tuple[str, str] | ExplainError]:
     """Yield name and text of every file; an ExplainError in place of one that cannot be read."""
     for name in names:
-        for file in [name] if name == STDIN else _files(Path(name), recursive=recursive):
-            try:
-                yield str(file), _text(file)
-            except OSError as error:
-                yield ExplainError(f"{file}: {error.strerror}")
-            except ValueError:
-                yield ExplainError(f"{file}: not a text file in UTF-8")
+        try:
+            files = [name] if name == STDIN else _files(Path(name), recursive=recursive)
+        except OSError as error:
+            yield ExplainError(f"{name}: {error.strerror}")
+        else:
+            yield from map(_read, files)
 
 
-def _files(path: Path, *, recursive: bool) -> list[Path]:
+def _read(file: str | Path) -> tuple[str, str] | ExplainError:
+    try:
+        return str(file), _text(file)
+    except OSError as error:
+        return ExplainError(f"{file}: {error.strerror}")
+    except ValueError:
+        return ExplainError(f"{file}: not a text file in UTF-8")
+
+
+def _files(path: Path, *, recursive: bool) -> Sequence[str | Path]:
     """Return the manifests of a directory in the order of their names, or the file itself."""
     if not path.is_dir():
         return [path]

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from spanloom_operator.explain.kubeconfig_entries import ClusterEntry, ContextEntry, UserEntry
 from spanloom_operator.explain.problems import ExplainError
+from spanloom_operator.explain.strict import Part, check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 Object = dict[str, Any]
 DEFAULT_FILE = "~/.kube/config"
 SECTIONS = {"clusters": "cluster", "contexts": "context", "users": "user"}
+MODELS: dict[str, type[Part]] = {"clusters": ClusterEntry, "contexts": ContextEntry, "users": UserEntry}
 FILE_KEYS = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
 """Keys whose values are paths relative to the file that holds them."""
 
@@ -67,7 +70,7 @@ def merge(configs: Iterable[tuple[Path, Object]]) -> Object:
         merged["current-context"] = merged["current-context"] or config.get("current-context") or ""
         for section, key in SECTIONS.items():
             for entry in _entries(config.get(section)):
-                merged[section].setdefault(entry.get("name"), _with_paths(_mapping(entry.get(key)), folder))
+                merged[section].setdefault(str(entry.get("name")), _with_paths(_mapping(entry.get(key)), folder))
     return merged
 
 
@@ -75,13 +78,17 @@ def _entries(section: object) -> list[Object]:
     return [entry for entry in section if isinstance(entry, dict)] if isinstance(section, list) else []
 
 
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _mapping(value: object) -> Object:
     return value if isinstance(value, dict) else {}
 
 
 def _with_paths(values: Object, folder: Path) -> Object:
-    paths: Object = {key: str(folder / values[key]) for key in FILE_KEYS if values.get(key)}
-    command = _mapping(values.get("exec")).get("command", "")
+    paths: Object = {key: str(folder / values[key]) for key in FILE_KEYS if _text(values.get(key))}
+    command = _text(_mapping(values.get("exec")).get("command"))
     if os.sep in command:
         paths["exec"] = {**values["exec"], "command": str(folder / command)}
     return {**values, **paths}
@@ -89,19 +96,18 @@ def _with_paths(values: Object, folder: Path) -> Object:
 
 def select_context(merged: Object, name: str, files: str) -> Context:
     """Return one context of a merged kubeconfig. Raise ExplainError when it names what is not there."""
-    wanted = name or merged["current-context"]
+    wanted = name or str(merged["current-context"])
     if not wanted:
         raise ExplainError(f"kubeconfig {files}: no current context; choose one with --context")
     context = _named(merged, "contexts", wanted, files)
-    cluster = _named(merged, "clusters", context.get("cluster"), files)
-    user = _named(merged, "users", context["user"], files) if context.get("user") else {}
-    if not cluster.get("server"):
-        raise ExplainError(f"kubeconfig {files}: cluster {context['cluster']} has no server")
+    cluster = _named(merged, "clusters", str(context.get("cluster")), files)
+    user = _named(merged, "users", str(context["user"]), files) if context.get("user") else {}
     return Context(wanted, context.get("namespace") or "default", cluster, user)
 
 
-def _named(merged: Object, section: str, name: Any, files: str) -> Object:
+def _named(merged: Object, section: str, name: str, files: str) -> Object:
     if name not in merged[section]:
         raise ExplainError(f"kubeconfig {files}: no {SECTIONS[section]} {name}")
     found: Object = merged[section][name]
+    check(MODELS[section], found, f"kubeconfig {files}: {SECTIONS[section]} {name}", secret=section == "users")
     return found

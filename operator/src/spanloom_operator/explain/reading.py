@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -39,39 +40,40 @@ def explain_with(reader: Reader, deployment: Mapping[str, Any], home: str = "") 
 
 def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installation | None, home: str) -> Inputs:
     namespace = deployment["metadata"]["namespace"]
-    label = None if has_own_label(deployment) else namespace_label(reader.get("Namespace", "", namespace))
+    label = None if has_own_label(deployment) else namespace_label(_labels(reader, namespace))
     profiles = {
-        (where, name): _section(found, "spec")
+        (where, name): _section(found, "spec", f"OtelProfile {where}/{name}")
         for where, name in profile_names(deployment, label, home)
         if (found := reader.get("OtelProfile", where, name))
     }
     config_maps = {
-        name: {key: str(value) for key, value in _section(found, "data").items()}
+        name: {key: str(value) for key, value in _section(found, "data", f"ConfigMap {namespace}/{name}").items()}
         for name in config_map_names(deployment)
         if (found := reader.get("ConfigMap", namespace, name))
     }
-    reported = _reported(reader, namespace, deployment["metadata"]["name"])
-    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread), reported)
+    injection = _injection(reader, deployment["metadata"])
+    return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread), injection, time.time())
 
 
-def _reported(reader: Reader, namespace: str, name: str) -> str:
-    """Return state and reason in the Deployment's OtelInjection; "" when it cannot be read."""
-    try:
-        status = _section(reader.cluster.get("OtelInjection", namespace, name) or {}, "status")
-    except (UnreadableError, ExplainError):
-        return ""
-    return f"{status.get('state', '')} {status.get('reason', '')}".strip()
+def _injection(reader: Reader, metadata: Mapping[str, Any]) -> Object:
+    """Return what the operator recorded of a live Deployment; a manifest without a uid has nothing of that kind."""
+    return reader.get("OtelInjection", metadata["namespace"], metadata["name"]) or {} if metadata.get("uid") else {}
 
 
-def _section(thing: Object, key: str) -> Object:
+def _labels(reader: Reader, namespace: str) -> Object:
+    found, title = reader.get("Namespace", "", namespace) or {}, f"Namespace {namespace}"
+    return _section(_section(found, "metadata", title), "labels", title)
+
+
+def _section(thing: Object, key: str, title: str) -> Object:
     section = thing.get(key) or {}
     if not isinstance(section, dict):
-        raise ExplainError(f"{thing.get('kind')} {thing['metadata'].get('name')}: {key}: expected an object")
+        raise ExplainError(f"{title}: {key}: expected an object")
     return section
 
 
 def find_operator(reader: Reader, namespace: str, home: str) -> tuple[Installation | None, tuple[str, ...]]:
-    """Return the operator that looks at `namespace`, and notes on what is not known about it."""
+    """Return the operator that manages `namespace`, and notes on what is not known about it."""
     assumed = f"{ASSUMED} {home or DEFAULT_HOME}"
     try:
         found = list(_installations(reader, home))
@@ -83,7 +85,7 @@ def find_operator(reader: Reader, namespace: str, home: str) -> tuple[Installati
     if managing:
         return managing[0], ()
     others = ", ".join(one.name for one in found)
-    nobody = f"{others} does not look at namespace {namespace}" if found else "no operator is installed"
+    nobody = f"{others} does not manage namespace {namespace}" if found else "no operator is installed"
     return None, (f"{nobody}; {assumed}",)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spanloom_operator.explain.cluster import Cluster
-from spanloom_operator.explain.deployment import whole_deployment
+from spanloom_operator.explain.deployment import API_VERSION, whole_deployment
 from spanloom_operator.explain.documents import Document, parse
 from spanloom_operator.explain.files import read_texts
 from spanloom_operator.explain.kubeconfig import kubeconfig_files, read_context
@@ -50,8 +50,8 @@ class Report:
     failed: bool = False
 
     def fail(self, error: ExplainError) -> None:
-        """Add the line of an error."""
-        self.lines.append(str(error))
+        """Add the line of an error, once."""
+        self.lines += [str(error)] if str(error) not in self.lines else []
         self.failed = True
 
 
@@ -67,13 +67,14 @@ def explain_all(request: Request) -> Report:
         report.fail(error)
         return report
     for deployment in chosen:
-        _explain(deployment, Reader(files, cluster), request.home, report)
+        _explain(deployment, Reader(files, cluster), request, report)
     return report
 
 
-def _explain(deployment: Object, reader: Reader, home: str, report: Report) -> None:
+def _explain(deployment: Object, reader: Reader, request: Request, report: Report) -> None:
     try:
-        report.explanations.append(explain_with(reader, deployment, home))
+        its = deployment if request.files else _live(deployment, reader.files.namespace)
+        report.explanations.append(explain_with(reader, its, request.home))
     except ExplainError as error:
         report.fail(error)
 
@@ -153,3 +154,9 @@ def _from_cluster(names: Sequence[str], cluster: Source, namespace: str, report:
             yield deployment
         else:
             report.fail(ExplainError(f"no Deployment {name} in namespace {namespace}"))
+
+
+def _live(deployment: Object, namespace: str) -> Object:
+    """Return a Deployment of the API server, checked as one of a file is."""
+    content = {"apiVersion": API_VERSION, "kind": "Deployment", **deployment}
+    return whole_deployment(Document(f"namespace {namespace}", content), namespace)

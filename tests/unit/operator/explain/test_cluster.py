@@ -78,7 +78,7 @@ def test_lists_are_read_to_the_end(api: ApiServer) -> None:
         (NAMESPACE, NO_RESOURCE, "{url} answered 404 Not Found: is it an API server?"),
         (NAMESPACE, REDIRECT, "{url} answered 302 Found: is it an API server?"),
         (NAMESPACE, Answer(200, "[]", "a/b"), "{url}/api/v1/namespaces/demo answered a/b, expected JSON" + QUESTION),
-        (PROFILES, NO_RESOURCE, "{url} has no OtelProfiles: the operator's CRD is not installed"),
+        (PROFILES, NO_RESOURCE, "{url} does not serve it: the operator's CRD is not installed"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_read_is_one_line(api: ApiServer, path: str, answer: Answer, expected: str) -> None:
@@ -114,6 +114,14 @@ def test_an_unreachable_server_is_asked_once(unused_tcp_port: int) -> None:
             reading.get("Namespace", "", name)
 
         assert f"http://127.0.0.1:{unused_tcp_port} is not reachable: Connection refused" == str(error.value)
+
+
+def test_a_token_that_is_no_header_is_not_shown(api: ApiServer) -> None:
+    """A token with a line break, as a plugin may print it, is refused without its text."""
+    with pytest.raises(UnreadableError) as error:
+        cluster(api, "se\ncret").get("Namespace", "", "demo")
+
+    assert f"{api.url}: the credentials cannot stand in an HTTP header" == str(error.value)
 
 
 def test_certificates_that_cannot_be_read() -> None:

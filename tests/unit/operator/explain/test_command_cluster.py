@@ -48,8 +48,12 @@ def test_a_missing_deployment_does_not_stop_the_others() -> None:
 @pytest.mark.parametrize(
     ("answer", "outcome", "note"),
     [
-        (NO_RESOURCE, "Unknown", "has no OtelProfiles: the operator's CRD is not installed)"),
-        (FORBIDDEN, "Unknown", "OtelProfile spanloom-system/default (403 Forbidden: user is not allowed)"),
+        (
+            NO_RESOURCE,
+            "Unknown",
+            "OtelInjection demo/shop ({url} does not serve it: the operator's CRD is not installed)",
+        ),
+        (FORBIDDEN, "Unknown", "OtelInjection demo/shop (403 Forbidden: user is not allowed)"),
     ],
 )
 def test_profiles_that_cannot_be_read(api: ApiServer, answer: Any, outcome: str, note: str) -> None:
@@ -60,7 +64,7 @@ def test_profiles_that_cannot_be_read(api: ApiServer, answer: Any, outcome: str,
     done = run("deploy/shop", "-o", "json")
 
     assert (0, "", outcome) == (done.status, done.err, done.found[0]["outcome"])
-    assert done.found[0]["notes"][-1].endswith(note)
+    assert done.found[0]["notes"][-1].endswith(note.format(url=api.url))
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,16 @@ def test_a_kubeconfig_that_does_not_work_is_one_line(
     assert Run(1, "", f"spanloom: {expected}\n") == run(*arguments.split())
 
 
+def test_json_that_is_no_deployment_is_one_line(api: ApiServer) -> None:
+    """A server that answers some other JSON is refused by the first field that is missing."""
+    api.answers[PATH] = {"hello": "world"}
+
+    done = run("deploy/shop")
+
+    expected = "spanloom: namespace demo: Deployment without a name: no metadata, as in a patch\n"
+    assert Run(1, "", expected) == done
+
+
 def test_no_kubeconfig() -> None:
     """A cluster needs a kubeconfig, and the line says how to give one."""
     assert Run(1, "", "spanloom: no kubeconfig: set KUBECONFIG or --kubeconfig\n") == run("deploy/shop")
@@ -109,6 +123,6 @@ def test_an_unreachable_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     files(config=json.dumps(kubeconfig(server)), a=IN_GIT)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
 
-    assert Run(1, "", f"spanloom: {server} is not reachable: Connection refused\n") == run("deploy/shop")
+    assert Run(1, "", f"spanloom: {server} is not reachable: Connection refused\n") == run("deploy", "shop", "cart")
     done = run("-f", "a", "-o", "json")
     assert (0, "", ["demo/shop"]) == (done.status, done.err, titles(done.found))

@@ -75,7 +75,7 @@ def test_paths_are_relative_to_their_file(tmp_path: Path) -> None:
         ({**HERE, "clusters": []}, "", "no cluster test"),
         ({**HERE, "users": [{"name": "me", "user": None}], "clusters": None}, "", "no cluster test"),
         ({**HERE, "users": []}, "", "no user me"),
-        (kubeconfig(""), "", "cluster test has no server"),
+        (kubeconfig("here"), "", "cluster test: server 'here': String should match pattern '^https?://[^/\\s]'"),
         ({**HERE, "contexts": ["test"]}, "", "no context test"),
         ("a: b: c", "", "not YAML"),
         ("words", "", "expected clusters, contexts and users"),
@@ -99,3 +99,13 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     for file, reason in ((tmp_path / "none", "No such file or directory"), (binary, "not a text file")):
         with pytest.raises(ExplainError, match=f"^kubeconfig {file}: {reason}$"):
             read_context([file])
+
+
+def test_a_secret_is_not_shown(tmp_path: Path) -> None:
+    """A token that cannot stand in a header is refused without being printed."""
+    [file] = written(tmp_path, a=kubeconfig("https://here", {"token": "se cret"}))
+
+    with pytest.raises(ExplainError) as error:
+        read_context([file])
+
+    assert f"kubeconfig {file}: user me: token: String should match pattern '^[!-~]*$'" == str(error.value)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LABELLED = deployment(labels={"spanloom.dev/inject": "true"})
 PLAIN = deployment()
+NO_UID = {"name": "shop", "namespace": "demo"}
 DEFAULT = profile(namespace="system")
 DEMO: Object = {"kind": "Namespace", "metadata": {"name": "demo", "labels": {"spanloom.dev/inject": "true"}}}
 CONFIG_MAP: Object = {"kind": "ConfigMap", "metadata": {"name": "own", "namespace": "demo"}}
@@ -91,7 +92,7 @@ def test_the_operators_settings_count(settings: dict[str, str], outcome: str) ->
     ("things", "home", "unreadable", "name", "note"),
     [
         ((), "", (), "", f"no operator is installed; {ASSUMED}"),
-        ((operator(NAMESPACES="a,b"),), "", (), "", f"system/operator does not look at namespace demo; {ASSUMED}"),
+        ((operator(NAMESPACES="a,b"),), "", (), "", f"system/operator does not manage namespace demo; {ASSUMED}"),
         ((operator(NAMESPACES="a"), operator("two", NAMESPACES="demo")), "", (), "two/operator", None),
         ((operator(), operator("two")), "two", (), "two/operator", None),
         ((operator("spanloom-system"),), "", ("Deployment ",), "spanloom-system/operator", None),
@@ -114,7 +115,7 @@ def test_the_operators_settings_count(settings: dict[str, str], outcome: str) ->
 def test_the_operator_is_found_or_said_to_be_unknown(
     things: tuple[Object, ...], home: str, unreadable: tuple[str, ...], name: str, note: str | None
 ) -> None:
-    """The installation that looks at the namespace counts; without one a note says what is assumed."""
+    """The installation that manages the namespace counts; without one a note says what is assumed."""
     found = explained(LABELLED, *things, DEFAULT, home=home, unreadable=unreadable)
 
     assert (name, [note] if note else []) == (found.operator, list(found.notes))
@@ -165,7 +166,7 @@ def test_files_come_first() -> None:
     ]
     files = Files([*mine], whole=[operator()])
 
-    found = explain_with(Reader(files, NoCluster("no cluster")), PLAIN)
+    found = explain_with(Reader(files, NoCluster("no cluster")), {**PLAIN, "metadata": NO_UID})
 
     endpoint = next(row.value for row in found.variables if row.name == "OTEL_EXPORTER_OTLP_ENDPOINT")
     assert ("http://mine:4318", ("not known: OtelProfile demo/default (no cluster)",)) == (endpoint, found.notes)
@@ -174,8 +175,8 @@ def test_files_come_first() -> None:
 @pytest.mark.parametrize(
     ("broken", "expected"),
     [
-        ({**DEFAULT, "spec": ["a"]}, "OtelProfile default: spec: expected an object"),
-        ({**CONFIG_MAP, "data": "a"}, "ConfigMap own: data: expected an object"),
+        ({**DEFAULT, "spec": ["a"]}, "OtelProfile system/default: spec: expected an object"),
+        ({**CONFIG_MAP, "data": "a"}, "ConfigMap demo/own: data: expected an object"),
     ],
 )
 def test_broken_inputs_are_named(broken: Any, expected: str) -> None:
@@ -184,3 +185,37 @@ def test_broken_inputs_are_named(broken: Any, expected: str) -> None:
 
     with pytest.raises(Exception, match=f"^{expected}$"):
         explained(its, broken, operator())
+
+
+def injection_of(**status: Any) -> Object:
+    """Return the OtelInjection of the Deployment `shop`."""
+    guard = {"cause": "", "template": "", "generation": 0, "started": "2026-11-30T00:00:00Z"}
+    guard |= {"wasHealthy": False, "isRolledOut": False, **status.pop("guard", {})}
+    found = {"state": "Injected", "profile": "", "reason": "", "containers": [], "skipped": [], **status}
+    metadata = {"name": "shop", "namespace": "demo", "ownerReferences": [{"uid": LABELLED["metadata"]["uid"]}]}
+    return {
+        "kind": "OtelInjection",
+        "metadata": metadata,
+        "status": {"since": guard["started"], **found, "guard": guard},
+    }
+
+
+def test_what_the_operator_has_recorded_counts() -> None:
+    """State and reason of the Deployment's OtelInjection are shown, and the injection stays in its container."""
+    its = deployment(container("first"), container("second"), labels={"spanloom.dev/inject": "true"})
+    record = injection_of(reason="as before", containers=[{"name": "second", "variables": []}])
+
+    found = explained(its, DEFAULT, operator(), record)
+
+    assert ("Injected", "Injected as before") == (found.outcome, found.reported)
+    assert {"second"} == {variable.container for variable in found.variables}
+
+
+def test_a_record_of_another_deployment_does_not_count() -> None:
+    """A Deployment that was deleted and created again has no record yet, and a manifest without a uid has none."""
+    record = injection_of(reason="as before")
+    again = {**LABELLED, "metadata": {**LABELLED["metadata"], "uid": "another"}}
+
+    assert ["", ""] == [
+        explained(its, DEFAULT, operator(), record).reported for its in (again, {**PLAIN, "metadata": NO_UID})
+    ]

@@ -6,6 +6,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from spanloom.agent.other_agents import other_agent
+from spanloom.core.guard import Guard
 from spanloom.core.reports import report
 from spanloom.core.spans import tracers
 from spanloom.core.spans.tracer import Scope
@@ -25,6 +26,7 @@ class Gate:
         self.hooks: list[Hooks] = []
         self.on_withdrawal: Callable[[], object] = bool
         self.is_decided = False
+        self._guard = Guard("withdrawal")
 
     def start_of(self, name: str) -> Callable[..., Any]:
         """Return the function that starts the spans of a scope, before it is decided."""
@@ -50,11 +52,11 @@ class Gate:
     def withdraw(self, other: str) -> None:
         """Remove all hooks, with one line; spans that have begun still end."""
         self.is_decided = True
-        tracers.serve_nothing()
-        for hooks in self.hooks:
-            hooks.remove()
-        self.on_withdrawal()
         report(f"{other} traces this process; the agent has withdrawn")
+        tracers.serve_nothing()
+        self._guard.run(self.on_withdrawal)
+        for hooks in self.hooks:
+            self._guard.run(hooks.remove)
 
     def serve(self) -> None:
         """Have the hooks start their spans here."""

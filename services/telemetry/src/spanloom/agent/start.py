@@ -61,9 +61,10 @@ def _signals(values: dict[str, str]) -> frozenset[str]:
     """Return the signals to export; the exporters, protocols and samplers of other packages are not in the agent."""
     signals = exported_by_core(values, {})
     for signal in SIGNALS:
-        exporter = values[f"OTEL_{signal.upper()}_EXPORTER"]
-        if signal not in signals and exporter != "none":
-            report(f"{signal} are not exported: the agent has only OTLP over http/protobuf and the built-in samplers")
+        key = f"OTEL_{signal.upper()}_EXPORTER"
+        if signal not in signals and values[key] != "none":
+            report(f"{signal} are not exported ({key}={values[key]!r}); the agent has only OTLP over http/protobuf, "
+                   "and the samplers, id generator and histograms of the specification")  # fmt: skip
     return signals
 
 

@@ -49,5 +49,5 @@ class ApiHistogram:
 
     def record(self, value: float, values: tuple[Any, ...], context: Context) -> None:
         """Record a duration with a value for each key; an empty one is left out."""
-        attributes = {key: value for key, value in zip(self._keys, values, strict=True) if value}
+        attributes = {key: value for key, value in zip(self._keys, values) if value}
         self._histogram.record(value, attributes, context)  # type: ignore[arg-type] # a dictionary

@@ -46,7 +46,7 @@ _suppressing: dict[object, bool] = dict.fromkeys(_keys.suppress, True)
 def adopt(runtime: Runtime, keys: Keys, *, is_late: bool) -> None:
     """Keep the current context elsewhere from now on, under other keys; `is_late` when work has already begun."""
     global _runtime, _keys, _suppressing  # noqa: PLW0603 one process has one current context
-    renamed = dict(zip(_keys[:2], keys[:2]))  # noqa: B905 Python 3.9 has no strict
+    renamed = dict(zip(_keys[:2], keys[:2]))
 
     def get() -> Context:
         return runtime.get() or {renamed.get(key, key): value for key, value in _own.get().items()}

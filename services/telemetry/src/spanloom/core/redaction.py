@@ -177,7 +177,7 @@ def _redacted_lines(error: BaseException) -> Iterator[tuple[str, str]]:
     first = f"{REDACTED} (SQLSTATE {state})" if state else REDACTED
     for text in (error_text(error), str(getattr(error, "orig", None) or "")):
         lines = [line.strip() for line in text.splitlines() if line.strip()]
-        yield from zip(lines, [first, *[REDACTED] * len(lines)])  # noqa: B905 no `strict` in Python 3.9
+        yield from zip(lines, [first, *[REDACTED] * len(lines)])
 
 
 def _request_values(request: Mapping[str, Any]) -> frozenset[str]:

@@ -38,6 +38,7 @@ class SqlalchemyHooks(Hooks):
     def hook(self, _: Options) -> None:
         """Listen to the dialects' events and wrap the pools."""
         self._listeners = {name: _listener(name, self.guard) for name in EVENTS}
+        self._engine_class: Any = None
         self.on_import("sqlalchemy.engine", self._listen)
         suppress = suppress_spans(self.guard, is_coroutine=False)
         self.on_import("sqlalchemy.pool.base", lambda listeners: self.wrap(listeners.Pool, "connect", suppress))
@@ -46,17 +47,18 @@ class SqlalchemyHooks(Hooks):
         from sqlalchemy import event  # noqa: PLC0415 it has just been imported
 
         # Dialect events: with a listener on engine events, every connection builds a dispatcher for each.
+        self._engine_class = module.Engine
         for name, listener in self._listeners.items():
             event.listen(module.Engine, name, listener)
 
     def remove(self) -> None:
         """Remove the listeners, too."""
         super().remove()
-        from sqlalchemy import event  # noqa: PLC0415 only if it is installed
-        from sqlalchemy.engine import Engine  # noqa: PLC0415
+        if self._engine_class is not None:
+            from sqlalchemy import event  # noqa: PLC0415 only if it is imported already
 
-        for name, listener in self._listeners.items():
-            event.remove(Engine, name, listener)
+            for name, listener in self._listeners.items():
+                event.remove(self._engine_class, name, listener)
 
 
 def _listener(name: str, guard: Guard) -> Callable[..., bool]:

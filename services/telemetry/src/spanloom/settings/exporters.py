@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_TIMEOUT_SECONDS = 600.0
-SIGNALS = ("TRACES", "METRICS", "LOGS")
+DEFAULTS = {"TRACES": "otlp", "METRICS": "otlp", "LOGS": "none"}
 
 
 def exporters() -> Iterator[Variable]:
     """Yield the variables."""
-    for signal, default in zip(SIGNALS, ("otlp", "otlp", "none"), strict=True):
+    for signal, default in DEFAULTS.items():
         group = f"opentelemetry_{signal.lower()}_exporter"
         extra = ", `tree` (finished traces as trees on standard output)" if signal == "TRACES" else ""
         yield Variable(
@@ -26,7 +26,7 @@ def exporters() -> Iterator[Variable]:
             default,
             overrides_sdk=True,
         )
-    for signal in ("", *(f"{signal}_" for signal in SIGNALS)):
+    for signal in ("", *(f"{signal}_" for signal in DEFAULTS)):
         yield from _otlp(f"OTEL_EXPORTER_OTLP_{signal}", signal.rstrip("_").lower())
     yield Variable(
         "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",

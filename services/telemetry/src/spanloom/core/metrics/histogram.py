@@ -100,7 +100,7 @@ class Histogram:
 
     def _new_point(self, values: Values, time: int) -> Point:
         if len(self._points) < MAX_ATTRIBUTE_SETS - 1:
-            attributes = {key: value for key, value in zip(self.keys, values) if value}  # noqa: B905 Python 3.9 has no strict
+            attributes = {key: value for key, value in zip(self.keys, values) if value}
         else:
             values, attributes = (), OVERFLOW
         return self._points.setdefault(values, Point(attributes, len(self.bounds) + 1, time))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from spanloom_operator.controller.work_queue import DELAYED, NOW
 from spanloom_operator.injection.decision import profile_of_label
 from spanloom_operator.kube.api import Key, Object, key_of, version_of
 from spanloom_operator.names import INJECT_LABEL
@@ -36,7 +37,8 @@ class Cache:
         if change != "DELETED" and known is not None and version_of(deployment) <= version_of(known):
             return False
         self.deployments[key] = None if change == "DELETED" else deployment
-        self._queue.add(key)
+        is_status_only = known is not None and change != "DELETED" and _content(known) == _content(deployment)
+        self._queue.add(key, DELAYED if is_status_only else NOW)
         return change != "DELETED"
 
     def deployments_listed(self, namespace: str, items: Iterable[Object]) -> list[Object]:
@@ -90,3 +92,9 @@ class Cache:
         metadata = deployment["metadata"]
         default = self.namespaces.get(metadata["namespace"])
         return profile_of_label((metadata.get("labels") or {}).get(INJECT_LABEL, default))
+
+
+def _content(deployment: Object) -> tuple[object, ...]:
+    """Return what changes with everything but the status: a Deployment's generation counts annotations, too."""
+    metadata = deployment["metadata"]
+    return metadata.get("generation"), metadata.get("labels")

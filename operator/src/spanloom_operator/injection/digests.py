@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.names import MARKER
@@ -46,4 +47,10 @@ def marked(env: Iterable[Mapping[str, Any]]) -> frozenset[str]:
 
 
 def _digest(entry: Mapping[str, Any]) -> str:
-    return fingerprint(normalized(entry))[:DIGEST_LENGTH]
+    source = entry.get("valueFrom")
+    return _digest_of(entry["name"], entry.get("value", ""), _encode(source) if source else "")
+
+
+@lru_cache(maxsize=4096)  # most of them are the same for every Deployment of a profile
+def _digest_of(name: str, value: str, source: str) -> str:
+    return fingerprint([name, value, source])[:DIGEST_LENGTH]

@@ -26,7 +26,15 @@ RULES = (
 )
 """Beginning of a command, where it runs, and which file runs it; all others run without a cluster."""
 TYPED = {
-    "docs/install.md": ("Any cluster", "One chart alone", "Argo CD", "Upgrade", "Uninstall", "Verify"),
+    "docs/install.md": (
+        "Any cluster",
+        "One chart alone",
+        "Your own service on Kubernetes",
+        "Argo CD",
+        "Upgrade",
+        "Uninstall",
+        "Verify",
+    ),
     "docs/troubleshooting.md": ("The label has no effect", "RolledBack"),
 }
 """Sections whose commands tests/e2e/test_docs.py types on a cluster."""

@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from e2e.operator.shop import env, generation, label, labelled_shop, profile, shop, unlabel
 from support.cluster.kube import Kube, injection, visible_fields, wait_for_state
 from support.cluster.operator_process import operator_process, scope_settings
 from support.polling import poll_until
 
-from e2e.operator.shop import env, generation, label, labelled_shop, profile, shop, unlabel
 from spanloom_operator.names import field_manager
 
 if TYPE_CHECKING:

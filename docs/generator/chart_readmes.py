@@ -65,7 +65,7 @@ def _rows(values: Any, lines: list[str]) -> Iterator[tuple[str, ...]]:
 
 
 def _leaves(node: Any, above: str = "") -> Iterator[tuple[str, Any, Any]]:
-    """Yield the path, the key and the value of everything that is no block of further keys."""
+    """Yield path, key and value of everything that is not a block of further keys."""
     for key, value in node.value:
         path = f"{above}{key.value}"
         if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:

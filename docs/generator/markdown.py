@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table with a line a row."""
+    """Return a table with one line for each row."""
     return "\n".join(map(_line, [head, ["---"] * len(head), *rows]))
 
 

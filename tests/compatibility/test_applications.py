@@ -1,4 +1,4 @@
-"""Applications that nobody wrote for Spanloom: the same answers as without it, and whole traces."""
+"""Applications that were not written for Spanloom: the same responses as without it, and whole traces."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_exceptions_are_the_applications(bare, traced, arrived) -> None:
     with traced("failing") as actual:
         actual.send(*FAILING)
         actual.end()
-    assert expected.answers == actual.answers
+    assert expected.responses == actual.responses
     assert "ValueError: the price is negative" in actual.err
     assert expected.err.count("Traceback") == actual.err.count("Traceback")
     found = {span.attributes.get("http.route"): span for span in arrived.spans()}
@@ -74,7 +74,7 @@ def test_psycopg_alone_has_one_span_a_statement(traced, arrived, dsn: str) -> No
     with traced("pools", DSN=dsn) as app:
         app.send("/async", "/sync", "/many", "/composed", "/fails")
         app.end()
-    assert ["42", "43", "3", "3", '"InvalidTextRepresentation"'] == [body for _, _, body in app.answers]
+    assert ["42", "43", "3", "3", '"InvalidTextRepresentation"'] == [body for _, _, body in app.responses]
     expected = [
         tree("/async", "SELECT"),
         tree("/composed", "SELECT generate_series"),
@@ -93,7 +93,7 @@ def test_statements_are_traced_once_whatever_is_installed(traced, arrived, dsn: 
     with traced("heroes", DSN=dsn) as app:
         app.send("POST /heroes?name=CANARY42", "/heroes", "/stream", "/alone")
         app.end()
-    assert ["1", '["CANARY42"]', "[1,2,3,4,5]", "[42,3,1,2,3]"] == [body for _, _, body in app.answers]
+    assert ["1", '["CANARY42"]', "[1,2,3,4,5]", "[42,3,1,2,3]"] == [body for _, _, body in app.responses]
     expected = [
         tree("/alone", "SELECT", "SELECT", "SELECT generate_series"),
         tree("/heroes", "SELECT hero"),
@@ -105,7 +105,7 @@ def test_statements_are_traced_once_whatever_is_installed(traced, arrived, dsn: 
 
 
 def test_no_query_string_leaves_in_an_exceptions_text(bare, traced, arrived, receiver) -> None:
-    """Whoever wrote the exception: HTTP clients name the URL; the log of the application is its own."""
+    """In exceptions of every library: HTTP clients name the URL; the application's own log is unchanged."""
     paths = ["/httpx", "/requests", "/refused", "/aiohttp", "/logged"]
     with bare("clients") as expected:
         expected.send(*paths)
@@ -113,7 +113,7 @@ def test_no_query_string_leaves_in_an_exceptions_text(bare, traced, arrived, rec
     with traced("clients", OTEL_LOGS_EXPORTER="otlp") as actual:
         actual.send(*paths)
         actual.end()
-    assert [status for _, status, _ in expected.answers] == [status for _, status, _ in actual.answers]
+    assert [status for _, status, _ in expected.responses] == [status for _, status, _ in actual.responses]
     assert expected.err.count("CANARY42") == actual.err.count("CANARY42")
     failed = [span for span in arrived.spans() if span.kind == "SERVER" and span.status == "ERROR"]
     assert 4 == len(failed)
@@ -127,19 +127,19 @@ def test_no_query_string_leaves_in_an_exceptions_text(bare, traced, arrived, rec
 
 
 def conversation(url: str, path: str, *messages: str, **headers: str) -> list[str]:
-    """Send messages over a WebSocket; return the answers, or the status of a refused handshake."""
-    answers = []
+    """Send messages over a WebSocket; return the replies, or the status of a refused handshake."""
+    responses = []
     try:
         with connect(url.replace("http", "ws") + path, additional_headers=headers) as socket:
             for message in messages:
                 socket.send(message)
                 if message.isdecimal():
-                    answers.append(socket.recv())
+                    responses.append(socket.recv())
             with suppress(ConnectionClosed):
                 socket.recv()
     except InvalidStatus as refused:
-        answers.append(str(refused.response.status_code))
-    return answers
+        responses.append(str(refused.response.status_code))
+    return responses
 
 
 @pytest.mark.parametrize("flags", ["00", "01"])
@@ -167,7 +167,7 @@ def test_a_trusted_caller_continues_its_trace_in_a_websocket(traced, arrived) ->
 
 
 def test_websockets_end_as_they_end(bare, traced, arrived) -> None:
-    """A refusal, an exception and a caller that hangs up look as without telemetry; only the exception is an error."""
+    """Refusals, exceptions and callers that disconnect look as without telemetry; only exceptions are errors."""
     talks = [("/closed",), ("/rooms/a", "fail"), ("/rooms/b", "1")]
     outcomes = []
     for run in (bare, traced):
@@ -227,7 +227,7 @@ def test_an_application_without_a_framework_is_traced(bare, traced, arrived) -> 
     for run in (bare, traced):
         with run("plain") as app:
             app.send("/a", "/fails")
-            outcomes.append((app.end(), app.answers))
+            outcomes.append((app.end(), app.responses))
     assert outcomes[0] == outcomes[1]
     assert {"SERVER GET": 2} == arrived.names()
 
@@ -242,7 +242,7 @@ def test_flask_is_traced_inside_the_boundary(bare, traced, arrived) -> None:
         with run("flask_shop", ["python", "flask_shop.py", "{port}"]) as app:
             app.send(*FLASK, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
             app.end()
-            outcomes.append((app.answers, app.err.count("ValueError: no such order")))
+            outcomes.append((app.responses, app.err.count("ValueError: no such order")))
     assert outcomes[0] == outcomes[1]
     expected = {"SERVER GET /orders/<int:number>": 3, "SERVER GET /stream": 1, "SERVER GET": 1}
     assert expected == arrived.names()
@@ -262,7 +262,7 @@ def test_django_is_traced_inside_the_boundary(interface: str, bare, traced, arri
         with run("django_shop", DJANGO[interface]) as app:
             app.send("/shop/orders/7/", "/shop/orders/500/", "/nowhere", traceparent=f"00-{'1' * 32}-{'2' * 16}-00")
             app.end()
-            outcomes.append(app.answers)
+            outcomes.append(app.responses)
     assert outcomes[0] == outcomes[1]
     assert {"SERVER GET /shop/orders/<int:number>/": 2, "SERVER GET": 1} == arrived.names()
     assert [None] * 3 == [span.parent_id for span in arrived.spans()]

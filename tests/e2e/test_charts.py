@@ -118,8 +118,8 @@ def test_an_interrupted_start_leaves_no_partial_database(kube: Kube) -> None:
 def test_a_changed_volume_size_is_refused(kube: Kube, chart: str, value: str) -> None:
     """The chart explains how to enlarge a volume, instead of the API server's error about StatefulSets."""
     helm(kube, "install", chart, wait=False)
-    said = helm(kube, "upgrade", chart, value, wait=False, succeeds=False)
-    assert f"delete statefulset {chart}-{chart} --cascade=orphan" in said
+    output = helm(kube, "upgrade", chart, value, wait=False, succeeds=False)
+    assert f"delete statefulset {chart}-{chart} --cascade=orphan" in output
 
 
 @pytest.mark.parametrize(("when_deleted", "kept"), [("Retain", True), ("Delete", False)])
@@ -135,8 +135,8 @@ def test_a_changed_retention_in_cassandra_is_refused(kube: Kube) -> None:
     """Tables keep the retention with which they were created; a new keyspace may have another."""
     storage = ["storage.type=cassandra", "storage.addresses={cassandra:9042}"]
     helm(kube, "install", "jaeger", *storage, wait=False)
-    said = helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", wait=False, succeeds=False)
-    assert "the tables of keyspace jaeger were created with 2 days" in said
+    output = helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", wait=False, succeeds=False)
+    assert "the tables of keyspace jaeger were created with 2 days" in output
     helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", "storage.database=other", wait=False)
 
 

@@ -119,8 +119,8 @@ def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
 @pytest.mark.parametrize("part", ["jaeger", "otel-collector", "postgres", "users", "operator"])
 def test_helm_test(release: Release, part: str) -> None:
     """The test of every chart succeeds."""
-    said = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m", "--logs")
-    phases = re.findall(r"^TEST SUITE: +(\S+)$.*?^Phase: +(\w+)$", said, re.MULTILINE | re.DOTALL)
+    output = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m", "--logs")
+    phases = re.findall(r"^TEST SUITE: +(\S+)$.*?^Phase: +(\w+)$", output, re.MULTILINE | re.DOTALL)
     assert "Succeeded" == dict(phases)[f"{release.name}-{part}-test"]
 
 

@@ -38,7 +38,7 @@ class Demo:
         return found[1]
 
     def until(self, words: str) -> None:
-        poll_until(lambda: words in self.text or self.popen.poll() is not None, f"the demo says {words!r}", 60)
+        poll_until(lambda: words in self.text or self.popen.poll() is not None, f"the demo prints {words!r}", 60)
         assert words in self.text
 
     def member(self, words: str) -> psutil.Process:

@@ -148,7 +148,7 @@ async def test_only_idempotent_requests_are_retried(
 
 
 async def test_the_deadline_covers_all_attempts(http: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture) -> None:
-    """A service that fails and then hangs is abandoned at one deadline, and the log says so."""
+    """A service that fails and then hangs is abandoned at one deadline, and the log records that."""
     with scripted_server(AWAY, HANG) as upstream, running_users_api(http, upstream.url, 0.5) as users_api:
         assert_unavailable(await users_api("GET", UNKNOWN_USER))
         assert len(upstream.requests) == 2

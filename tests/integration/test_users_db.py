@@ -97,8 +97,8 @@ async def test_a_stopped_database_causes_503_until_it_is_back(
             postgres.start()
         assert (await users_db("POST", "/users", json={"name": "secret-name"})).status == 201
         assert (await users_db("GET", "/readyz")).status == 200
-    said = [record.getMessage() for record in caplog.records if record.name == "users_db.db"]
-    assert said == ["database unavailable: OperationalError"] * 4
+    messages = [record.getMessage() for record in caplog.records if record.name == "users_db.db"]
+    assert messages == ["database unavailable: OperationalError"] * 4
     assert "secret-name" not in caplog.text
     assert "server" not in caplog.text.replace("users-db-service", "")
 

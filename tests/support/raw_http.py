@@ -48,7 +48,7 @@ def everything(connection: socket.socket) -> bytes:
 
 
 class Request(NamedTuple):
-    """A request after which the connection ends."""
+    """A request that closes its connection."""
 
     method: str
     path: str
@@ -56,7 +56,7 @@ class Request(NamedTuple):
     body: str = ""
 
     def written(self, canary: str = "") -> bytes:
-        """Return its bytes, the word CANARY replaced."""
+        """Return its bytes, with the word CANARY replaced."""
         body = self.body.replace("CANARY", canary)
         lines = [f"{self.method} {self.path} HTTP/1.1", "Host: localhost", "Connection: close"]
         lines += [f"{name}: {value}" for name, value in [*self.headers, ("Content-Length", str(len(body.encode())))]]

@@ -1,4 +1,4 @@
-"""The project's Python source, parsed."""
+"""The files of the repository, and its Python source parsed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def modules(package: str) -> dict[str, Path]:
-    """Return the files of a package by the name of their module, relative to the package."""
+    """Return the files of a package by module name relative to the package."""
     folder = PACKAGES[package]
     return {
         str(path.relative_to(folder).with_suffix("")).replace("/", ".").removesuffix(".__init__"): path
@@ -57,7 +57,7 @@ def modules(package: str) -> dict[str, Path]:
 
 
 def imports(path: Path) -> set[str]:
-    """Return the full names of the modules and names that a file imports, those for type checkers included."""
+    """Return the full names of the modules and names that a file imports, including those for type checkers."""
     found: set[str] = set()
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):

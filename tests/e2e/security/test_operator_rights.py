@@ -23,12 +23,19 @@ MAY = {
         "configmaps [get]",
         "deployments.apps [get list watch patch]",
         "events [create]",
+        "leases.coordination.k8s.io [spanloom-operator] [list]",
         "namespaces [list watch]",
+        "otelinjections.spanloom.dev [get list create patch delete]",
         "otelprofiles.spanloom.dev [get list watch]",
         "otelprofiles.spanloom.dev/status [patch]",
         "replicasets.apps [list watch]",
     },
-    "op-operator-cleanup": {"deployments.apps [get list patch]", "namespaces [list watch]"},
+    "op-operator-cleanup": {
+        "deployments.apps [get list patch]",
+        "leases.coordination.k8s.io [spanloom-operator] [list]",
+        "namespaces [list watch]",
+        "otelinjections.spanloom.dev [list delete]",
+    },
     "op-operator-test": {"deployments.apps [create]", "deployments.apps [op-operator-test] [get patch delete]"},
 }
 
@@ -80,5 +87,5 @@ def test_the_operators_account_writes_only_otel_variables(home: Kube, tenant_nam
     tenant_namespace.apply(shop("held"))
     body = {"spec": {"template": {"spec": {"containers": [{"name": "app", **patch}]}}}}
     who = f"--as=system:serviceaccount:{home.namespace}:{ACCOUNT}"
-    said = tenant_namespace("patch", who, "deployment", "held", f"--patch={json.dumps(body)}", succeeds=False)
-    assert "OTEL_* entries of env only" in said
+    output = tenant_namespace("patch", who, "deployment", "held", f"--patch={json.dumps(body)}", succeeds=False)
+    assert "OTEL_* entries of env only" in output

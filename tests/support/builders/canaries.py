@@ -86,6 +86,6 @@ class Outputs:
         return [place for place, found in self.bytes.items() if word.encode() in found]
 
     def unexpected(self) -> dict[str, set[int]]:
-        """Return the status codes of the paths whose requests had other ones than expected."""
+        """Return the status codes of the paths that had unexpected ones."""
         expected = {path: statuses for path, (_, statuses) in PATHS.items()}
         return {path: self.responses[path] for path in PATHS if self.responses[path] != expected[path]}

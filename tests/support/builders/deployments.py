@@ -1,4 +1,4 @@
-"""Builders: Deployments, OtelProfiles and what else the operator looks at, as short as a test can say them."""
+"""Builders of the operator's objects: Deployments and OtelProfiles."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def deployment(
     template_annotations: dict[str, str] | None = None,
     **spec: Any,
 ) -> Object:
-    """Return a Deployment, healthy, with one container unless others are given."""
+    """Return a healthy Deployment, by default with one container."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -61,21 +61,21 @@ def deployment(
 
 
 def rolled_out(generation: int, replicas: int = 1) -> Object:
-    """Return the status of a Deployment whose template is rolled out whole."""
+    """Return the status of a Deployment whose rollout is complete."""
     progress = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
     ready = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), replicas)
     return {"observedGeneration": generation, **ready, "conditions": [progress]}
 
 
 def rolling_out(generation: int, reason: str = "ReplicaSetUpdated") -> Object:
-    """Return the status of a Deployment whose new pods are not ready (yet)."""
+    """Return the status of a Deployment whose new pods are not ready."""
     progress = {"type": "Progressing", "status": "True", "reason": reason, "message": "has timed out progressing"}
     ready = {"replicas": 2, "updatedReplicas": 1, "readyReplicas": 1, "availableReplicas": 1, "unavailableReplicas": 1}
     return {"observedGeneration": generation, **ready, "conditions": [progress]}
 
 
 def profile(name: str = "default", namespace: str = "demo", **spec: Any) -> Object:
-    """Return an OtelProfile, with an exporter unless another spec is given."""
+    """Return an OtelProfile, by default with an exporter."""
     return {
         "apiVersion": "spanloom.dev/v1alpha1",
         "kind": "OtelProfile",

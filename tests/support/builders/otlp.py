@@ -1,4 +1,4 @@
-"""OTLP as a sender makes it: request bodies, and a sender with the real SDK."""
+"""OTLP request bodies, and a sender with the real SDK."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def proto_span(
     name: str = "work",
     attributes: Mapping[str, AnyValue] | None = None,
 ) -> Span:
-    """Return a span of protobuf whose ids are numbers; it starts `number` ms after 1970 and lasts 10 ms."""
+    """Return a protobuf span whose ids are numbers; it starts `number` ms after 1970 and lasts 10 ms."""
     return Span(
         trace_id=trace.to_bytes(16, "big"),
         span_id=number.to_bytes(8, "big"),
@@ -51,7 +51,7 @@ def traces_body(*spans: Span, service: str = "shop") -> bytes:
 
 @contextmanager
 def sender(url: str, service: str, compression: Compression = Compression.Gzip) -> Iterator[TracerProvider]:
-    """Yield a provider of the SDK whose spans are sent to the receiver at `url` as they end."""
+    """Yield a tracer provider of the SDK that exports each span to the receiver at `url` when it ends."""
     provider = TracerProvider(resource=Resource({"service.name": service}))
     exporter = OTLPSpanExporter(f"{url}/v1/traces", compression=compression)
     provider.add_span_processor(SimpleSpanProcessor(exporter))

@@ -1,4 +1,4 @@
-"""Profiles, and random pod templates for properties of the operator."""
+"""Profiles, and strategies for random pod templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of users, good and bad, as both services see them."""
+"""Valid and invalid names of users, for both services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a failed test reports of its namespace: pods, Events and the last log lines."""
+"""The state of a namespace for the report of a failed test: pods, Events and the last log lines."""
 
 from __future__ import annotations
 

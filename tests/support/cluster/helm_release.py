@@ -60,7 +60,7 @@ class Release:
         return is_done and not any("deletionTimestamp" in pod["metadata"] for pod in pods)
 
     def upgrade(self, **values: str) -> None:
-        """Change values (`__` stands for the dot, as `--set` has it) and wait until every pod is new."""
+        """Change values (`__` stands for the dot of `--set`) and wait until every pod is new."""
         pairs = [f"--set-string={key.replace('__', '.')}={value}" for key, value in values.items()]
         self._helm_quietly("upgrade", "--reuse-values", *pairs)
 
@@ -76,7 +76,7 @@ class Release:
         return self.kube.run("helm", *arguments)
 
     def reach(self, part: str, port: int) -> AbstractContextManager[str]:
-        """Forward a local port to the Service of `part` and give its URL."""
+        """Forward a local port to the Service of `part` and yield its URL."""
         return forwarded(self.name, f"{self.name}-{part}", port)
 
     def pods(self, part: str) -> list[Object]:
@@ -96,7 +96,7 @@ class Release:
         return [json.loads(line) for line in lines if line.startswith("{")]
 
     def metrics(self) -> str:
-        """Return what the Collector shows Prometheus, exemplars included."""
+        """Return the Collector's metrics for Prometheus, with exemplars."""
         with (
             self.reach("otel-collector-pods", 8889) as url,
             urlopen(Request(f"{url}/metrics", headers=OPEN_METRICS)) as page,
@@ -104,7 +104,7 @@ class Release:
             return str(page.read().decode())
 
     def left_behind(self) -> set[str]:
-        """Return what the namespace has beyond what every namespace has, and what of the cluster bears the name."""
+        """Return the remaining objects of the namespace, and the cluster objects with the release's name."""
         return set(self._of_namespace()) - INSTALLED_BY_NAMESPACE | set(self._of_cluster())
 
     def _of_namespace(self) -> list[str]:

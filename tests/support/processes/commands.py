@@ -1,4 +1,4 @@
-"""Real processes: the programs of this environment."""
+"""Console scripts of this environment as processes, and ports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def start(program: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-    """Start a console script of this environment with nothing but these variables."""
+    """Start a console script of this environment with only these environment variables."""
     command = [str(Path(sys.executable).with_name(program)), *arguments]
     return subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True)  # of the test
 

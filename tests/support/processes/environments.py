@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UV = ROOT / ".venv/bin/uv"
-STRANGERS = ROOT / ".venv/compatibility"
+FOLDER = ROOT / ".venv/compatibility"
 TELEMETRY = ROOT / "services/telemetry"
 
 
@@ -24,13 +24,13 @@ class NotInstalledError(Exception):
     """An environment could not be made; the text is the installer's own."""
 
 
-def stranger(requirements: Path, python: str = "", *, has_distribution: bool = True) -> Path:
+def environment_with(requirements: Path, python: str = "", *, has_distribution: bool = True) -> Path:
     """Return the directory of an environment with these requirements, and the distribution; made once.
 
     `python` is a version such as "3.9", "" for the project's. NotInstalledError when a package, or this Python, cannot
     be installed.
     """
-    home = STRANGERS / requirements.stem
+    home = FOLDER / requirements.stem
     home.parent.mkdir(parents=True, exist_ok=True)
     with (home.parent / f"{requirements.stem}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once

@@ -1,4 +1,4 @@
-"""A small application to be run under the distribution, with nothing of telemetry but `@instrument`."""
+"""A small application for the distribution; its only telemetry code is `@instrument`."""
 
 import asyncio
 import logging

@@ -42,18 +42,18 @@ class Stack(stack.Stack):
         self.processes.stop(self.users_db)
 
     def start_users_db(self) -> None:
-        """Start users-db-service again, where the proxy finds it."""
+        """Start users-db-service again and point the proxy to it."""
         settings = {"USERS_DB_DATABASE_URL": self.postgres.url, "SPANLOOM_TRUST_INCOMING": "true"}
         self.users_db, self.internal_url = self._service("users-db-service", "users_db.app", listen(0), settings)
         stack.wait_until_ready(self.processes, self.users_db, self.internal_url)
         self.proxy.target = self.internal_url
 
     def traces(self) -> list[Trace]:
-        """Return every trace that has come."""
+        """Return every received trace."""
         return list(self.receiver.store.traces().values())
 
     def edges(self, responses: list[Response]) -> int:
-        """Return how many of these requests have their one server span at the edge."""
+        """Return how many of these requests have exactly one server span at the edge."""
         agents = Counter(
             span.attributes.get("user_agent.original")
             for trace in self.traces()
@@ -65,7 +65,7 @@ class Stack(stack.Stack):
 
 @contextmanager
 def running_stack(extra: Mapping[str, str] | None = None) -> Iterator[Stack]:
-    """Run a stack; `extra` is more environment for both services."""
+    """Run a stack; `extra` is additional environment for both services."""
     with (
         Receiver(store=Store(KEPT_TRACES)) as receiver,
         tcp_proxy() as proxy,

@@ -52,5 +52,5 @@ def test_a_process_stays_pinned() -> None:
     core = {min(before)}
     with pinned(core):
         command = [sys.executable, "-c", "import os; print(sorted(os.sched_getaffinity(0)))"]
-        said = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert (said.stdout.strip(), os.sched_getaffinity(0)) == (str(sorted(core)), before)
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout.strip(), os.sched_getaffinity(0)) == (str(sorted(core)), before)

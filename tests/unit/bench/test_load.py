@@ -53,13 +53,13 @@ def test_a_closed_connection_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "said"),
+    ("head", "message"),
     [
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0", "503"),
         (b"HTTP/1.1 200 OK\r\nDate: x", "Content-Length"),
     ],
 )
-def test_an_unexpected_response_ends_the_run(head: bytes, said: str) -> None:
+def test_an_unexpected_response_ends_the_run(head: bytes, message: str) -> None:
     """An error response ends the run: it is faster than a success and would favour the arm."""
-    with pytest.raises(LoadError, match=said):
+    with pytest.raises(LoadError, match=message):
         body_length(head)

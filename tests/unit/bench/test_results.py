@@ -33,12 +33,12 @@ def test_an_arm_is_compared_with_both_untraced_ones() -> None:
         "untraced-again": measured([34, 34], [0.34, 0.34]),
         "spanloom": measured([64, 64], [0.4, 0.4]),
     }
-    said = row(TRACED, found, Content(requests=2 * BURST, spans=12 * BURST))
-    assert said.cpu_ratio.value == pytest.approx(0.5)
-    assert said.throughput_ratio.value == pytest.approx(0.8)
-    assert said.added_us.value == pytest.approx(1000)
-    assert said.added_per_span_us == pytest.approx(1000 / 6)
-    assert said.faults == ()
+    figures = row(TRACED, found, Content(requests=2 * BURST, spans=12 * BURST))
+    assert figures.cpu_ratio.value == pytest.approx(0.5)
+    assert figures.throughput_ratio.value == pytest.approx(0.8)
+    assert figures.added_us.value == pytest.approx(1000)
+    assert figures.added_per_span_us == pytest.approx(1000 / 6)
+    assert figures.faults == ()
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class Receiver:
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler
 
@@ -164,7 +164,7 @@ def test_what_is_refused_for_now_is_sent_again(
     assert (["a"], "") == (receiver.spans, capsys.readouterr().err)
 
 
-def test_what_is_refused_for_good_is_dropped_with_one_line(
+def test_a_permanent_error_drops_the_batch_with_one_line(
     receiver: Receiver, url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A response that no retry can change costs its batch, is reported once, and does not stop the next one."""
@@ -179,7 +179,7 @@ def test_what_is_refused_for_good_is_dropped_with_one_line(
 
 
 def test_a_flush_ends_in_time_without_a_receiver() -> None:
-    """It returns False when its time is over, and the process goes on."""
+    """It returns False when its time is over, and the process continues."""
     telemetry = exporting("http://127.0.0.1:9")
     work(telemetry, "a")
     assert not telemetry.flush(0.2)

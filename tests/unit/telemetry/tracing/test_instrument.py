@@ -125,8 +125,8 @@ def test_skip_all_and_a_function_of_the_result(finished) -> None:
     assert {"return": 2} == {k: v for k, v in finished.one().attributes.items() if not k.startswith("code.")}
 
 
-def test_a_field_that_fails_is_told_and_harms_nothing(finished) -> None:
-    """The call goes on; the attribute says what failed."""
+def test_a_field_that_fails_is_recorded_and_harms_nothing(finished) -> None:
+    """The call continues; the attribute contains what failed."""
 
     @instrument(fields={"wrong": lambda: 1 / 0})
     def works() -> str:
@@ -204,8 +204,8 @@ def test_a_generators_span_is_current_only_while_it_runs(finished) -> None:
     @instrument
     def numbers() -> Generator[int, str, str]:
         plain(1)
-        answer = yield 1
-        return answer
+        response = yield 1
+        return response
 
     def steps() -> Generator[int, str, str]:
         return (yield from numbers())
@@ -256,7 +256,7 @@ def test_what_is_thrown_into_an_async_generator_arrives(finished) -> None:
 
 
 def test_cancelling_ends_the_span_as_failed(finished) -> None:
-    """A cancelled call is told apart from a finished one."""
+    """A cancelled call differs from a finished one."""
 
     @instrument
     async def patient() -> None:

@@ -30,14 +30,14 @@ async function poll() {
     if (!rows.has(chosen) && !shown && traces.length) chosen = traces[0].trace_id;
     mark();
     await refresh();
-    say(`Live · ${plural(traces.length, "trace")}`, false);
+    showStatus(`Live · ${plural(traces.length, "trace")}`, false);
   } catch {
-    say("⚠ Not connected. Is the demo still running? Trying again…", true);
+    showStatus("⚠ Not connected. Is the demo still running? Trying again…", true);
   }
   setTimeout(poll, POLL_MS);
 }
 
-function say(message, lost) {
+function showStatus(message, lost) {
   if ($("state").textContent !== message) $("state").textContent = message;
   $("state").classList.toggle("lost", lost);
 }

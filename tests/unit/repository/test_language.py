@@ -24,8 +24,6 @@ PENDING = (
     "tests/bench/operator/",
     "tests/compatibility/",
     "tests/e2e/operator/",
-    "tests/support/README.md",  # names `stranger`
-    "tests/support/processes/environments.py",
     "tests/support/servers/",  # the doubles of operator and explain
     "tests/support/span_programs.py",
     "tests/unit/operator/",

@@ -6,10 +6,9 @@ import json
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
+from e2e.operator.shop import env, generation, label, profile, shop, unlabel
 from support.cluster.kube import Kube, injection, state, visible_fields, wait_for_state
 from support.polling import poll_until
-
-from e2e.operator.shop import env, generation, label, profile, shop, unlabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

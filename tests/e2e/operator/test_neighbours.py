@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
+from e2e.operator.shop import env, label, labelled_shop, shop, unlabel
 from support.cluster.kube import injection, wait_for_state
 from support.polling import poll_until
-
-from e2e.operator.shop import env, label, labelled_shop, shop, unlabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from e2e.operator.shop import IMAGE, env, generation, image, label, profile, revisions, shop, unlabel
 from support.cluster.kube import visible_fields, wait_for_state
 from support.polling import poll_until
-
-from e2e.operator.shop import IMAGE, env, generation, image, label, profile, revisions, shop, unlabel
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.builders.applications import SHOP
-from support.builders.deployments import deployment
 from support.builders.pages import blocks, is_printed, quoted_lines
 from support.builders.shell import CLUSTER, TYPED, scripts
 from support.cluster.images import load_images
@@ -100,7 +99,7 @@ def test_the_operator_alone_is_installed_as_written() -> None:
     load_images()
     kube = Kube("demo")
     kube("create", "namespace", "demo")
-    kube.apply(deployment())
+    kube("create", "deployment", "shop", "--image=python:3.13-slim", "--", "sleep", "infinity")
     try:
         typed(section("One chart alone"))
         poll_until(lambda: "Injected" in kube("get", "otelinjections"), "the operator has injected")

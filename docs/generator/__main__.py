@@ -7,10 +7,10 @@ import sys
 import chart_readmes
 import compatibility_page
 import configuration_page
+import crd_pages
 import explain_page
-import profile_page
 
-MODULES = (chart_readmes, compatibility_page, configuration_page, explain_page, profile_page)
+MODULES = (chart_readmes, compatibility_page, configuration_page, explain_page, crd_pages)
 PAGES = {path: text for module in MODULES for path, text in module.pages()}
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import pytest
 from compatibility.programs import DISTRIBUTION, ENVIRONMENTS, UVICORN, Door, Program, agent, program
 from support.paths import ROOT
 from support.polling import poll_until
-from support.processes.environments import install_environment
+from support.processes.environments import environment_with
 from support.processes.postgres import Postgres
 
 from spanloom_local.processes import Processes
@@ -47,7 +47,7 @@ class Arrived:
 
     def shapes(self) -> list[str]:
         """Return the traces as trees, in order."""
-        return sorted(trace.shape().replace("stranger ", "") for trace in self.traces())
+        return sorted(trace.shape().replace("application ", "") for trace in self.traces())
 
     def wait_for(self, count: int) -> list[Span]:
         return poll_until(lambda: spans if len(spans := self.spans()) >= count else [], f"{count} spans have come")
@@ -73,7 +73,7 @@ def arrived(receiver: Receiver) -> Arrived:
 @pytest.fixture(scope="session")
 def home() -> Path:
     """Return the environment with the newest versions."""
-    return install_environment(ENVIRONMENTS / "newest.txt")
+    return environment_with(ENVIRONMENTS / "newest.txt")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Strangers' applications as processes, bare and under the distribution."""
+"""Applications as processes, bare and with telemetry."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Door(NamedTuple):
     def to(self, endpoint: str) -> Door:
         """Return the same way in with a receiver, and the name of the service."""
         settings = {
-            "OTEL_SERVICE_NAME": "stranger",
+            "OTEL_SERVICE_NAME": "application",
             "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
             "OTEL_METRICS_EXPORTER": "none",
         }
@@ -64,13 +64,13 @@ class Program:
     status: int = 0
     out: str = ""
     err: str = ""
-    answers: list[tuple[str, int, str]] = field(default_factory=list)
+    responses: list[tuple[str, int, str]] = field(default_factory=list)
 
     def send(self, *requests: str, **headers: str) -> None:
-        """Send `GET path` or `METHOD path` one after the other, and keep status and body of the answers."""
+        """Send `GET path` or `METHOD path` one after the other, and keep status and body of the responses."""
         for request in requests:
             method, _, path = request.rpartition(" ")
-            self.answers.append((request, *self._send(method or "GET", path, headers)))
+            self.responses.append((request, *self._send(method or "GET", path, headers)))
 
     def _send(self, method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str]:
         request = urllib.request.Request(self.url + path, method=method, headers=dict(headers))
@@ -114,7 +114,7 @@ def program(
     inherited = {key: value for key, value in os.environ.items() if not key.startswith(OURS)}
     path = f"{home / 'bin'}:{inherited['PATH']}"
     env = {**inherited, "PATH": path, "PYTHONUNBUFFERED": "1", **door.environ, **environ}
-    with TemporaryFile() as out, TemporaryFile() as err:  # a pipe that nobody reads would stop the process
+    with TemporaryFile() as out, TemporaryFile() as err:  # a pipe without a reader would stop the process
         popen = subprocess.Popen(words, cwd=APPLICATIONS, env=env, stdout=out, stderr=err, start_new_session=True)
         found = Program(popen, f"http://127.0.0.1:{port}", (out, err))
         try:
@@ -133,6 +133,6 @@ def _kill(popen: subprocess.Popen[bytes]) -> None:
 
 
 def closed_port() -> str:
-    """Return an address on which nobody listens."""
+    """Return an address without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from compatibility.programs import BARE, ENVIRONMENTS, agent, program
 from compatibility.versions import AGENT
-from support.processes.environments import install_environment
+from support.processes.environments import environment_with
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +24,11 @@ SERVER GET /orders/<int:number>
 
 
 def environment(name: str) -> Path:
-    return install_environment(ENVIRONMENTS / f"{name}.txt", AGENT[name].python, has_distribution=False)
+    return environment_with(ENVIRONMENTS / f"{name}.txt", AGENT[name].python, has_distribution=False)
 
 
 def used(home: Path, door: Door, command: list[str], *paths: str, **environ: str) -> Program:
-    """Return a process that has answered requests and has ended."""
+    """Return a process that has handled requests and has ended."""
     with program(home, "shop", command, door, **environ) as running:
         running.send(*paths)
         running.end()
@@ -43,11 +43,11 @@ def test_an_application_with_pins_of_its_own_works_and_is_traced(
     home, door = environment(name), agent(agent_directory).to(receiver.url)
     bare = used(home, BARE, SHOP, "/orders/7", "/used")
     traced = used(home, door, SHOP, "/orders/7", "/used", SPANLOOM_TRUST_INCOMING="true")
-    assert [(200, 200)] * 2 == [(one.answers[0][1], one.answers[1][1]) for one in (bare, traced)]
-    assert (bare.answers[1:], bare.status) == (traced.answers[1:], traced.status)
-    assert bare.answers[0][2].replace("false", "true") == traced.answers[0][2]  # whether the header was sent
+    assert [(200, 200)] * 2 == [(one.responses[0][1], one.responses[1][1]) for one in (bare, traced)]
+    assert (bare.responses[1:], bare.status) == (traced.responses[1:], traced.status)
+    assert bare.responses[0][2].replace("false", "true") == traced.responses[0][2]  # whether the header was sent
     by_hand = (
-        "\n  INTERNAL by hand" if "opentelemetry" in traced.answers[1][2] and "span" in traced.answers[1][2] else ""
+        "\n  INTERNAL by hand" if "opentelemetry" in traced.responses[1][2] and "span" in traced.responses[1][2] else ""
     )
     assert [TREE, f"SERVER GET /used{by_hand}"] == arrived.shapes()
     assert bare.lines == traced.lines
@@ -64,7 +64,7 @@ def test_another_agent_is_left_alone(name: str, title: str, agent_directory: Pat
     settings = {"DD_TRACE_ENABLED": "false", "NEW_RELIC_ENABLED": "false", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "0"}
     command = ["python", "other_agents.py", "{port}", name]
     shop = used(environment("agent-others"), agent(agent_directory).to(receiver.url), command, "/ok", "/ok", **settings)
-    assert [(200, "ok")] * 2 == [answer[1:] for answer in shop.answers]
+    assert [(200, "ok")] * 2 == [response[1:] for response in shop.responses]
     assert [f"spanloom: {title} traces this process; the agent has withdrawn"] == [
         line for line in shop.err.splitlines() if line.startswith("spanloom: ")
     ]
@@ -75,7 +75,7 @@ def test_sentry_without_tracing_is_no_other_agent(agent_directory: Path, receive
     """Sentry's errors go to Sentry, and the requests are traced here."""
     command = ["python", "other_agents.py", "{port}", "sentry_without_tracing"]
     shop = used(environment("agent-others"), agent(agent_directory).to(receiver.url), command, "/ok")
-    assert [(200, "ok")] == [answer[1:] for answer in shop.answers]
+    assert [(200, "ok")] == [response[1:] for response in shop.responses]
     assert {"SERVER GET /ok": 1} == arrived.names()
 
 
@@ -84,7 +84,7 @@ def test_an_sdk_of_the_applications_is_served(name: str, agent_directory: Path, 
     """Also to tracers that were made before it was configured; the agent withdraws, and says so once."""
     command = ["python", "other_agents.py", "{port}", "sdk"]
     shop = used(environment(name), agent(agent_directory).to(receiver.url), command, "/by-hand", "/ok")
-    assert "opentelemetry.sdk.trace opentelemetry.sdk.trace" == shop.answers[0][2]
+    assert "opentelemetry.sdk.trace opentelemetry.sdk.trace" == shop.responses[0][2]
     said = "spanloom: opentelemetry.sdk.trace.TracerProvider traces this process; the agent has withdrawn"
     assert said in shop.err.splitlines()
     assert {} == arrived.names()
@@ -99,6 +99,6 @@ def test_gevent_patches_first(agent_directory: Path, receiver, arrived: Arrived)
         home, agent(agent_directory).to(receiver.url), command, "/orders/7", "/orders/8", SPANLOOM_TRUST_INCOMING="true"
     )
     assert bare.status == traced.status
-    assert [200, 200] == [answer[1] for answer in traced.answers]
+    assert [200, 200] == [response[1] for response in traced.responses]
     assert [TREE, TREE] == arrived.shapes()
     assert "RecursionError" not in traced.err

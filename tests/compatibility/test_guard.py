@@ -10,8 +10,8 @@ pytestmark = pytest.mark.timeout(3600)
 
 
 @pytest.mark.parametrize("kind", ["functions", "lines"])
-def test_a_fault_in_any_function_of_a_hook_changes_no_answer(kind: str, bare, traced, every: str) -> None:
-    """Requests, statements, pools, clients, WebSockets, decorated functions and spans by hand go on as without us."""
+def test_a_fault_in_any_function_of_a_hook_changes_no_response(kind: str, bare, traced, every: str) -> None:
+    """Requests, statements, pools, clients, WebSockets, functions and spans by hand work as without telemetry."""
     every = every if kind == "functions" or every == "1" else "40"
     with bare("everything", ["python", "{app}.py", "bare"]) as without:
         assert 0 == without.wait()

@@ -1,4 +1,4 @@
-"""The end of a process: the last span arrives, the exit status is the application's, and nobody waits for long."""
+"""The end of a process: the last span arrives, the exit status is the application's, and the wait is bounded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every version of the table: the same answers as without the distribution, and the same traces as with the newest."""
+"""Every version of the table: the same responses as without the distribution, the same traces as with the newest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from compatibility.programs import BARE, DISTRIBUTION, ENVIRONMENTS, program
 from compatibility.test_applications import FAILING, ROUTES, conversation
 from compatibility.versions import VERSIONS
-from support.processes.environments import install_environment
+from support.processes.environments import environment_with
 
 if TYPE_CHECKING:
     import pytest
@@ -34,14 +34,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def both(version: Version, receiver: Receiver, app: str, *requests: str, **environ: str) -> tuple[Program, Program]:
     """Return an application's run without and with the distribution, after these requests."""
-    home = install_environment(ENVIRONMENTS / f"{version.environment}.txt")
+    home = environment_with(ENVIRONMENTS / f"{version.environment}.txt")
     runs = []
     for door in (BARE, DISTRIBUTION.to(receiver.url)):
         with program(home, app, door=door, **environ) as running:
             running.send(*requests)
             running.end()
         runs.append(running)
-    assert runs[0].answers == runs[1].answers
+    assert runs[0].responses == runs[1].responses
     assert runs[0].err.count("Traceback") == runs[1].err.count("Traceback"), runs[1].err
     return runs[0], runs[1]
 
@@ -125,7 +125,7 @@ def _metrics(receiver: Receiver) -> set[str]:
 
 def test_a_websocket_of_every_starlette(starlette: Version, receiver: Receiver, arrived) -> None:
     """One SERVER span a connection, named by its route."""
-    home = install_environment(ENVIRONMENTS / f"{starlette.environment}.txt")
+    home = environment_with(ENVIRONMENTS / f"{starlette.environment}.txt")
     with program(home, "starlette_shop", door=DISTRIBUTION.to(receiver.url)) as app:
         assert [] == conversation(app.url, "/echo/secret", "hello")
         app.end()

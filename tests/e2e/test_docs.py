@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.builders.deployments import deployment
 from support.builders.pages import is_printed, quoted_lines
-from support.builders.shell import CLUSTER, scripts
+from support.builders.shell import CLUSTER, TYPED, scripts
 from support.cluster.images import load_images
 from support.cluster.kube import Kube
 from support.cluster.namespaces import new_namespace
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(900)
 
 INSTALL = "docs/install.md"
-LINES = quoted_lines("docs/troubleshooting.md")
+TROUBLESHOOTING = "docs/troubleshooting.md"
+LINES = quoted_lines(TROUBLESHOOTING)
 SYMPTOMS = {
     "unbound immediate PersistentVolumeClaims": "volume.storageClass=no-such-class",
     'violates PodSecurity "restricted:latest"': "extraContainers[0].name=beside,extraContainers[0].image=busybox",
@@ -56,17 +57,18 @@ def test_an_image_in_no_registry_cannot_be_pulled(kube: Kube) -> None:
 
 def test_a_cleanup_without_its_image_leaves_only_its_job(kube: Kube) -> None:
     """The uninstallation fails with the quoted lines, and what the page says remains."""
-    quoted = [line for line in LINES if "uninstallation completed" in line or "timed out waiting" in line]
+    quoted = [line for line in LINES if "uninstallation completed" in line or "DeadlineExceeded" in line]
     kube.run("helm", "install", "operator", str(HELM / "operator"), "--set=image.tag=gone")
-    errors = kube.run("helm", "uninstall", "operator", "--timeout=10s", succeeds=False)
+    errors = kube.run("helm", "uninstall", "operator", succeeds=False)
 
     assert [] == [line for line in quoted if not is_printed(line, errors)]
     assert ["job.batch/operator-operator-cleanup"] == kube("get", "job,deploy,role,networkpolicy", "-o", "name").split()
 
 
-def section(heading: str) -> str:
-    """Return the commands of a section of docs/install.md that need a cluster."""
-    found = [script for script in scripts() if (script.page, script.heading) == (INSTALL, heading)]
+def section(heading: str, page: str = INSTALL) -> str:
+    """Return the commands of a section that need a cluster."""
+    assert heading in TYPED[page]
+    found = [script for script in scripts() if (script.page, script.heading) == (page, heading)]
     assert found, heading
     return "\n".join(command for script in found for command in script.of(CLUSTER))
 
@@ -99,6 +101,9 @@ def test_the_operator_alone_is_installed_as_written() -> None:
     try:
         typed(section("One chart alone"))
         poll_until(lambda: "Injected" in kube("get", "otelinjections"), "the operator has injected")
+        assert "spanloom-operator/spanloom-system/operator" in typed(section("Argo CD"))
+        assert "deployment demo/shop: Injected" in typed(section("The label has no effect", TROUBLESHOOTING))
+        typed(section("RolledBack", TROUBLESHOOTING))
     finally:
         typed("helm uninstall operator --namespace spanloom-system --wait --timeout 3m")
         typed("kubectl delete namespace demo spanloom-system --wait=false")

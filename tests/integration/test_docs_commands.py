@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from support.builders.pages import quoted_lines
-from support.builders.shell import LAPTOP, RULES, SERVER, Script, scripts
+from support.builders.shell import CLUSTER, LAPTOP, NOT_TYPED, RULES, SERVER, TYPED, Script, scripts
 from support.paths import ROOT
 from support.polling import poll_until
 from support.processes.commands import free_port, listens
@@ -100,6 +100,18 @@ def _serve(commands: str, folder: Path, environ: Mapping[str, str]) -> None:
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+def test_every_command_that_needs_a_cluster_is_typed_or_has_a_reason() -> None:
+    """A new section is added to the cluster's test, or to the table of reasons; neither has entries without need."""
+    needed = {(script.page, script.heading) for script in SCRIPTS if script.of(CLUSTER)}
+    typed = {(page, heading) for page, headings in TYPED.items() for heading in headings}
+    others = needed - typed
+    reasons = {page: [one for one in others if one[0].startswith(page)] for page in NOT_TYPED}
+
+    assert set() == typed - needed
+    assert others == {one for found in reasons.values() for one in found}
+    assert [] == [page for page, found in reasons.items() if not found]
 
 
 def test_what_runs_elsewhere_exists() -> None:

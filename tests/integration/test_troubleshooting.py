@@ -141,6 +141,7 @@ ELSEWHERE = {
         ),
         "tests/unit/operator/test_quoted_messages.py",
     ),
+    "the agent has withdrawn": "tests/compatibility/test_agent_conflicts.py",
     "hook … failed 3 times": "tests/compatibility/test_guard.py",
     "postgres requires existingSecret": "tests/charts/test_docs.py",
     "additional properties 'jager'": "tests/charts/test_docs.py",
@@ -148,7 +149,7 @@ ELSEWHERE = {
     "unbound immediate PersistentVolumeClaims": "tests/e2e/test_docs.py",
     'violates PodSecurity "restricted:latest"': "tests/e2e/test_docs.py",
     "uninstallation completed with 1 error(s)": "tests/e2e/test_docs.py",
-    "timed out waiting for the condition": "tests/e2e/test_docs.py",
+    "cleanup failed: DeadlineExceeded": "tests/e2e/test_docs.py",
     "docker is not running": "tests/integration/test_docs_commands.py",
 }
 """Quoted lines that another test causes."""

@@ -9,7 +9,7 @@ engine = create_engine("sqlite://")
 app = FastAPI()
 
 
-def answer(number: int) -> str:
+def reply(number: int) -> str:
     with engine.connect() as connection:
         return str(connection.execute(text("SELECT :n + 1"), {"n": number}).scalar())
 
@@ -21,7 +21,7 @@ async def chat(socket: WebSocket, room: str) -> None:
         if message == "fail":
             raise RuntimeError("chat failed")
         logging.getLogger("chat").warning("got %s", message)
-        await socket.send_text(answer(int(message)))
+        await socket.send_text(reply(int(message)))
     await socket.close()
 
 

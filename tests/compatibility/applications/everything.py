@@ -1,6 +1,6 @@
-"""An application that uses everything that is hooked, driven in this process; what it answers is returned as data.
+"""An application that uses everything that is hooked, driven in this process; its responses are returned as data.
 
-Run as a program, it raises a fault in each function or line of the telemetry in turn, and reports where an answer
+Run as a program, it raises a fault in each function or line of the telemetry in turn, and reports where a response
 differs. The arguments say which are tried (each, every second, every third...), and whether functions or lines.
 """
 
@@ -170,12 +170,12 @@ PATHS = ["/functions/7", "/statements", "/pool", "/manual", "/fails", "/healthz"
 async def drive(port: int) -> list:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as http:
-        answers = [await http.get(path) for path in [*PATHS, f"/client?port={port}", f"/clients?port={port}"]]
-    return [(answer.status_code, answer.text) for answer in answers]
+        responses = [await http.get(path) for path in [*PATHS, f"/client?port={port}", f"/clients?port={port}"]]
+    return [(response.status_code, response.text) for response in responses]
 
 
 def run(port: int) -> list:
-    """Return everything that the application answers, and whether it leaves the context as it was."""
+    """Return every response of the application, and whether it leaves the context as it was."""
     found: list = asyncio.run(drive(port))
     with TestClient(app) as http, http.websocket_connect("/socket") as ws:
         ws.send_text("4")

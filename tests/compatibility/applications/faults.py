@@ -93,7 +93,7 @@ class Injector:
 
 
 def targets() -> list[tuple[str, int, str]]:
-    """Return file, line and name of every function in the rooms of the distribution."""
+    """Return file, line and name of every function in the folders of the distribution."""
     found = []
     for room in ROOMS:
         for file in sorted((ROOT / room).rglob("*.py")):

@@ -14,7 +14,7 @@ from faults import Injector, targets
 from opentelemetry import trace
 from opentelemetry.instrumentation import auto_instrumentation
 
-# What OpenTelemetry calls: it reports what these raise by itself, and goes on.
+# What OpenTelemetry calls: it reports what these raise by itself, and continues.
 CALLED_BY_OTEL = {"run_or_report", "_configure", "load_instrumentor", "configure", "_is_relevant", "_collect"}
 
 

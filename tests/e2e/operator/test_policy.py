@@ -21,6 +21,8 @@ MAY = [
     ("get", "configmaps", "yes"),
     ("watch", "otelprofiles.spanloom.dev", "yes"),
     ("patch", "otelprofiles.spanloom.dev/status", "yes"),
+    ("patch", "otelinjections.spanloom.dev", "yes"),
+    ("list", "leases.coordination.k8s.io", "no"),
     ("create", "deployments.apps", "no"),
     ("update", "deployments.apps", "no"),
     ("delete", "deployments.apps", "no"),
@@ -39,13 +41,16 @@ MAY = [
 BASE: Object = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
-    "metadata": {"name": "shop", "labels": {"a": "b"}, "annotations": {"mine": "1"}},
+    "metadata": {"name": "shop", "labels": {"a": "b"}, "annotations": {"mine": "1", "spanloom.dev/status": "{}"}},
     "spec": {
         "replicas": 0,
         "selector": {"matchLabels": {"app": "shop"}},
         "template": {
             "metadata": {"labels": {"app": "shop"}},
-            "spec": {"containers": [{"name": "app", "image": "none:0", "env": [{"name": "A", "value": "1"}]}]},
+            "spec": {
+                "initContainers": [{"name": "setup", "image": "none:0"}],
+                "containers": [{"name": "app", "image": "none:0", "env": [{"name": "A", "value": "1"}]}],
+            },
         },
     },
 }
@@ -53,6 +58,10 @@ BASE: Object = {
 
 def container(**fields: object) -> Object:
     return {"spec": {"template": {"spec": {"containers": [{"name": "app", **fields}]}}}}
+
+
+def init_container(**fields: object) -> Object:
+    return {"spec": {"template": {"spec": {"initContainers": [{"name": "setup", **fields}]}}}}
 
 
 REFUSED: dict[str, Object] = {
@@ -63,6 +72,8 @@ REFUSED: dict[str, Object] = {
     "envFrom": container(envFrom=[{"secretRef": {"name": "secret"}}]),
     "another container": {"spec": {"template": {"spec": {"containers": [{"name": "evil", "image": "evil:1"}]}}}},
     "init container": {"spec": {"template": {"spec": {"initContainers": [{"name": "evil", "image": "evil:1"}]}}}},
+    "image of an init container": init_container(image="evil:1"),
+    "an annotation of the operator": {"metadata": {"annotations": {"spanloom.dev/status": "x"}}},
     "service account": {"spec": {"template": {"spec": {"serviceAccountName": "admin"}}}},
     "host network": {"spec": {"template": {"spec": {"hostNetwork": True}}}},
     "volume": {"spec": {"template": {"spec": {"volumes": [{"name": "x", "hostPath": {"path": "/"}}]}}}},
@@ -75,7 +86,9 @@ REFUSED: dict[str, Object] = {
 }
 ALLOWED: dict[str, Object] = {
     "OTEL_* entries": container(env=[{"name": "OTEL_SERVICE_NAME", "value": "shop"}]),
-    "its own annotation": {"metadata": {"annotations": {"spanloom.dev/status": "x"}}},
+    "the marker of the injected entries": container(env=[{"name": "SPANLOOM_INJECTED", "value": "x"}]),
+    "OTEL_* entries of an init container": init_container(env=[{"name": "OTEL_SERVICE_NAME", "value": "shop"}]),
+    "the annotation of earlier versions removed": {"metadata": {"annotations": {"spanloom.dev/status": None}}},
 }
 
 
@@ -98,7 +111,7 @@ def test_can_i(account: Path, verb: str, resource: str, answer: str) -> None:
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 def test_patch_outside_otel_is_refused(operator: Kube, body: Object) -> None:
-    """Whoever has stolen the operator's account can change nothing but OTEL_* entries and its annotations."""
+    """Whoever has stolen the operator's account can change nothing but OTEL_* entries and the old annotation."""
     assert "the operator" in patch(operator, body, succeeds=False)
 
 
@@ -112,7 +125,11 @@ def test_no_field_is_forgotten(home: Kube) -> None:
     """Every field that this API server knows of a Deployment and its pods is held by the policy."""
     schemas = json.loads(home("get", "--raw", "/openapi/v3/apis/apps/v1"))["components"]["schemas"]
     policy = json.dumps(home.get("validatingadmissionpolicy/op-e2e-home-op-operator")["spec"])
-    kinds = {"apps.v1.DeploymentSpec": {"template"}, "core.v1.PodSpec": {"containers"}, "core.v1.Container": {"env"}}
+    kinds = {
+        "apps.v1.DeploymentSpec": {"template"},
+        "core.v1.PodSpec": {"containers", "initContainers"},
+        "core.v1.Container": {"env"},
+    }
     fields = {
         f"{kind}.{field}"
         for kind, free in kinds.items()

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from support.cluster.kube import Kube, Object
 
 LABEL = "spanloom.dev/inject"
-STATUS = "spanloom.dev/status"
 TENANT = "--as=tenant"
 PROFILE_VERBS = ["create", "get", "list", "patch"]
 SECRETS = {"env": [{"name": "DATABASE_PASSWORD", "value": "CANARY"}], "name": "app", "image": "none:0"}

@@ -8,11 +8,12 @@ from uuid import uuid4
 
 import pytest
 from support.builders.deployments import EXPORTER
+from support.cluster.kube import state
 from support.cluster.namespaces import new_namespace
 from support.cluster.operator_process import operator_process, scope_settings
 from support.polling import poll_until
 
-from e2e.security.tenants import LABEL, STATUS, profile, shop
+from e2e.security.tenants import LABEL, profile, shop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,7 @@ def channels(home: Kube, account: Path, tmp_path_factory: pytest.TempPathFactory
         with operator_process(account, log, **scope_settings(home, kube)):
             poll_until(lambda: events_of(kube) >= STATES.keys(), "every Deployment has an Event")
             poll_until(lambda: reported(kube), "every profile has a status")
+            poll_until(lambda: all(state(kube, name) for name in STATES), "every Deployment has an OtelInjection")
         yield _channels(kube, home, log.read_text())
 
 
@@ -66,11 +68,10 @@ def _create_canaries(kube: Kube) -> None:
 def _channels(kube: Kube, home: Kube, log: str) -> dict[str, str]:
     """Return what each channel shows of the Deployments."""
     explain = ["explain", "-n", kube.namespace, "--home", home.namespace]
-    annotations = [item["metadata"]["annotations"].get(STATUS, "") for item in kube.get("deployments")["items"]]
     return {
         "Events": kube("get", "events", "-o", "json"),
         "status of profiles": json.dumps([item.get("status") for item in kube.get("otelprofiles")["items"]]),
-        "annotations": "\n".join(annotations),
+        "OtelInjections": kube("get", "otelinjections", "-o", "json"),
         "log": log,
         "explain": "\n".join(kube.cli(*explain, f"deployment/{name}") for name in STATES),
         "explain, JSON": "\n".join(kube.cli(*explain, f"deployment/{name}", "-o", "json") for name in STATES),
@@ -94,6 +95,6 @@ def test_no_channel_contains_a_canary(channels: dict[str, str], place: str) -> N
 def test_every_channel_is_searched(channels: dict[str, str]) -> None:
     """The search would find a canary: each channel contains the name of a variable, the status that of a field."""
     found = [channel for channel, text in channels.items() if "OTEL_RESOURCE_ATTRIBUTES" in text]
-    assert ["Events", "annotations", "log", "explain", "explain, JSON"] == found
+    assert ["Events", "OtelInjections", "log", "explain", "explain, JSON"] == found
     assert "propagators" in channels["status of profiles"]
     assert "<secret secret/PASSWORD>" in channels["explain"]

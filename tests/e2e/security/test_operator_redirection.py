@@ -15,7 +15,7 @@ from support.cluster.operator_process import operator_process, scope_settings
 from support.polling import poll_until
 
 from e2e.security.attempts import ATTEMPTS, Attempt
-from e2e.security.tenants import LABEL, SECRETS, STATUS, TENANT, profile, shop
+from e2e.security.tenants import LABEL, SECRETS, TENANT, profile, shop
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 
 class Result(NamedTuple):
-    """An attempt's result: the Deployment before and after, and the API server's refusal of the profile."""
+    """The Deployment before and after an attempt, the refusal of the profile, the state of the OtelInjection."""
 
     before: Object
     after: Object
     refused: str
+    state: str
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +45,17 @@ def results(
     }
     log = tmp_path_factory.mktemp("operator") / "log"
     with operator_process(account, log, **scope_settings(home, tenant_namespace)):
-        poll_until(
-            lambda: all(map(has_status, deployments(tenant_namespace).values())), "every Deployment has a status"
-        )
-    after = deployments(tenant_namespace)
-    return {attempt: Result(before[name], after[name], refused[name]) for attempt, name in names.items()}
+        poll_until(lambda: states(tenant_namespace).keys() == before.keys(), "every Deployment has an OtelInjection")
+    after, found = deployments(tenant_namespace), states(tenant_namespace)
+    return {attempt: Result(before[name], after[name], refused[name], found[name]) for attempt, name in names.items()}
 
 
 def deployments(kube: Kube) -> dict[str, Object]:
     return {item["metadata"]["name"]: item for item in kube.get("deployments")["items"]}
 
 
-def has_status(deployment: Object) -> bool:
-    return STATUS in deployment["metadata"]["annotations"]
+def states(kube: Kube) -> dict[str, str]:
+    return {item["metadata"]["name"]: item["status"]["state"] for item in kube.get("otelinjections")["items"]}
 
 
 def attempt_profile(tenant_namespace: Kube, name: str, attempt: Attempt) -> str:
@@ -84,7 +83,8 @@ def without_injection(deployment: Object) -> Object:
     """Return a Deployment without OTEL_* entries, the tenant's label and bookkeeping."""
     its = deepcopy(deployment)
     for container in its["spec"]["template"]["spec"]["containers"]:
-        container["env"] = [entry for entry in container.get("env", ()) if not entry["name"].startswith("OTEL_")]
+        entries = container.get("env", ())
+        container["env"] = [each for each in entries if not each["name"].startswith(("OTEL_", "SPANLOOM_INJECTED"))]
     annotations = {key: value for key, value in its["metadata"]["annotations"].items() if key == "example.org/kept"}
     return {"spec": its["spec"], "annotations": annotations, "owners": its["metadata"].get("ownerReferences")}
 
@@ -103,18 +103,15 @@ def test_telemetry_cannot_be_redirected(results: dict[str, Result], attempt: str
 
 @pytest.mark.parametrize("attempt", ATTEMPTS)
 def test_nothing_but_otel_variables_is_written(results: dict[str, Result], attempt: str) -> None:
-    """With any profile, everything except OTEL_* entries and the status annotation is unchanged."""
+    """With any profile, everything except OTEL_* entries and their marker is unchanged."""
     assert without_injection(results[attempt].before) == without_injection(results[attempt].after)
 
 
 def test_attempts_were_made(results: dict[str, Result]) -> None:
     """Each attempt was refused by the API server, invalid for the operator, or harmless."""
-    states = {
-        attempt: json.loads(found.after["metadata"]["annotations"][STATUS])["state"]
-        for attempt, found in results.items()
-    }
-    assert {"Injected", "Invalid"} == set(states.values())
-    assert "an annotation that is more" in {attempt for attempt, found in states.items() if found == "Injected"}
+    found = {attempt: result.state for attempt, result in results.items()}
+    assert {"Injected", "Invalid"} == set(found.values())
+    assert "an annotation that is more" in {attempt for attempt, state in found.items() if state == "Injected"}
     assert all(
-        "OtelProfile" in found.refused or "otelprofile" in found.refused for found in results.values() if found.refused
+        "OtelProfile" in each.refused or "otelprofile" in each.refused for each in results.values() if each.refused
     )

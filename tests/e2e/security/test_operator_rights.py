@@ -23,12 +23,19 @@ MAY = {
         "configmaps [get]",
         "deployments.apps [get list watch patch]",
         "events [create]",
+        "leases.coordination.k8s.io [spanloom-operator] [list]",
         "namespaces [list watch]",
+        "otelinjections.spanloom.dev [get list create patch delete]",
         "otelprofiles.spanloom.dev [get list watch]",
         "otelprofiles.spanloom.dev/status [patch]",
         "replicasets.apps [list watch]",
     },
-    "op-operator-cleanup": {"deployments.apps [get list patch]", "namespaces [list watch]"},
+    "op-operator-cleanup": {
+        "deployments.apps [get list patch]",
+        "leases.coordination.k8s.io [spanloom-operator] [list]",
+        "namespaces [list watch]",
+        "otelinjections.spanloom.dev [list delete]",
+    },
     "op-operator-test": {"deployments.apps [create]", "deployments.apps [op-operator-test] [get patch delete]"},
 }
 

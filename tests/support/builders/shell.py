@@ -18,13 +18,26 @@ RULES = (
     (r"make demo", ELSEWHERE, "tests/integration/test_demo.py: it runs until Ctrl-C"),
     (r"make (test|lint|format|docs)\b", ELSEWHERE, ".github/workflows/test.yaml: the test run itself"),
     (r"make (bench|test-matrix|reliability|sbom|checkov|golden)", ELSEWHERE, "CONTRIBUTING.md: takes minutes"),
-    (r"make (up|down|e2e|bench-operator)\b", CLUSTER, "tests/e2e/test_lessons.py"),
+    (r"make (up|down|e2e|bench-operator)\b", ELSEWHERE, "tests/e2e/test_lessons.py: deploy/up is where it starts"),
     (r"(kubectl|helm|curl|spanloom|deploy/package|deploy/production-secrets)\b", CLUSTER, "tests/e2e/test_docs.py"),
     (r"\S+=\S+ .*deploy/production-secrets", CLUSTER, "tests/e2e/test_charts.py"),
     (r"(for|until) .*", CLUSTER, "tests/e2e/test_docs.py"),
     (r".*\buvicorn ", SERVER, "tests/integration/test_docs_commands.py"),
 )
 """Beginning of a command, where it runs, and which file runs it; all others run without a cluster."""
+TYPED = {
+    "docs/install.md": ("Any cluster", "One chart alone", "Argo CD", "Upgrade", "Uninstall", "Verify"),
+    "docs/troubleshooting.md": ("The label has no effect", "RolledBack"),
+}
+"""Sections whose commands tests/e2e/test_docs.py types on a cluster."""
+NOT_TYPED = {
+    "README.md": "as in deploy/demos/label-a-deployment, which tests/e2e/test_lessons.py types",
+    "docs/explain.md": "docs/generator runs the page's other commands; tests/unit/operator/explain asks a server",
+    "docs/install.md": "Production needs CloudNativePG and OpenSearch: tests/charts and tests/e2e/test_charts.py",
+    "helm/": "tests/e2e/test_charts.py and test_release.py install the charts into namespaces of their own",
+    "operator/README.md": "as in docs/install.md, One chart alone",
+}
+"""Why the other commands of a page, or of pages in a folder, that need a cluster are not typed there."""
 LESSONS = "deploy/demos/"
 CONTINUATION = re.compile(r"\\\n\s*")
 LOOP = re.compile(r"^(?:for|until|while) .*?^done$", re.MULTILINE | re.DOTALL)

@@ -15,6 +15,8 @@ from support.paths import HELM
 from support.polling import poll_until
 from support.processes.commands import free_port
 
+from spanloom_operator.names import CLUSTER_LEASE_NAME, CLUSTER_LEASE_NAMESPACE, LEASE_NAME
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -25,29 +27,36 @@ CHART = HELM / "operator"
 ACCOUNT = "op-operator"
 EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
 WORKLOADS = {"Deployment", "Job", "Pod"}
+CLUSTER_SCOPED = ("Cluster", "Validating")
+EVERYWHERE = Kube("")
+"""Applies objects to the namespaces that they name."""
 
 
 @contextmanager
 def installed_chart(namespace: str) -> Iterator[Kube]:
     """Create the operator's namespace and every object of its chart except Pods, and delete both at the end."""
     kube = Kube(namespace)
-    kube("create", "namespace", namespace)
     kube("apply", "-f", str(CHART / "crds"))
-    manifest = yaml.safe_dump_all(
-        rendered_chart(kube, "op", f"--set-json=profile={json.dumps({'exporter': EXPORTER})}")
-    )
-    kube("apply", "-f", "-", stdin=manifest)
+    profile = f"--set-json=profile={json.dumps({'exporter': EXPORTER})}"
+    manifest = yaml.safe_dump_all(rendered_chart(kube, "op", profile))
+    kube("create", "namespace", namespace)
     try:
+        EVERYWHERE("apply", "-f", "-", stdin=manifest)
         yield kube
     finally:
-        kube("delete", "--wait=false", "-f", "-", stdin=manifest)
+        Kube(CLUSTER_LEASE_NAMESPACE)("delete", "lease", CLUSTER_LEASE_NAME, "--ignore-not-found")
+        EVERYWHERE("delete", "--wait=false", "--ignore-not-found", "-f", "-", stdin=manifest)
         kube("delete", "namespace", namespace, "--wait=false")
 
 
 def rendered_chart(kube: Kube, name: str, *arguments: str) -> list[Object]:
     """Return the objects of the operator's chart in the namespace of `kube`, without workloads."""
     text = kube.run("helm", "template", "--kube-version=1.34.0", name, str(CHART), *arguments)
-    return [thing for thing in yaml.safe_load_all(text) if thing and thing["kind"] not in WORKLOADS]
+    found = [thing for thing in yaml.safe_load_all(text) if thing and thing["kind"] not in WORKLOADS]
+    for thing in found:
+        if not thing["kind"].startswith(CLUSTER_SCOPED):
+            thing["metadata"].setdefault("namespace", kube.namespace)
+    return found
 
 
 def write_config(kube: Kube, account: str, path: Path, server: str = "") -> Path:
@@ -97,11 +106,16 @@ def scope_settings(home: Kube, *namespaces: Kube) -> dict[str, str]:
 
 
 def _namespace_reader(home: str, namespace: str) -> list[Object]:
-    """Return the Role that a namespaced operator has instead of the ClusterRole's right to list namespaces."""
+    """Return the Role that a namespaced operator has instead of the ClusterRole's rights to namespaces and Leases."""
     group, metadata = "rbac.authorization.k8s.io", {"name": "op-namespace", "namespace": namespace}
     rule = {"apiGroups": [""], "resources": ["namespaces"], "resourceNames": [namespace], "verbs": ["get"]}
     subject = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": home}
-    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]}
+    leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+    lease_rules = [
+        {**leases, "verbs": ["create"]},
+        {**leases, "resourceNames": [LEASE_NAME], "verbs": ["get", "patch"]},
+    ]
+    role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": [rule, *lease_rules]}
     reference = {"apiGroup": group, "kind": "Role", "name": "op-namespace"}
     binding = {**role, "kind": "RoleBinding", "roleRef": reference, "subjects": [subject]}
     del binding["rules"]

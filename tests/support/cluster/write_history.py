@@ -22,13 +22,12 @@ FIELDS = (
     ".status.observedGeneration",
     '.status.conditions[?(@.type=="Progressing")].reason',
     f'.spec.template.spec.containers[0].env[?(@.name=="{PROFILE_VERSION}")].value',
-    r".metadata.annotations.spanloom\.dev/status",
 )
 TEMPLATE = "|".join(f"{{.object{field}}}" for field in FIELDS) + '{"\\n"}'
 
 
 class DeploymentVersion(NamedTuple):
-    """One version of a Deployment: `injected` is its value of PROFILE_VERSION, `status` the operator's annotation."""
+    """One version of a Deployment: `injected` is its value of PROFILE_VERSION."""
 
     name: str
     version: str
@@ -36,7 +35,6 @@ class DeploymentVersion(NamedTuple):
     observed: int
     progress: str
     injected: int | None
-    status: str
 
     @property
     def is_rolled_out(self) -> bool:
@@ -82,13 +80,12 @@ class WriteHistory:
         )
 
     def writes(self) -> dict[str, int]:
-        """Return how often each Deployment's spec or the operator's annotation was changed."""
-        last: dict[str, tuple[int, str]] = {}
+        """Return how often each Deployment's spec was changed."""
+        last: dict[str, int] = {}
         found: dict[str, int] = {}
         for version in self.versions:
-            content = version.generation, version.status
-            found[version.name] = found.get(version.name, -1) + (last.get(version.name) != content)
-            last[version.name] = content
+            found[version.name] = found.get(version.name, -1) + (last.get(version.name) != version.generation)
+            last[version.name] = version.generation
         return found
 
     def max_concurrent_rollouts(self) -> int:
@@ -131,7 +128,7 @@ def request_count(kube: Kube, **labels: str) -> int:
 
 
 def _version(
-    name: str, version: str, generation: str, observed: str, progress: str, injected: str, status: str
+    name: str, version: str, generation: str, observed: str, progress: str, injected: str
 ) -> DeploymentVersion:
     value = int(injected) if injected else None
-    return DeploymentVersion(name, version, int(generation), int(observed or 0), progress, value, status)
+    return DeploymentVersion(name, version, int(generation), int(observed or 0), progress, value)

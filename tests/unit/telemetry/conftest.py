@@ -27,7 +27,7 @@ class Finished:
         return from_otlp(self._core.body()) if self._core.spans else []
 
     def one(self) -> Span:
-        """Return the only span; it may end after the answer has arrived, so it is waited for."""
+        """Return the only span; it may end after the response has arrived, so the fixture waits for it."""
         [span] = poll_until(self.all, "a span has ended")
         return span
 

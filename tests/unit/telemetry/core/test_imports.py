@@ -44,7 +44,7 @@ def test_a_module_that_is_imported_already_is_handed_over_now(name: str) -> None
     assert [module] == seen
 
 
-def test_the_module_is_as_if_nobody_had_waited(name: str) -> None:
+def test_the_module_is_unchanged_by_the_waiting(name: str) -> None:
     """It has the loader that Python's own finder chose, in both places."""
     when_imported(name, lambda _: None)
     module = importlib.import_module(name)

@@ -114,7 +114,7 @@ URLS = {
 
 @pytest.mark.parametrize("text", URLS.values(), ids=URLS)
 def test_no_query_of_a_url_is_in_a_text(text: str) -> None:
-    """Whoever wrote a text, the query, fragment and credentials of a URL in it are redacted; the path stays."""
+    """In every text, the query, fragment and credentials of a URL in it are redacted; the path stays."""
     shown = redact_urls(text)
     assert CANARY not in shown
     assert "/nope" in shown or "@host/db" in shown
@@ -160,7 +160,7 @@ def test_recording_an_exception_never_raises(error: BaseException, finished) -> 
 
 
 def test_urls_of_other_instrumentations_lose_their_query(finished) -> None:
-    """Whoever makes the span, query strings do not leave with it."""
+    """Query strings are not exported, whichever library makes the span."""
     attributes = {"url.full": f"https://u:p@host/a?token={SECRET}", "url.query": SECRET, "http.target": f"/a?{SECRET}"}
     trace.get_tracer("other").start_span("GET", kind=SpanKind.CLIENT, attributes=attributes).end()
     expected = {"url.full": "https://host/a", "url.query": "REDACTED", "http.target": "/a"}

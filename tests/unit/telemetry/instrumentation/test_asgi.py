@@ -1,6 +1,5 @@
 """Spans, measurements and log lines of requests, through a real server."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Iterator
@@ -8,71 +7,15 @@ from unittest.mock import Mock
 
 import aiohttp
 import pytest
-from fastapi import BackgroundTasks, FastAPI
-from fastapi.responses import StreamingResponse
-from opentelemetry import baggage, trace
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from opentelemetry import trace
+from support.builders.asgi_application import SECRET, TRACE_ID, TRACEPARENT, application
 from support.polling import poll_until
 from support.servers import serve
 
-from spanloom import instrument
 from spanloom.instrumentation.hooks import Options
 from spanloom.instrumentation.server_call import request_attributes
 from spanloom.sdk.instrumentors import AsgiInstrumentor
 from spanloom.settings import Settings
-
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
-SECRET = "s3cret-canary"
-
-
-def application() -> FastAPI:  # noqa: C901 a list of endpoints
-    app = FastAPI()
-
-    @instrument
-    async def inner() -> None: ...
-
-    @app.get("/users/{name}")
-    async def user(name: str) -> str:
-        await inner()
-        return name
-
-    @app.get("/sync")
-    def sync() -> str:
-        asyncio.run(inner())
-        return "ok"
-
-    @app.get("/later")
-    async def later(tasks: BackgroundTasks) -> str:
-        tasks.add_task(inner)
-        return "ok"
-
-    @app.get("/stream")
-    async def stream() -> StreamingResponse:
-        return StreamingResponse(iter(["a", "b"]))
-
-    @app.get("/fails")
-    async def fails() -> str:
-        raise LookupError("gone")
-
-    @app.get("/busy")
-    async def busy() -> PlainTextResponse:
-        return PlainTextResponse("later", 503)
-
-    @app.get("/baggage")
-    async def bag() -> dict[str, object]:
-        return dict(baggage.get_all())
-
-    @app.get("/healthz")
-    async def healthz() -> str:
-        await inner()
-        return "ok"
-
-    sub = Starlette(routes=[Route("/deep/{n}", lambda request: PlainTextResponse("deep"))])
-    app.mount("/sub", sub)
-    return app
 
 
 @pytest.fixture
@@ -136,7 +79,7 @@ async def test_a_request_is_one_server_span_that_names_its_route(url: str, finis
     ],
 )
 async def test_outcomes(url: str, finished, path: str, name: str, status: int, error: str | None) -> None:
-    """The status is told; 5xx and exceptions are errors, 4xx is the caller's; a caller's words stay out."""
+    """The status is recorded; 5xx and exceptions are errors, 4xx are not; words of the caller are not recorded."""
     assert status == await get(url + path)
     [span] = finished.servers()
     assert (name, status) == (span.name, span.attributes["http.response.status_code"])
@@ -146,7 +89,7 @@ async def test_outcomes(url: str, finished, path: str, name: str, status: int, e
 
 @pytest.mark.parametrize("path", ["/sync", "/later"])
 async def test_context_reaches_threads_and_background_tasks(url: str, finished, path: str) -> None:
-    """A sync endpoint runs in a thread, a background task after the answer: both stay in the request's trace."""
+    """A sync endpoint runs in a thread, a background task after the response: both stay in the request's trace."""
     await get(url + path)
     finished.servers()
     assert f"GET {path}" == finished.parents()["inner"]
@@ -169,7 +112,7 @@ async def test_an_access_line_names_the_route_and_no_path(url: str, caplog: pyte
     assert SECRET not in repr(vars(record))
 
 
-async def test_strangers_are_not_obeyed(url: str, finished) -> None:
+async def test_context_of_untrusted_callers_is_dropped(url: str, finished) -> None:
     """By default traceparent, tracestate and baggage from outside are dropped: a trace of our own begins."""
     for flags in ("01", "00"):
         await get(f"{url}/users/7", traceparent=TRACEPARENT[:-2] + flags, tracestate="a=b", baggage=f"who={SECRET}")
@@ -179,18 +122,18 @@ async def test_strangers_are_not_obeyed(url: str, finished) -> None:
 
 
 @pytest.mark.parametrize("trusting", ["true", "127.0.0.0/8"])
-async def test_trusted_callers_are_obeyed(url: str, finished) -> None:
-    """Turned on, or for listed networks, the caller's trace goes on here, and its baggage is ours."""
+async def test_context_of_trusted_callers_is_continued(url: str, finished) -> None:
+    """With `true`, or for listed networks, the caller's trace continues here with its baggage."""
     async with aiohttp.ClientSession() as session:
-        answer = await session.get(f"{url}/baggage", headers={"traceparent": TRACEPARENT, "baggage": "who=friend"})
-        assert {"who": "friend"} == await answer.json()
+        response = await session.get(f"{url}/baggage", headers={"traceparent": TRACEPARENT, "baggage": "who=friend"})
+        assert {"who": "friend"} == await response.json()
     span = finished.one()
     assert (TRACE_ID, "b7ad6b7169203331") == (span.trace_id, span.parent_id)
 
 
 @pytest.mark.parametrize("trusting", ["10.0.0.0/8"])
-async def test_callers_outside_the_listed_networks_are_strangers(url: str, finished) -> None:
-    """A list of networks trusts nobody else."""
+async def test_callers_outside_the_listed_networks_are_untrusted(url: str, finished) -> None:
+    """A list of networks trusts no other caller."""
     await get(f"{url}/users/7", traceparent=TRACEPARENT)
     assert finished.named("GET /users/{name}").parent_id is None
 
@@ -239,8 +182,10 @@ async def test_a_span_ends_whatever_else_fails(url: str, finished, monkeypatch, 
 def test_what_callers_choose_is_not_kept() -> None:
     """Only what the application and its server choose is remembered: it is the same object for all callers."""
     callers = [(b"host-%d" % n, b"agent-%d" % n, ("listener", 80), f"10.0.0.{n}") for n in range(100)]
-    told = [request_attributes(f"M{n}", "http", "/{n}", 200, f"/{n}", "1.1", *one) for n, one in enumerate(callers)]
-    assert 1 == len({id(known) for known, _ in told})
+    described = [
+        request_attributes(f"M{n}", "http", "/{n}", 200, f"/{n}", "1.1", *one) for n, one in enumerate(callers)
+    ]
+    assert 1 == len({id(shared) for shared, _ in described})
 
 
 async def test_an_invented_method_is_not_a_span_name(url: str, finished) -> None:

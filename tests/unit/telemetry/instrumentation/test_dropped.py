@@ -54,8 +54,8 @@ async def test_a_request_carries_the_callers_context(dropped: SpanContext, finis
 
     ClientInstrumentor().instrument()
     with serve(Starlette(routes=[Route("/parent", parent)])) as url:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/parent") as answer:
-            assert f"00-{7:032x}-{5:016x}-00" == await answer.text()
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/parent") as response:
+            assert f"00-{7:032x}-{5:016x}-00" == await response.text()
     ClientInstrumentor().uninstrument()
     assert [] == finished.all()
 

@@ -87,7 +87,7 @@ def test_a_line_says_when_who_and_where(finished) -> None:
 
 
 def test_outside_a_trace_there_is_no_trace_id() -> None:
-    """A record of no request says nothing about a trace."""
+    """A record outside of a request has no trace id."""
     assert not {"trace_id", "span_id"} & line(record(1)).keys()
 
 

@@ -39,7 +39,7 @@ def run(engine: Engine, statement: str, *rows: dict[str, object]) -> None:
 
 
 def test_a_statement_is_one_client_span_below_its_request(engine: Engine, finished) -> None:
-    """Name, operation, table and text are told; the parameters are not."""
+    """Name, operation, table and text are recorded; the parameters are not."""
     run(engine, "INSERT INTO users (name) VALUES (:name)", {"name": SECRET})
     span = finished.named("INSERT users")
     assert ("CLIENT", "request") == (span.kind, finished.parents()["INSERT users"])
@@ -74,7 +74,7 @@ def test_a_statement_is_taken_apart_once(engine: Engine, finished, monkeypatch: 
 
 
 def test_literals_do_not_leave(engine: Engine, finished) -> None:
-    """What was written into the statement itself instead of a parameter is masked."""
+    """A literal in the statement itself is redacted."""
     run(engine, f"SELECT * FROM users WHERE name = '{SECRET}' AND 42 = 42")
     assert "SELECT * FROM users WHERE name = ? AND ? = ?" == finished.named("SELECT users").attributes["db.query.text"]
 
@@ -85,7 +85,7 @@ def test_many_rows_are_one_span_with_their_number(engine: Engine, finished) -> N
     assert 3 == finished.named("INSERT users").attributes["db.operation.batch.size"]
 
 
-def test_a_failed_statement_tells_its_type_only(engine: Engine, finished) -> None:
+def test_a_failed_statement_records_its_type_only(engine: Engine, finished) -> None:
     """The span has status ERROR and the error's type; the database's text, which quotes data, stays inside."""
     run(engine, "INSERT INTO users (name) VALUES (:name)", {"name": SECRET})
     with pytest.raises(IntegrityError):

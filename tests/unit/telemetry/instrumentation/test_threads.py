@@ -1,4 +1,4 @@
-"""Context across threads: each cure beside the mistake it mends."""
+"""Context across threads: what is propagated, and what is not."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Whose trace context is obeyed."""
+"""Whose trace context is trusted."""
 
 import pytest
 
@@ -23,7 +23,7 @@ from spanloom.settings.trust import parse_trust
     ],
 )
 def test_trust(text: str, host: str | None, expected: bool) -> None:
-    """Nobody is trusted by default, everybody by `true`, otherwise callers within the listed networks."""
+    """No caller is trusted by default, every caller with `true`, otherwise callers within the listed networks."""
     assert expected == parse_trust(text).trusts(host)
 
 

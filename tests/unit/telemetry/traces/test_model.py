@@ -59,7 +59,7 @@ def test_a_span_delivered_twice_counts_once() -> None:
     assert 4 == len(Trace.from_spans([*REQUEST, *REQUEST]).spans)
 
 
-def test_orphans_and_roots_are_told() -> None:
+def test_orphans_and_roots_are_found() -> None:
     """A span whose parent is missing is an orphan, and no root."""
     trace = Trace.from_spans([REQUEST[0], REQUEST[2]])
     assert (REQUEST[2],) == trace.orphans
@@ -67,7 +67,7 @@ def test_orphans_and_roots_are_told() -> None:
 
 
 def test_any_parents_make_a_tree() -> None:
-    """A circle of parents and a chain of thousands, which a stranger may send, are shown, each span once."""
+    """A circle of parents and a chain of thousands, which an untrusted caller may send, are shown, each span once."""
     circle = [span(1, 2, "a"), span(2, 1, "b")]
     assert "shop SERVER a\n  shop SERVER b" == Trace.from_spans(circle).shape()
     chain = Trace.from_spans([span(number, number - 1 or None, "deep") for number in range(1, 3000)])
@@ -106,7 +106,7 @@ def test_a_comparison_holds_for_the_whole_tree_only() -> None:
         assert_shape(Trace.from_spans([span(3, 2, "lost")]), "shop SERVER lost")
 
 
-def test_otlp_and_the_sdk_tell_the_same() -> None:
+def test_otlp_and_the_sdk_give_the_same_model() -> None:
     """A span read from OTLP equals the SDK's own, with events, links, status and resource."""
     memory = InMemorySpanExporter()
     provider = TracerProvider(resource=Resource({"service.name": "shop"}), shutdown_on_exit=False)
@@ -127,9 +127,9 @@ def _plain(one: Span) -> dict[str, object]:
     return {**values, "attributes": {k: list(v) if isinstance(v, tuple) else v for k, v in one.attributes.items()}}
 
 
-def test_jaegers_answer_is_read() -> None:
+def test_jaegers_response_is_read() -> None:
     """Parents, kinds, status and resource are found in Jaeger's JSON (GET /api/traces/ID)."""
-    answer = {
+    response = {
         "data": [
             {
                 "processes": {"p1": {"serviceName": "shop", "tags": [{"key": "k8s.pod.name", "value": "shop-1"}]}},
@@ -144,7 +144,7 @@ def test_jaegers_answer_is_read() -> None:
             }
         ]
     }
-    trace = group(from_jaeger(answer))[TRACE_ID]
+    trace = group(from_jaeger(response))[TRACE_ID]
     assert "shop SERVER span 1\n  shop INTERNAL span 2" == trace.shape()
     assert ("ERROR", "shop-1", 2.0) == (
         trace.spans[1].status,

@@ -1,4 +1,4 @@
-"""The agent: hooks on the core for applications that know nothing of OpenTelemetry.
+"""The agent: hooks on the core for applications without OpenTelemetry.
 
 Built into one directory under a private name by `build.py`; imports the standard library only.
 """

@@ -40,7 +40,7 @@ def _call(module: ModuleType) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds what others find, for the modules that somebody waits for."""
+    """Finds what the other finders find, for the modules that functions wait for."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None

@@ -75,5 +75,5 @@ class MetricSource:
         return self._version() == self._sent
 
     def clear(self) -> None:
-        """Begin anew."""
+        """Start a new aggregation."""
         self._next_at, self._sent = None, 0

@@ -106,7 +106,7 @@ class DroppedSpan(PropagatedSpan):
 
 
 class Identity(NamedTuple):
-    """The fields of a span's identity, whoever made the span."""
+    """The fields of a span's identity, whichever library made the span."""
 
     trace_id: int
     span_id: int

@@ -1,4 +1,4 @@
-"""docs/otelprofile.md: every field of an OtelProfile, from the schema of its CRD."""
+"""A page for each custom resource of the operator: every field, from the schema of its CRD."""
 
 from __future__ import annotations
 
@@ -12,16 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "otelprofile.md"
-CRD = ROOT / "helm" / "operator" / "crds" / "otelprofiles.yaml"
-TEXT = """\
-# OtelProfile
-
-{description}
-
+CRDS = ROOT / "helm" / "operator" / "crds"
+INTRODUCTIONS = {
+    "OtelProfile": """\
 ```yaml
-apiVersion: {api_version}
-kind: {kind}
+apiVersion: spanloom.dev/v1alpha1
+kind: OtelProfile
 metadata:
   name: default
   namespace: demo
@@ -36,24 +32,36 @@ spec:
 ```
 
 A Deployment with the label `spanloom.dev/inject: "true"` uses the profile named `default` of its namespace, one with
-`spanloom.dev/inject: NAME` the profile `NAME`. What `kubectl explain otelprofile.spec` prints is on this page.
+`spanloom.dev/inject: NAME` the profile `NAME`. The chart adds the right to read profiles to the role `view`, the right
+to change them to `edit`.
+""",
+    "OtelInjection": """\
+```sh
+kubectl get otelinjections --all-namespaces
+kubectl get otelinjection shop --namespace demo --output yaml
+```
 
-## spec
+The chart adds the right to read it to the role `view`. [`spanloom explain`](explain.md) shows the values of the
+variables, too.
+""",
+}
+TEXT = """\
+# {kind}
 
-{spec}
+{description}
+
+{introduction}
+{sections}
 
 `[]` stands for each item of a list, `<key>` for a key of your choice. Fields in **bold** are required if their parent
-is set.
-
-## status
-
-{status}
+is set. `kubectl explain {singular}` prints the same.
 
 `kubectl get {plural}` prints {columns}.
 
-Written by `make docs` from [the CRD](../helm/operator/crds/otelprofiles.yaml).
+Written by `make docs` from [the CRD](../helm/operator/crds/{file}).
 """
 BOUNDS = {
+    "format": "{}",
     "minimum": "from {}",
     "maximum": "to {}",
     "minLength": "not empty",
@@ -65,23 +73,23 @@ BOUNDS = {
 
 
 def pages() -> Iterator[tuple[Path, str]]:
-    """Yield the file and the text of the page."""
-    crd = yaml.safe_load(CRD.read_text())["spec"]
-    [version] = crd["versions"]
-    schema = version["schema"]["openAPIV3Schema"]
-    properties = schema["properties"]
-    yield (
-        PAGE,
-        TEXT.format(
-            description=schema["description"],
-            api_version=f"{crd['group']}/{version['name']}",
-            kind=crd["names"]["kind"],
-            plural=crd["names"]["plural"],
-            spec=_table(properties["spec"]),
-            status=_table(properties["status"]),
-            columns=", ".join(column["name"] for column in version["additionalPrinterColumns"]),
-        ),
-    )
+    """Yield the file and the text of each page."""
+    for path in sorted(CRDS.glob("*.yaml")):
+        crd = yaml.safe_load(path.read_text())["spec"]
+        names, [version] = crd["names"], crd["versions"]
+        schema = version["schema"]["openAPIV3Schema"]
+        sections = (f"## {name}\n\n{_table(part)}" for name, part in schema["properties"].items())
+        yield (
+            ROOT / "docs" / f"{names['singular']}.md",
+            TEXT.format(
+                **names,
+                file=path.name,
+                description=schema["description"],
+                introduction=INTRODUCTIONS[names["kind"]],
+                sections="\n\n".join(sections),
+                columns=", ".join(column["name"] for column in version["additionalPrinterColumns"]),
+            ),
+        )
 
 
 def _table(schema: dict[str, Any]) -> str:

@@ -1,0 +1,40 @@
+"""The schemas of the custom resources have the keys of OpenAPI and of Kubernetes, and no others."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from support.paths import HELM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CRDS = sorted((HELM / "operator" / "crds").glob("*.yaml"))
+KEYS = {
+    "additionalProperties", "default", "description", "enum", "format", "items", "maxItems", "maxLength",
+    "maxProperties",
+    "maximum", "minItems", "minLength", "minProperties", "minimum", "nullable", "pattern", "properties",
+    "required", "type", "uniqueItems", "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys",
+    "x-kubernetes-list-type", "x-kubernetes-map-type", "x-kubernetes-preserve-unknown-fields",
+    "x-kubernetes-validations",
+}  # fmt: skip
+
+
+def unknown_keys(schema: dict[str, Any], path: str) -> Iterator[str]:
+    """Yield the path of every key that is none of a schema."""
+    yield from (f"{path}: {key!r}" for key in schema.keys() - KEYS)
+    children = {**schema.get("properties", {})}
+    children |= {key: schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), dict)}
+    for name, child in children.items():
+        yield from unknown_keys(child, f"{path}.{name}")
+
+
+@pytest.mark.parametrize("path", CRDS, ids=lambda path: path.stem)
+def test_every_key_is_one_of_a_schema(path: Path) -> None:
+    """A comma in an unquoted description, for example, makes a key of its second half."""
+    [version] = yaml.safe_load(path.read_text())["spec"]["versions"]
+
+    assert [] == list(unknown_keys(version["schema"]["openAPIV3Schema"], path.stem))

@@ -113,7 +113,7 @@ def _namespace_reader(home: str, namespace: str) -> list[Object]:
     leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
     lease_rules = [
         {**leases, "verbs": ["create"]},
-        {**leases, "resourceNames": [LEASE_NAME], "verbs": ["get", "patch"]},
+        {**leases, "resourceNames": [LEASE_NAME], "verbs": ["get", "patch", "delete"]},
     ]
     role = {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": metadata, "rules": [rule, *lease_rules]}
     reference = {"apiGroup": group, "kind": "Role", "name": "op-namespace"}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UV = ROOT / ".venv/bin/uv"
-FOLDER = ROOT / ".venv/compatibility"
+ENVIRONMENTS = ROOT / ".venv/compatibility"
 TELEMETRY = ROOT / "services/telemetry"
 
 
@@ -25,13 +25,13 @@ class NotInstalledError(Exception):
     """An environment could not be created; the text is the output of uv."""
 
 
-def environment_with(requirements: Path, python: str = "", *, has_distribution: bool = True) -> Path:
-    """Return the directory of an environment with these requirements, and the distribution; made once.
+def install_environment(requirements: Path, python: str = "", *, has_distribution: bool = True) -> Path:
+    """Return the directory of an environment with these requirements and the distribution; created once.
 
     `python` is a version such as "3.9"; "" means that of the project. NotInstalledError if a package or this Python
     cannot be installed.
     """
-    home = FOLDER / requirements.stem
+    home = ENVIRONMENTS / requirements.stem
     home.parent.mkdir(parents=True, exist_ok=True)
     with (home.parent / f"{requirements.stem}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two test runs at once

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from compatibility.programs import BARE, DISTRIBUTION, ENVIRONMENTS, program
-from compatibility.test_applications import FAILING, ROUTES, conversation
+from compatibility.test_applications import FAILING, ROUTES
+from compatibility.test_websockets import conversation
 from compatibility.versions import VERSIONS
 from support.processes.environments import install_environment
 

@@ -6,10 +6,11 @@ import asyncio
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from support.builders.deployments import Object, deployment, profile
+from support.builders.deployments import EXPORTER, Object, deployment, profile
 from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.controller import Controller
+from spanloom_operator.controller.reconciler import RECHECK_SECONDS
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.settings import Settings
 
@@ -167,3 +168,29 @@ class Simulation:
     def label(self, name: str = "shop", **labels: str) -> None:
         """Set the labels of a Deployment."""
         self.double.change(deployment_path(name), lambda its: its["metadata"].update(labels=labels))
+
+
+def started(*deployments: Object) -> Simulation:
+    """Return a simulation in which the operator has looked at these Deployments; one with the label by default."""
+    sim = Simulation()
+    sim.add(*deployments)
+    sim.run(lambda: sim.wait(RECHECK_SECONDS))
+    return sim
+
+
+def set_value(sim: Simulation, name: str, value: str) -> None:
+    """Change or add an entry, as `kubectl set env` does."""
+
+    def edit(its: Object) -> None:
+        entries = its["spec"]["template"]["spec"]["containers"][0].setdefault("env", [])
+        found = [entry for entry in entries if entry["name"] == name]
+        for entry in found:
+            entry["value"] = value
+        entries += [] if found else [{"name": name, "value": value}]
+
+    sim.double.change(deployment_path(), edit)
+
+
+def change_profile(sim: Simulation) -> None:
+    """Change the operator's default profile."""
+    sim.double.put(profile_path("home"), profile(namespace="home", exporter=EXPORTER, propagators=["none"]))

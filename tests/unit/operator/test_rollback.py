@@ -11,13 +11,14 @@ from support.builders.deployments import EXPORTER, MANAGER, Object, deployment, 
 from support.servers.api_double import ApiDouble
 
 from spanloom_operator.injection.decision import Decision, Inputs, decide
-from spanloom_operator.injection.record import Record, from_injection_object
 from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import ACKNOWLEDGED_ANNOTATION, INJECT_LABEL
 from spanloom_operator.profiles.rules import Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from spanloom_operator.injection.record import Record
 
 PATH = "/apis/apps/v1/namespaces/demo/deployments/shop"
 PROFILES = {("home", "default"): {"exporter": EXPORTER}}
@@ -235,16 +236,6 @@ def test_env_of_the_user_survives_a_rollback() -> None:
     story.step()
     story.step(301)
     assert env(A="1") == story.env
-
-
-def test_record_is_read_as_it_was_written() -> None:
-    """The status of an OtelInjection contains all of a record; that of another Deployment is none."""
-    story = broken()
-    assert story.record is not None
-    workload = Workload.from_deployment(story.double.shown(PATH), MANAGER)
-    stored = story.record.body(workload, "home/operator")
-    assert story.record == from_injection_object(stored, workload.uid)
-    assert from_injection_object(stored, "another") is None
 
 
 def test_rolled_back_by_an_earlier_version() -> None:

@@ -13,8 +13,10 @@ from spanloom_operator.injection.digests import normalized
 from spanloom_operator.names import STATUS_ANNOTATION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spanloom_operator.injection.environment import Injection
-    from spanloom_operator.injection.workload import Workload
+    from spanloom_operator.injection.workload import EnvEntry, Workload
 
 
 def body(workload: Workload, injection: Injection) -> dict[str, Any]:
@@ -39,11 +41,18 @@ def managed_fields_patch(workload: Workload, fields: list[dict[str, Any]]) -> di
 
 def changes_template(workload: Workload, injection: Injection) -> bool:
     """Return whether applying `injection` would change the pod template or its ownership."""
-    expected = {name: frozenset(entry["name"] for entry in injection.env(name)) for name in injection.containers}
-    return workload.applied != expected or any(
-        normalized(entry) not in [normalized(live) for live in each.env]
-        for each in workload.all_containers
-        for entry in injection.env(each.name)
+    expected = {name: injection.env(name) for name in injection.containers}
+    names = {name: frozenset(entry["name"] for entry in env) for name, env in expected.items()}
+    containers = {each.name: each for each in workload.all_containers}
+    return workload.applied != names or any(not _has(containers[name].env, env) for name, env in expected.items())
+
+
+def _has(live: Sequence[EnvEntry], expected: Sequence[EnvEntry]) -> bool:
+    found = {entry["name"]: entry for entry in live}
+    return all(
+        entry["name"] in found
+        and (found[entry["name"]] == entry or normalized(found[entry["name"]]) == normalized(entry))
+        for entry in expected
     )
 
 

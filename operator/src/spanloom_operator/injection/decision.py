@@ -134,12 +134,14 @@ def _compared(
     if stays_rolled_back(workload, record, cause):
         kept = record or replace(found, state=ROLLED_BACK, reason="rolled back by an earlier version", variables=())
         guard = Guard(cause, workload.user_template_fingerprint)
-        return _decision(workload, NOTHING, replace(kept, guard=guard), record, now)
+        writes = changes_template(workload, NOTHING)
+        return _decision(workload, NOTHING, replace(kept, guard=guard), record, now, writes=writes)
     if record is not None and record.guard.cause == cause and is_fault_of_injection(workload, record):
         guard = with_restarted_clock(record.guard, workload, now)
         return _watched(workload, replace(record, guard=guard), inputs)
-    new_guard = after_write if changes_template(workload, injection) else without_write
-    return _decision(workload, injection, replace(found, guard=new_guard(workload, record, cause, now)), record, now)
+    writes = changes_template(workload, injection)
+    guard = (after_write if writes else without_write)(workload, record, cause, now)
+    return _decision(workload, injection, replace(found, guard=guard), record, now, writes=writes)
 
 
 def _watched(workload: Workload, record: Record, inputs: Inputs) -> Decision:
@@ -150,11 +152,13 @@ def _watched(workload: Workload, record: Record, inputs: Inputs) -> Decision:
     reason = f"not ready {seconds} s after the injection: {rollout.progress_summary(workload)}"
     guard = Guard(record.guard.cause, record.guard.template)
     rolled_back = Record(ROLLED_BACK, record.profile, reason, guard=guard)
-    return _decision(workload, NOTHING, rolled_back, record, inputs.now)
+    writes = changes_template(workload, NOTHING)
+    return _decision(workload, NOTHING, rolled_back, record, inputs.now, writes=writes)
 
 
-def _decision(workload: Workload, injection: Injection, found: Record, record: Record | None, now: float) -> Decision:
-    writes = changes_template(workload, injection)
+def _decision(
+    workload: Workload, injection: Injection, found: Record, record: Record | None, now: float, *, writes: bool
+) -> Decision:
     return Decision(
         found.state,
         event_text(found),

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 DIGEST_LENGTH = 8
+_encode = json.JSONEncoder(sort_keys=True).encode  # json.dumps makes an encoder for each call
 
 
 def fingerprint(value: object) -> str:
     """Return twelve hexadecimal digits that change when `value` (JSON) does."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]
+    return hashlib.sha256(_encode(value).encode()).hexdigest()[:12]
 
 
 def normalized(entry: Mapping[str, Any]) -> dict[str, Any]:

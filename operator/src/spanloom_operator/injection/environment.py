@@ -201,11 +201,13 @@ def _resolved(entries: Sequence[Entry]) -> list[Entry]:
         if entry.value is not None and entry.name != RESOURCE_ATTRIBUTES:
             groups[entry.container, entry.layer][entry.name] = entry.value
     resolved = {group: resolve(literals) for group, literals in groups.items()}
-    done = [
-        replace(entry, value=resolved.get((entry.container, entry.layer), {}).get(entry.name, entry.value))
-        for entry in entries
-    ]
+    done = [_with_value(entry, resolved.get((entry.container, entry.layer), {})) for entry in entries]
     return sorted(done, key=lambda entry: bool(references(entry.value or "")))
+
+
+def _with_value(entry: Entry, values: Mapping[str, str]) -> Entry:
+    value = values.get(entry.name, entry.value)
+    return entry if value == entry.value else replace(entry, value=value)
 
 
 def _with_markers(entries: Sequence[Entry], chosen: Sequence[Container]) -> Iterator[Entry]:

@@ -8,7 +8,13 @@ import pytest
 from support.cluster.diagnostics import cluster_state
 from support.cluster.helm_release import helm_release
 from support.cluster.namespaces import new_namespace
-from support.cluster.operator_process import ACCOUNT, installed_chart, operator_process, write_config
+from support.cluster.operator_process import (
+    ACCOUNT,
+    installed_chart,
+    operator_process,
+    scope_settings,
+    write_config,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -66,10 +72,19 @@ def kube() -> Iterator[Kube]:
 
 
 @pytest.fixture
-def operating(account: Path, tmp_path: Path) -> Callable[..., AbstractContextManager[OperatorProcess]]:
-    """Return a function that runs the operator with these settings inside a `with` block."""
+def operating(
+    kube: Kube, home: Kube, account: Path, tmp_path: Path
+) -> Callable[..., AbstractContextManager[OperatorProcess]]:
+    """Return a function that runs the operator with these settings inside a `with` block.
 
-    def run(account: Path = account, **settings: str) -> AbstractContextManager[OperatorProcess]:
-        return operator_process(account, tmp_path / "operator.log", **{"NAMESPACE": HOME, **settings})
+    It looks after the test's own namespace, unless it is to look after the cluster, or settings name others.
+    """
+
+    def run(
+        account: Path = account, *, whole_cluster: bool = False, **settings: str
+    ) -> AbstractContextManager[OperatorProcess]:
+        is_scoped = not (whole_cluster or "NAMESPACES" in settings)
+        scope = scope_settings(home, kube) if is_scoped else {"NAMESPACE": HOME}
+        return operator_process(account, tmp_path / "operator.log", **{**scope, **settings})
 
     return run

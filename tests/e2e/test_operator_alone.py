@@ -26,11 +26,11 @@ pytestmark = pytest.mark.timeout(300)
 LABEL = "spanloom.dev/inject"
 # There is no users-db-service: the trace contains users-api's retries.
 TREE = """\
-users-api SERVER GET /users
-  users-api INTERNAL list_users
-    users-api CLIENT GET
-    users-api CLIENT GET
-    users-api CLIENT GET"""
+shop SERVER GET /users
+  shop INTERNAL list_users
+    shop CLIENT GET
+    shop CLIENT GET
+    shop CLIENT GET"""
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import kopf
 from prometheus_client import start_http_server
@@ -21,6 +22,9 @@ from spanloom_operator.kube.client import Client
 from spanloom_operator.names import GROUP
 from spanloom_operator.settings import Settings
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 NAME = "spanloom-operator"
 NOISY_LOGGERS = ("kopf.objects", "aiohttp.access")  # a line for each profile and request
 
@@ -34,7 +38,7 @@ def main() -> None:
         freeze_startup()
         asyncio.run(serve(settings))
     except* (kopf.LoginError, ApiError, LeaseLost, OSError) as errors:
-        sys.exit("\n".join(f"{NAME}: {_line(error)}" for error in errors.exceptions))
+        sys.exit("\n".join(dict.fromkeys(f"{NAME}: {_line(error)}" for error in leaves(errors))))
 
 
 def configure_logging() -> None:
@@ -62,6 +66,15 @@ async def serve(settings: Settings) -> None:
             )
             if not work.cancelled():
                 await work
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions of a group, and of the groups in it."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
 
 
 def _line(error: BaseException) -> str:

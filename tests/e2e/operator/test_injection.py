@@ -134,7 +134,7 @@ def test_namespace_label_and_misplaced_label(kube: Kube, operating: Operating) -
     its = shop(kube)
     its["spec"]["template"]["metadata"]["labels"] |= {"spanloom.dev/inject": "true"}
     kube.apply(its)
-    with operating():
+    with operating(whole_cluster=True):
         poll_until(lambda: "Misplaced" in kube("events", "--for", "deployment/shop"), "an Event names it")
         kube("label", "namespace", kube.namespace, "spanloom.dev/inject=True")
         wait_for_state(kube, "Injected")

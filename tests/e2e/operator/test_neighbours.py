@@ -152,7 +152,7 @@ def test_no_entry_is_lost(kube: Kube, operating: Operating, order: str, attempt:
         ["set", "env", "deployment/shop", f"OTEL_SERVICE_NAME=mine-{attempt}"],
         ["label", what, "spanloom.dev/inject-"],
     ]
-    with operating():
+    with operating(whole_cluster=by_namespace):
         kube("label", what, "spanloom.dev/inject=true")
         wait_for_state(kube, "Injected")
         for command in commands if order == "entry first" else reversed(commands):

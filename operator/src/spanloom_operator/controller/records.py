@@ -87,27 +87,30 @@ class RecordStore:
                 log.warning("OtelInjection %s/%s was not written: %s", *key, error, extra={"reason": "WriteFailed"})
 
     async def verify(self, scopes: Sequence[str]) -> None:
-        """Write again what somebody has deleted."""
+        """Write again what somebody has deleted, or what could not be written."""
         present = {key async for key, _ in _listed(self._api, scopes, self._installation)}
         for key in self._stored.keys() - present:
             del self._stored[key]
+        self.changed.set()
 
     async def _write(self, key: Key, workload: Workload) -> None:
         self._to_write.pop(key, None)
-        known = self._records.get(key)
-        path = paths.injections(*key)
+        try:
+            await self._write_or_delete(key, workload)
+        except ApiError as error:
+            if error.code != NOT_FOUND:  # the namespace is gone
+                self._to_write.setdefault(key, workload)
+            raise
+
+    async def _write_or_delete(self, key: Key, workload: Workload) -> None:
+        path, known = paths.injections(*key), self._records.get(key)
         if known is None:
+            await self._delete(path)
             self._stored.pop(key, None)
             self._found.pop(key, None)
-            await self._delete(path)
             return
         record = known[1]
-        try:
-            await self._api.apply(path, record.body(workload, self._installation), self._manager, force=True)
-        except ApiError as error:
-            if error.code != NOT_FOUND:
-                self._to_write[key] = workload
-            raise
+        await self._api.apply(path, record.body(workload, self._installation), self._manager, force=True)
         self._stored[key] = record.to_persist
 
     async def _delete(self, path: str) -> None:

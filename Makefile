@@ -24,9 +24,10 @@ test: setup  ## Run every test that needs no cluster (ARGS="-k WORD" selects)
 test-matrix: setup  ## Test every version of docs/compatibility.md, and an exception in every hook
 	$(RUN) python -m pytest tests/compatibility --whole $(ARGS)
 
-lock: setup  ## Update uv.lock and the environments of tests/compatibility to the newest versions
+lock: setup  ## Update uv.lock and the environments of the tests to the newest versions
 	$(UV) lock --upgrade
 	PYTHONPATH=tests $(RUN) python -m compatibility.lock
+	PYTHONPATH=tests $(RUN) python -m bench.lock
 
 up: setup  ## Install the whole stack into the current kind cluster, or into a new one
 	deploy/up

@@ -6,7 +6,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from compatibility.versions import NEWEST, PLATFORMS, VERSIONS
+from compatibility.versions import AGENT, NEWEST, PLATFORMS, VERSIONS
 from markdown import table
 
 if TYPE_CHECKING:
@@ -26,8 +26,15 @@ as with the newest version. `make test` tests the lowest and the newest of each.
 Tested in their newest version, pinned by `tests/compatibility/environments/newest.txt`:
 {newest}.
 
-With a version of OpenTelemetry's SDK that the fast path does not know, spans are made and sent by the SDK's public
-classes, at a higher cost; one line on standard error says so.
+The distribution uses no private name of OpenTelemetry. The upper bounds of its requirements are the versions that were
+tested; Renovate proposes newer ones.
+
+## The agent
+
+`make test` runs an application in each of these environments, with and without the
+[agent](../services/telemetry/agent/README.md). Every application of the tests above runs under the agent, too.
+
+{agent}
 
 ## Platforms
 
@@ -44,6 +51,7 @@ def pages() -> Iterator[tuple[Path, str]]:
         TEXT.format(
             versions=table(("library", "versions"), _versions()),
             newest=", ".join(name for name in NEWEST if not name.startswith("opentelemetry-")),
+            agent=table(("Python", "packages of the application"), _agent_environments()),
             platforms=table(("platform", "versions", "tested by"), PLATFORMS),
         ),
     )
@@ -52,3 +60,8 @@ def pages() -> Iterator[tuple[Path, str]]:
 def _versions() -> Iterator[tuple[str, str]]:
     for library, found in groupby(VERSIONS, lambda version: version.library):
         yield library, ", ".join(f"{one.version} ({one.why})" if one.why else one.version for one in found)
+
+
+def _agent_environments() -> Iterator[tuple[str, str]]:
+    for environment in AGENT.values():
+        yield environment.python, ", ".join(f"`{need}`" for need in environment.needs)

@@ -101,6 +101,7 @@ ARMS = (
         headers=(unsampled(),),
         share=0.0,
     ),
+    Arm("agent", "agent, 100 %", home="agent", settings={**OTLP, "SPANLOOM_FILTER": "info"}, inner=TRUST),
     Arm("otel", "opentelemetry-instrument", home="contrib", launcher=INSTRUMENT, settings=OTLP, names="former"),
     Arm(
         "otel-tuned",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 PEERS = Path(__file__).parent / "peers"
 HOMES = ROOT / ".venv/bench"
 SHIPPED = "shipped"
+AGENT = "agent"  # the same environment, with the agent on PYTHONPATH
 # Peers import the services' source without its metadata, whose entry points opentelemetry-instrument would load.
 SOURCES = (
     *(ROOT / "services" / member / "src" for member in ("telemetry", "users-api", "users-db-service")),
@@ -36,13 +39,18 @@ class Home(NamedTuple):
 
 
 def home_of(name: str) -> Home:
-    """Return the environment `name`: `shipped`, with the versions of uv.lock, or that of a peer."""
+    """Return the environment `name`: `shipped` and `agent`, with the versions of uv.lock, or that of a peer."""
+    if name == AGENT:
+        return Home(HOMES / SHIPPED, {"PYTHONPATH": str(HOMES / AGENT)})
     path = HOMES / name
     return Home(path, {} if name == SHIPPED else {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))})
 
 
 def install(name: str) -> None:
     """Install the pinned packages of the environment `name`; NotInstalledError if that fails."""
+    if name == AGENT:
+        subprocess.run([sys.executable, ROOT / "services/telemetry/agent/build.py", HOMES / AGENT], check=True)
+        return
     if name == SHIPPED:
         uv("sync", "--locked", "--no-dev", UV_PROJECT_ENVIRONMENT=str(HOMES / name))
         return

@@ -120,7 +120,7 @@ def test_one_registry_and_one_pull_secret_for_every_pod(helm: str, tmp_path: Pat
     [
         ("jaegertracing/jaeger", "", f"{MIRROR}/jaegertracing/jaeger:2.13.0"),
         ("quay.io/jaegertracing/jaeger", "", f"{MIRROR}/jaegertracing/jaeger:2.13.0"),
-        ("localhost:5001/jaeger", "", f"{MIRROR}/jaeger:2.13.0"),
+        ("registry.example.org:5000/jaeger", "", f"{MIRROR}/jaeger:2.13.0"),
         ("jaegertracing/jaeger", "quay.io", f"{MIRROR}/jaegertracing/jaeger:2.13.0"),
     ],
 )

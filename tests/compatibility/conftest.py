@@ -14,7 +14,7 @@ import pytest
 from compatibility.programs import DISTRIBUTION, ENVIRONMENTS, UVICORN, Door, Program, agent, program
 from support.paths import ROOT
 from support.polling import poll_until
-from support.processes.environments import environment_with
+from support.processes.environments import install_environment
 from support.processes.postgres import Postgres
 
 from spanloom_local.processes import Processes
@@ -73,7 +73,7 @@ def arrived(receiver: Receiver) -> Arrived:
 @pytest.fixture(scope="session")
 def home() -> Path:
     """Return the environment with the newest versions."""
-    return environment_with(ENVIRONMENTS / "newest.txt")
+    return install_environment(ENVIRONMENTS / "newest.txt")
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from compatibility.versions import AGENT, ENVIRONMENTS
-from support.processes.environments import TELEMETRY, UV
+from support.processes.environments import TELEMETRY, NotInstalledError, lock_packages
 
 FOLDER = Path(__file__).parent / "environments"
 
@@ -16,13 +15,14 @@ FOLDER = Path(__file__).parent / "environments"
 def lock(name: str) -> str:
     """Write the pins of one environment; return what is wrong, if anything."""
     if name in AGENT:
-        needs, options = AGENT[name].needs, ["--python-version", AGENT[name].python]
+        requirements, options = AGENT[name].needs, ["--python-version", AGENT[name].python]
     else:
-        needs, options = ENVIRONMENTS[name], [str(TELEMETRY / "pyproject.toml")]
-    command = [UV, "pip", "compile", "--quiet", "--no-annotate", "--no-header", "--upgrade", "-", *options]
-    output = FOLDER / f"{name}.txt"
-    done = subprocess.run([*command, "-o", output], input="\n".join(needs), text=True, capture_output=True, check=False)
-    return f"{name}: {' '.join(done.stderr.split())}" if done.returncode else ""
+        requirements, options = ENVIRONMENTS[name], [str(TELEMETRY / "pyproject.toml")]
+    try:
+        lock_packages(requirements, FOLDER / f"{name}.txt", *options)
+    except NotInstalledError as error:
+        return f"{name}: {error}"
+    return ""
 
 
 def main() -> None:

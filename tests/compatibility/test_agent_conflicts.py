@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from compatibility.programs import BARE, ENVIRONMENTS, agent, program
 from compatibility.versions import AGENT
-from support.processes.environments import environment_with
+from support.processes.environments import install_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +24,7 @@ SERVER GET /orders/<int:number>
 
 
 def environment(name: str) -> Path:
-    return environment_with(ENVIRONMENTS / f"{name}.txt", AGENT[name].python, has_distribution=False)
+    return install_environment(ENVIRONMENTS / f"{name}.txt", AGENT[name].python, has_distribution=False)
 
 
 def used(home: Path, door: Door, command: list[str], *paths: str, **environ: str) -> Program:

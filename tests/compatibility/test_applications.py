@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 
 import pytest
-from compatibility.programs import UVICORN
-from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
 FAILING = ["/fails", "/handled", "/group", "/task-group", "/ok", "/nowhere"]
 
@@ -126,71 +122,6 @@ def test_no_query_string_leaves_in_an_exceptions_text(bare, traced, arrived, rec
     assert "CANARY42" not in repr(records)
 
 
-def conversation(url: str, path: str, *messages: str, **headers: str) -> list[str]:
-    """Send messages over a WebSocket; return the replies, or the status of a refused handshake."""
-    responses = []
-    try:
-        with connect(url.replace("http", "ws") + path, additional_headers=headers) as socket:
-            for message in messages:
-                socket.send(message)
-                if message.isdecimal():
-                    responses.append(socket.recv())
-            with suppress(ConnectionClosed):
-                socket.recv()
-    except InvalidStatus as refused:
-        responses.append(str(refused.response.status_code))
-    return responses
-
-
-@pytest.mark.parametrize("flags", ["00", "01"])
-def test_a_websocket_is_one_span_inside_the_trust_boundary(flags: str, traced, arrived) -> None:
-    """One SERVER span a connection, with what happens in it below; the caller chooses neither trace nor sampling."""
-    caller = {"traceparent": f"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-{flags}", "baggage": "user=mallory"}
-    with traced("chat") as app:
-        assert ["2", "3"] == conversation(app.url, "/rooms/secret?token=CANARY42", "1", "2", "end", **caller)
-        app.end()
-    assert ["SERVER GET /rooms/{room}\n  CLIENT SELECT\n  CLIENT SELECT"] == arrived.shapes()
-    [server] = [span for span in arrived.spans() if span.kind == "SERVER"]
-    assert (101, "UNSET", None) == (server.attributes["http.response.status_code"], server.status, server.parent_id)
-    assert "0af7651916cd43dd8448eb211c80319c" != server.trace_id
-    assert not any(word in repr(arrived.spans()) for word in ("mallory", "CANARY42", "secret"))
-
-
-def test_a_trusted_caller_continues_its_trace_in_a_websocket(traced, arrived) -> None:
-    """SPANLOOM_TRUST_INCOMING holds for the handshake as for a request."""
-    caller = {"traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
-    with traced("chat", SPANLOOM_TRUST_INCOMING="true") as app:
-        conversation(app.url, "/rooms/a", "end", **caller)
-        app.end()
-    [server] = arrived.spans()
-    assert ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331") == (server.trace_id, server.parent_id)
-
-
-def test_websockets_end_as_they_end(bare, traced, arrived) -> None:
-    """Refusals, exceptions and callers that disconnect look as without telemetry; only exceptions are errors."""
-    talks = [("/closed",), ("/rooms/a", "fail"), ("/rooms/b", "1")]
-    outcomes = []
-    for run in (bare, traced):
-        with run("chat") as app:
-            outcomes.append([conversation(app.url, *talk) for talk in talks[:2]])
-            with connect(app.url.replace("http", "ws") + "/rooms/b") as socket:
-                socket.send("1")
-                outcomes[-1].append([socket.recv()])
-            app.end()
-            outcomes[-1].append([str(app.err.count("Traceback"))])
-    assert outcomes[0] == outcomes[1]
-    found = sorted(
-        (span.name, span.status, span.attributes["http.response.status_code"])
-        for span in arrived.spans()
-        if span.kind == "SERVER"
-    )
-    assert [
-        ("GET /closed", "UNSET", 403),
-        ("GET /rooms/{room}", "ERROR", 101),
-        ("GET /rooms/{room}", "UNSET", 101),
-    ] == found
-
-
 def test_uvicorns_logging_configuration_can_be_edited(traced, arrived) -> None:
     """The application's format is kept, and nothing is logged twice."""
     with traced("formatted", ["python", "formatted.py", "{port}"]) as app:
@@ -219,50 +150,3 @@ def test_json_lines_have_the_route_in_place_of_the_path(traced) -> None:
         app.end()
     messages = [json.loads(line)["message"] for line in app.err.splitlines()]
     assert ("", 1, 1) == (app.out, messages.count("GET /ok"), messages.count("Application startup complete."))
-
-
-def test_an_application_without_a_framework_is_traced(bare, traced, arrived) -> None:
-    """Whatever uvicorn runs has its SERVER span; without a router there is no route."""
-    outcomes = []
-    for run in (bare, traced):
-        with run("plain") as app:
-            app.send("/a", "/fails")
-            outcomes.append((app.end(), app.responses))
-    assert outcomes[0] == outcomes[1]
-    assert {"SERVER GET": 2} == arrived.names()
-
-
-FLASK = ["/orders/7", "/orders/404", "/orders/500", "/stream", "/nowhere"]
-
-
-def test_flask_is_traced_inside_the_boundary(bare, traced, arrived) -> None:
-    """Routes, errors and streamed bodies; contrib's own instrumentation, which is installed, makes no second span."""
-    outcomes = []
-    for run in (bare, traced):
-        with run("flask_shop", ["python", "flask_shop.py", "{port}"]) as app:
-            app.send(*FLASK, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00")
-            app.end()
-            outcomes.append((app.responses, app.err.count("ValueError: no such order")))
-    assert outcomes[0] == outcomes[1]
-    expected = {"SERVER GET /orders/<int:number>": 3, "SERVER GET /stream": 1, "SERVER GET": 1}
-    assert expected == arrived.names()
-    assert [None] * 5 == [span.parent_id for span in arrived.spans()]
-    [failed] = [span for span in arrived.spans() if span.status == "ERROR"]
-    assert (500, "500") == (failed.attributes["http.response.status_code"], failed.attributes["error.type"])
-
-
-DJANGO = {"asgi": UVICORN, "wsgi": ["python", "{app}.py", "{port}"]}
-
-
-@pytest.mark.parametrize("interface", DJANGO)
-def test_django_is_traced_inside_the_boundary(interface: str, bare, traced, arrived) -> None:
-    """Under both interfaces: one SERVER span a request, with its route."""
-    outcomes = []
-    for run in (bare, traced):
-        with run("django_shop", DJANGO[interface]) as app:
-            app.send("/shop/orders/7/", "/shop/orders/500/", "/nowhere", traceparent=f"00-{'1' * 32}-{'2' * 16}-00")
-            app.end()
-            outcomes.append(app.responses)
-    assert outcomes[0] == outcomes[1]
-    assert {"SERVER GET /shop/orders/<int:number>/": 2, "SERVER GET": 1} == arrived.names()
-    assert [None] * 3 == [span.parent_id for span in arrived.spans()]

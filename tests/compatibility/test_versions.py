@@ -6,9 +6,10 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from compatibility.programs import BARE, DISTRIBUTION, ENVIRONMENTS, program
-from compatibility.test_applications import FAILING, ROUTES, conversation
+from compatibility.test_applications import FAILING, ROUTES
+from compatibility.test_websockets import conversation
 from compatibility.versions import VERSIONS
-from support.processes.environments import environment_with
+from support.processes.environments import install_environment
 
 if TYPE_CHECKING:
     import pytest
@@ -34,7 +35,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def both(version: Version, receiver: Receiver, app: str, *requests: str, **environ: str) -> tuple[Program, Program]:
     """Return an application's run without and with the distribution, after these requests."""
-    home = environment_with(ENVIRONMENTS / f"{version.environment}.txt")
+    home = install_environment(ENVIRONMENTS / f"{version.environment}.txt")
     runs = []
     for door in (BARE, DISTRIBUTION.to(receiver.url)):
         with program(home, app, door=door, **environ) as running:
@@ -125,7 +126,7 @@ def _metrics(receiver: Receiver) -> set[str]:
 
 def test_a_websocket_of_every_starlette(starlette: Version, receiver: Receiver, arrived) -> None:
     """One SERVER span a connection, named by its route."""
-    home = environment_with(ENVIRONMENTS / f"{starlette.environment}.txt")
+    home = install_environment(ENVIRONMENTS / f"{starlette.environment}.txt")
     with program(home, "starlette_shop", door=DISTRIBUTION.to(receiver.url)) as app:
         assert [] == conversation(app.url, "/echo/secret", "hello")
         app.end()

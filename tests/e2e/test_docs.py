@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from support.builders.deployments import deployment
-from support.builders.pages import is_printed, quoted_lines
+from support.builders.applications import SHOP
+from support.builders.pages import blocks, is_printed, quoted_lines
 from support.builders.shell import CLUSTER, TYPED, scripts
 from support.cluster.images import load_images
 from support.cluster.kube import Kube
@@ -19,10 +19,12 @@ from support.processes.typed import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(900)
 
 INSTALL = "docs/install.md"
+GET = "import urllib.request; urllib.request.urlopen('http://localhost:8000/orders/7')"
 TROUBLESHOOTING = "docs/troubleshooting.md"
 LINES = quoted_lines(TROUBLESHOOTING)
 SYMPTOMS = {
@@ -97,16 +99,32 @@ def test_the_operator_alone_is_installed_as_written() -> None:
     load_images()
     kube = Kube("demo")
     kube("create", "namespace", "demo")
-    kube.apply(deployment())
+    kube("create", "deployment", "shop", "--image=python:3.13-slim", "--", "sleep", "infinity")
     try:
         typed(section("One chart alone"))
         poll_until(lambda: "Injected" in kube("get", "otelinjections"), "the operator has injected")
+        assert "Injected" in typed(section("Your own service on Kubernetes"))
         assert "spanloom-operator/spanloom-system/operator" in typed(section("Argo CD"))
         assert "deployment demo/shop: Injected" in typed(section("The label has no effect", TROUBLESHOOTING))
         typed(section("RolledBack", TROUBLESHOOTING))
     finally:
         typed("helm uninstall operator --namespace spanloom-system --wait --timeout 3m")
         typed("kubectl delete namespace demo spanloom-system --wait=false")
+
+
+def test_the_image_of_the_page_traces(tmp_path: Path) -> None:
+    """An image from the page's Dockerfile starts under the distribution, and prints a request's trace."""
+    [dockerfile] = [block.text for block in blocks(INSTALL) if block.language == "dockerfile"]
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    (tmp_path / "shop.py").write_text(SHOP)
+    typed(f".venv/bin/uv build --package spanloom --wheel --out-dir {tmp_path}/wheels")
+    typed(f"docker build --tag docs-shop {tmp_path}")
+    try:
+        typed("docker run --detach --name docs-shop --env OTEL_TRACES_EXPORTER=tree docs-shop")
+        typed(f'until docker exec docs-shop python -c "{GET}" 2>/dev/null; do :; done')
+        poll_until(lambda: "GET  unknown_service  SERVER" in typed("docker logs docs-shop"), "the trace is printed")
+    finally:
+        typed("docker rm --force docs-shop; docker rmi --force docs-shop")
 
 
 @pytest.mark.skipif("REGISTRY" not in os.environ, reason="REGISTRY: a registry that the cluster pulls from")

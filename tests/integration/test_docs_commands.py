@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.builders.applications import SHOP
 from support.builders.pages import quoted_lines
 from support.builders.shell import CLUSTER, LAPTOP, NOT_TYPED, RULES, SERVER, TYPED, Script, scripts
 from support.paths import ROOT
@@ -28,12 +29,6 @@ pytestmark = pytest.mark.timeout(300)
 
 SCRIPTS = scripts()
 ON_THIS_MACHINE = [script for script in SCRIPTS if script.of(LAPTOP, SERVER)]
-SHOP = """\
-async def app(scope, receive, send):
-    if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"tea"})
-"""
 
 
 @pytest.fixture

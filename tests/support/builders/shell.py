@@ -26,13 +26,22 @@ RULES = (
 )
 """Beginning of a command, where it runs, and which file runs it; all others run without a cluster."""
 TYPED = {
-    "docs/install.md": ("Any cluster", "One chart alone", "Argo CD", "Upgrade", "Uninstall", "Verify"),
+    "docs/install.md": (
+        "Any cluster",
+        "One chart alone",
+        "Your own service on Kubernetes",
+        "Argo CD",
+        "Upgrade",
+        "Uninstall",
+        "Verify",
+    ),
     "docs/troubleshooting.md": ("The label has no effect", "RolledBack"),
 }
 """Sections whose commands tests/e2e/test_docs.py types on a cluster."""
 NOT_TYPED = {
     "README.md": "as in deploy/demos/label-a-deployment, which tests/e2e/test_lessons.py types",
     "docs/explain.md": "docs/generator runs the page's other commands; tests/unit/operator/explain asks a server",
+    "docs/otelinjection.md": "tests/e2e/operator/test_injection.py runs them on Deployments of its own",
     "docs/install.md": "Production needs CloudNativePG and OpenSearch: tests/charts and tests/e2e/test_charts.py",
     "helm/": "tests/e2e/test_charts.py and test_release.py install the charts into namespaces of their own",
     "operator/README.md": "as in docs/install.md, One chart alone",

@@ -7,7 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
-from bench.arms import ARMS, BASES, Arm, choose
+from bench.arms import ARMS, BASES, SERVICES, Arm, choose
 from bench.content import NAMES
 from support.paths import ROOT
 
@@ -53,10 +53,17 @@ def test_only_the_inner_service_trusts_its_caller() -> None:
 
 @pytest.mark.parametrize("path", PEERS, ids=lambda path: path.stem)
 def test_peers_use_the_locked_libraries(path: Path) -> None:
-    """Packages other than telemetry have the version of uv.lock in every environment (tests/bench/peers/lock)."""
+    """Every environment has the packages that the services require, in the versions of uv.lock (`make lock`)."""
     locked = {package["name"]: package.get("version") for package in
               tomllib.loads((ROOT / "uv.lock").read_text())["package"]}  # fmt: skip
     pinned = dict(re.findall(r"^([\w.-]+)(?:\[.*\])?==([^\s;]+)", path.read_text(), re.MULTILINE))
     shared = {name for name in pinned.keys() & locked.keys() if not name.startswith("opentelemetry-")}
     assert {name: locked[name] for name in shared} == {name: pinned[name] for name in shared}
-    assert {"fastapi", "uvicorn", "aiohttp", "sqlalchemy", "psycopg"} <= shared
+    assert requirements_of_services() <= pinned.keys()
+
+
+def requirements_of_services() -> set[str]:
+    """Return the names of the packages that the services require, without the distribution."""
+    projects = [tomllib.loads((ROOT / f"services/{name}/pyproject.toml").read_text()) for name in SERVICES]
+    lines = [line for project in projects for line in project["project"]["dependencies"]]
+    return {name[0].lower() for line in lines if (name := re.match(r"[\w.-]+", line))} - {"spanloom"}

@@ -27,7 +27,7 @@ PENDING = (
 )
 """Paths whose language has not been revised yet."""
 UNREAD = ("LICENSE", "uv.lock", "tests/charts/golden/", "tests/unit/repository/test_language.py")
-"""Files that nobody reads as text of the project, and the list itself."""
+"""Files that are not texts of the project, and the list itself."""
 TEXTS = {".md", ".txt", ".yaml", ".tpl", ".json", ".toml", ".sh", ".html", ".js", ".css", ""}
 WORDS = {
     r"told|tells?": "record, report, print, return, contain",

@@ -6,7 +6,6 @@ import ast
 from statistics import median, quantiles
 from typing import TYPE_CHECKING
 
-import pytest
 from support.source import PACKAGES, ROOT, parsed, python_files, text_files
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ MAX_P90_LINES = 14
 MAX_FILE_LINES = 250
 GENERATED = ("LICENSE", "uv.lock", "tests/charts/golden/", "docs/pictures/")
 """Files that are not written by hand."""
-PENDING = ("tests/compatibility/", "tests/unit/telemetry/")  # fmt: skip
-"""Paths whose long files have not been split yet."""
 
 
 def function_lengths(paths: list[Path]) -> Iterator[int]:
@@ -45,12 +42,5 @@ def test_files_are_short() -> None:
     """No file that is written by hand has more than 250 lines; pages of documentation may."""
     names = {path: str(path.relative_to(ROOT)) for path in text_files()}
     code = {path: name for path, name in names.items() if path.suffix != ".md"}
-    written = [path for path, name in code.items() if not name.startswith((*GENERATED, *PENDING))]
+    written = [path for path, name in code.items() if not name.startswith(GENERATED)]
     assert [] == [names[path] for path in written if len(path.read_text().splitlines()) > MAX_FILE_LINES]
-
-
-@pytest.mark.parametrize("path", PENDING)
-def test_pending_paths_have_long_files(path: str) -> None:
-    """A path without long files leaves the list."""
-    found = [file for file in text_files() if str(file.relative_to(ROOT)).startswith(path)]
-    assert any(len(file.read_text().splitlines()) > MAX_FILE_LINES for file in found)

@@ -18,6 +18,7 @@ from support.servers.api_server import (
     ApiServer,
     api_server,
 )
+from support.servers.scripted_server import DROP, scripted_server
 
 from spanloom_operator.explain.cluster import Cluster
 from spanloom_operator.explain.problems import ExplainError, UnreadableError
@@ -105,15 +106,23 @@ def test_a_redirect_is_not_followed(api: ApiServer) -> None:
     assert [NAMESPACE] == [path for path, _ in api.requests]
 
 
-def test_an_unreachable_server_is_asked_once(unused_tcp_port: int) -> None:
-    """After one connection that failed, every answer is the same line."""
-    reading = Cluster(kopf.ConnectionInfo(server=f"http://127.0.0.1:{unused_tcp_port}"))
+def test_an_unreachable_server_is_one_line(unused_tcp_port: int) -> None:
+    """A connection that is refused is said with address and reason."""
+    with pytest.raises(UnreadableError) as error:
+        Cluster(kopf.ConnectionInfo(server=f"http://127.0.0.1:{unused_tcp_port}")).get("Namespace", "", "a")
 
-    for name in ("a", "b"):
-        with pytest.raises(UnreadableError) as error:
-            reading.get("Namespace", "", name)
+    assert f"http://127.0.0.1:{unused_tcp_port} is not reachable: Connection refused" == str(error.value)
 
-        assert f"http://127.0.0.1:{unused_tcp_port} is not reachable: Connection refused" == str(error.value)
+
+def test_an_unreachable_server_is_asked_once() -> None:
+    """After one connection that failed, no other is tried, so that nobody waits for each object."""
+    with scripted_server(DROP) as server:
+        reading = Cluster(kopf.ConnectionInfo(server=server.url))
+        for name in ("a", "b"):
+            with pytest.raises(UnreadableError, match="is not reachable: Remote end closed connection"):
+                reading.get("Namespace", "", name)
+
+        assert 1 == server.connections
 
 
 def test_a_token_that_is_no_header_is_not_shown(api: ApiServer) -> None:

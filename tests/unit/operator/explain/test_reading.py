@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,6 +12,10 @@ from spanloom_operator.explain.documents import Document
 from spanloom_operator.explain.problems import UnreadableError
 from spanloom_operator.explain.reading import explain_with
 from spanloom_operator.explain.sources import Files, NoCluster, Reader
+from spanloom_operator.injection.decision import Inputs as DecisionInputs
+from spanloom_operator.injection.decision import decide
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.profiles.rules import Rules
 
 if TYPE_CHECKING:
     from spanloom_operator.explain.documents import Object
@@ -187,23 +192,19 @@ def test_broken_inputs_are_named(broken: Any, expected: str) -> None:
         explained(its, broken, operator())
 
 
-def injection_of(**status: Any) -> Object:
-    """Return the OtelInjection of the Deployment `shop`."""
-    guard = {"cause": "", "template": "", "generation": 0, "started": "2026-11-30T00:00:00Z"}
-    guard |= {"wasHealthy": False, "isRolledOut": False, **status.pop("guard", {})}
-    found = {"state": "Injected", "profile": "", "reason": "", "containers": [], "skipped": [], **status}
-    metadata = {"name": "shop", "namespace": "demo", "ownerReferences": [{"uid": LABELLED["metadata"]["uid"]}]}
-    return {
-        "kind": "OtelInjection",
-        "metadata": metadata,
-        "status": {"since": guard["started"], **found, "guard": guard},
-    }
+def injection_of(its: Object, **changes: Any) -> Object:
+    """Return the OtelInjection that the operator writes for a Deployment, with changes of its record."""
+    workload = Workload.from_deployment(its, "manager")
+    inputs = DecisionInputs(Rules(endpoints=("*",)), "system", {("system", "default"): DEFAULT["spec"]})
+    record = decide(workload, None, inputs).record
+    assert record is not None
+    return replace(record, **changes).body(workload, "system/operator")
 
 
 def test_what_the_operator_has_recorded_counts() -> None:
     """State and reason of the Deployment's OtelInjection are shown, and the injection stays in its container."""
     its = deployment(container("first"), container("second"), labels={"spanloom.dev/inject": "true"})
-    record = injection_of(reason="as before", containers=[{"name": "second", "variables": []}])
+    record = injection_of(its, reason="as before", variables=(("second", ("OTEL_SERVICE_NAME",)),))
 
     found = explained(its, DEFAULT, operator(), record)
 
@@ -213,9 +214,16 @@ def test_what_the_operator_has_recorded_counts() -> None:
 
 def test_a_record_of_another_deployment_does_not_count() -> None:
     """A Deployment that was deleted and created again has no record yet, and a manifest without a uid has none."""
-    record = injection_of(reason="as before")
+    record = injection_of(LABELLED)
     again = {**LABELLED, "metadata": {**LABELLED["metadata"], "uid": "another"}}
 
     assert ["", ""] == [
         explained(its, DEFAULT, operator(), record).reported for its in (again, {**PLAIN, "metadata": NO_UID})
     ]
+
+
+def test_a_rollback_is_the_outcome() -> None:
+    """An injection that the operator has rolled back is explained as that, with its reason."""
+    found = explained(LABELLED, DEFAULT, operator(), injection_of(LABELLED, state="RolledBack", reason="not ready"))
+
+    assert ("RolledBack", "RolledBack not ready") == (found.outcome, found.reported)

@@ -1,6 +1,5 @@
 """Spans, measurements and log lines of requests, through a real server."""
 
-import asyncio
 import logging
 import re
 from collections.abc import Iterator
@@ -8,71 +7,15 @@ from unittest.mock import Mock
 
 import aiohttp
 import pytest
-from fastapi import BackgroundTasks, FastAPI
-from fastapi.responses import StreamingResponse
-from opentelemetry import baggage, trace
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Route
+from opentelemetry import trace
+from support.builders.asgi_application import SECRET, TRACE_ID, TRACEPARENT, application
 from support.polling import poll_until
 from support.servers import serve
 
-from spanloom import instrument
 from spanloom.instrumentation.hooks import Options
 from spanloom.instrumentation.server_call import request_attributes
 from spanloom.sdk.instrumentors import AsgiInstrumentor
 from spanloom.settings import Settings
-
-TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
-TRACEPARENT = f"00-{TRACE_ID}-b7ad6b7169203331-01"
-SECRET = "s3cret-canary"
-
-
-def application() -> FastAPI:  # noqa: C901 a list of endpoints
-    app = FastAPI()
-
-    @instrument
-    async def inner() -> None: ...
-
-    @app.get("/users/{name}")
-    async def user(name: str) -> str:
-        await inner()
-        return name
-
-    @app.get("/sync")
-    def sync() -> str:
-        asyncio.run(inner())
-        return "ok"
-
-    @app.get("/later")
-    async def later(tasks: BackgroundTasks) -> str:
-        tasks.add_task(inner)
-        return "ok"
-
-    @app.get("/stream")
-    async def stream() -> StreamingResponse:
-        return StreamingResponse(iter(["a", "b"]))
-
-    @app.get("/fails")
-    async def fails() -> str:
-        raise LookupError("gone")
-
-    @app.get("/busy")
-    async def busy() -> PlainTextResponse:
-        return PlainTextResponse("later", 503)
-
-    @app.get("/baggage")
-    async def bag() -> dict[str, object]:
-        return dict(baggage.get_all())
-
-    @app.get("/healthz")
-    async def healthz() -> str:
-        await inner()
-        return "ok"
-
-    sub = Starlette(routes=[Route("/deep/{n}", lambda request: PlainTextResponse("deep"))])
-    app.mount("/sub", sub)
-    return app
 
 
 @pytest.fixture

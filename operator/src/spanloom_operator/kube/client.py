@@ -70,7 +70,7 @@ class Client:
         accept = {"Accept": METADATA_ONLY} if metadata_only else {}
         while True:
             page = await self._request("GET", path, params={k: v for k, v in params.items() if v}, headers=accept)
-            yield page
+            yield {**page, "items": page.get("items") or []}  # an empty list of metadata is null
             params["continue"] = page["metadata"].get("continue", "")
             if not params["continue"]:
                 return

@@ -111,9 +111,12 @@ def test_dry_run_writes_nothing() -> None:
 
 
 def test_secret_of_envfrom_is_pointed_out() -> None:
-    """What a Secret says cannot be seen, and that is said."""
+    """Kubernetes lets env win over envFrom, so the message says that injected variables override the Secret's."""
     its = deployment(container(envFrom=[{"secretRef": {"name": "mine"}}]), labels=ON)
-    assert "envFrom Secret mine cannot be read" in decided(its, INPUTS).message
+    expected = (
+        "envFrom Secret mine cannot be read: an injected variable overrides one of the same name in it; set it in env"
+    )
+    assert expected in decided(its, INPUTS).message
 
 
 def test_namespace_of_another_installation() -> None:

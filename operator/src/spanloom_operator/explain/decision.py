@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spanloom_operator.explain.explanation import Attribute, Explanation, Skipped, Variable
 from spanloom_operator.injection import decision
 from spanloom_operator.injection.attributes import resource_attributes
-from spanloom_operator.injection.decision import decide, requested_profile
+from spanloom_operator.injection.decision import decide, requested_profile, secrets_note
 from spanloom_operator.injection.environment import inject
 from spanloom_operator.injection.record import Record, from_injection_object
 from spanloom_operator.injection.user_env import UserEnv
@@ -195,8 +195,7 @@ def _decided(workload: Workload, record: Record | None, given: decision.Inputs) 
         return "DryRun", f"{MODE_ANNOTATION} is dry-run: reported, not injected"
     if decided.reason != "Injected":
         return decided.reason, decided.message
-    secrets = ", ".join(sorted({name for each in workload.containers for name in each.env_from_names("secretRef")}))
-    return decided.reason, f"envFrom Secret {secrets} is not read: its variables may hide these" if secrets else ""
+    return decided.reason, secrets_note(workload)
 
 
 def _with_rows(

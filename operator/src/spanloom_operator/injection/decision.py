@@ -122,7 +122,7 @@ def _injected(workload: Workload, record: Record | None, layers: tuple[Layer, ..
     cause = fingerprint([[layer.profile.model_dump(mode="json") for layer in layers], acknowledged])
     source = ", ".join(layer.source for layer in layers)
     state = INJECTED if injection.entries else SKIPPED
-    found = Record.from_injection(state, source, _secrets_note(workload), injection, Guard(cause))
+    found = Record.from_injection(state, source, secrets_note(workload), injection, Guard(cause))
     return _compared(workload, record, injection, found, inputs)
 
 
@@ -203,9 +203,16 @@ def _blocks_others(workload: Workload) -> bool:
     return workload.ownership.has_other_appliers and workload.ownership.holds_values
 
 
-def _secrets_note(workload: Workload) -> str:
+def secrets_note(workload: Workload) -> str:
+    """Return a warning that injected variables override those of envFrom Secrets, "" when there are none.
+
+    Kubernetes lets env win over envFrom, and the operator reads no Secret.
+    """
     secrets = sorted({name for each in workload.containers for name in each.env_from_names("secretRef")})
-    return f"envFrom Secret {', '.join(secrets)} cannot be read; set in env what must win" if secrets else ""
+    if not secrets:
+        return ""
+    found = f"envFrom Secret {', '.join(secrets)} cannot be read"
+    return f"{found}: an injected variable overrides one of the same name in it; set it in env"
 
 
 def event_text(record: Record) -> str:

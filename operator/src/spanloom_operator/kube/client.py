@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import kopf
+import yaml
 from pydantic_core import from_json, to_json
 
 from spanloom_operator.kube.api import BAD_REQUEST, CONFLICT, FIELD_MANAGER_CONFLICT, NOT_FOUND, ApiError
@@ -148,10 +149,22 @@ class Client:
 def login() -> kopf.ConnectionInfo:
     """Return the pod's service account, else KUBECONFIG's current context; kopf.LoginError when there is neither."""
     settings = kopf.OperatorSettings()
-    info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    info = kopf.login_with_service_account(settings=settings) or _login_with_kubeconfig(settings)
     if info is None:
         raise kopf.LoginError("no service account and no kubeconfig: set KUBECONFIG")
     return info
+
+
+def _login_with_kubeconfig(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
+    """Return the connection of the kubeconfig; kopf.LoginError with the file or the entry that is missing."""
+    try:
+        return kopf.login_with_kubeconfig(settings=settings)
+    except OSError as error:
+        raise kopf.LoginError(f"kubeconfig {error.filename}: {error.strerror}; set KUBECONFIG") from None
+    except KeyError as error:
+        raise kopf.LoginError(f"kubeconfig: no entry {error}") from None
+    except yaml.YAMLError:
+        raise kopf.LoginError("kubeconfig: not YAML") from None
 
 
 def _decoded(path: str, body: bytes) -> Object:

@@ -1,4 +1,4 @@
-"""`spanloom explain` and `spanloom cleanup`, from a person's own kubeconfig."""
+"""`spanloom explain` and `spanloom cleanup`, with the user's own kubeconfig."""
 
 from __future__ import annotations
 

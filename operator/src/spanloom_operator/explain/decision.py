@@ -52,7 +52,7 @@ class Installation:
         return self.settings.namespace
 
     def manages(self, namespace: str) -> bool:
-        """Tell whether the operator manages Deployments of `namespace`."""
+        """Return whether the operator manages Deployments of `namespace`."""
         return not self.settings.namespaces or namespace in self.settings.namespaces
 
 
@@ -94,7 +94,7 @@ def _literal(entry: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
 
 
 def has_own_label(deployment: Mapping[str, Any]) -> bool:
-    """Tell whether the Deployment itself says whether it is injected: its namespace does not count then."""
+    """Return whether the Deployment itself says whether it is injected: its namespace does not count then."""
     return INJECT_LABEL in (deployment["metadata"].get("labels") or {})
 
 
@@ -183,7 +183,7 @@ def _outcome(
 
 
 def _may_change(namespace: str, name: str, given: decision.Inputs, unread: frozenset[tuple[str, str, str]]) -> bool:
-    """Tell whether a profile that could not be read may be what is missing."""
+    """Return whether a profile that could not be read may be what is missing."""
     keys = profile_keys(namespace, name, given.home)
     unknown = [key for key in keys if ("OtelProfile", *key) in unread]
     return bool(unknown) and (name == DEFAULT_PROFILE or keys[0] in {*unknown, *given.profiles})

@@ -1,4 +1,4 @@
-"""Manifests as people keep them: several YAML documents in a file, JSON, Lists."""
+"""Manifests as users keep them: several YAML documents in a file, JSON, Lists."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ PAGE_SIZE = 100  # a page of metadata is garbage at once, but the process keeps 
 WATCH_SECONDS = 240
 """The server ends a watch after this time."""
 SILENCE_SECONDS = 300
-"""A watch without any byte, not even a bookmark, for this time is dead although nobody has closed it."""
+"""A watch without any byte, not even a bookmark, for this time is dead although no side has closed it."""
 RESPONSE_SECONDS = 60
 """Timeout of a request."""
 TOKEN_SECONDS = 60
@@ -169,10 +169,10 @@ def _login_with_kubeconfig(settings: kopf.OperatorSettings) -> kopf.ConnectionIn
 
 def _decoded(path: str, body: bytes) -> Object:
     try:
-        answer: Object = from_json(body)
+        response: Object = from_json(body)
     except ValueError:
         raise ApiError(0, f"the response to {path} is not JSON: is this address the API server's?") from None
-    return answer
+    return response
 
 
 def _event(line: bytes) -> Object:

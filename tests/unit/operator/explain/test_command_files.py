@@ -1,4 +1,4 @@
-"""`spanloom explain -f`: files as people keep them."""
+"""`spanloom explain -f`: files as users keep them."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ NOT_TYPED = {
     "docs/otelinjection.md": "tests/e2e/operator/test_injection.py runs them on Deployments of its own",
     "docs/install.md": "Production needs CloudNativePG and OpenSearch: tests/charts and tests/e2e/test_charts.py",
     "helm/": "tests/e2e/test_charts.py and test_release.py install the charts into namespaces of their own",
-    "operator/README.md": "as in docs/install.md, One chart alone",
+    "operator/README.md": "as in docs/install.md, One chart alone; explain -f as in tests/unit/operator/explain",
 }
 """Why the other commands of a page, or of pages in a folder, that need a cluster are not typed there."""
 LESSONS = "deploy/demos/"

@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from itertools import dropwhile, takewhile
+from typing import TYPE_CHECKING
 
 import pytest
 from compatibility.versions import PLATFORMS
@@ -15,6 +16,9 @@ from unit.repository.test_imports import ROOMS
 
 from spanloom.sdk.distro import REPLACED
 from spanloom_operator.controller import metrics
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CODE = re.compile(r"`([^`]+)`")
 SKELETON = (
@@ -84,6 +88,21 @@ def test_metrics_of_the_operator_are_those_of_its_code() -> None:
     families = [metric.describe()[0] for metric in vars(metrics).values() if isinstance(metric, (Counter, Gauge))]
     names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     assert names == set(re.findall(r"spanloom_operator_\w+", _text("docs/operations.md")))
+
+
+@pytest.mark.parametrize(
+    "lesson", sorted((ROOT / "deploy/demos").glob("*/README.md")), ids=lambda path: path.parent.name
+)
+def test_a_lesson_leaves_no_process_and_waits_for_a_limited_time(lesson: Path) -> None:
+    """Loops of a lesson have an end, and each port-forward is stopped by its process id."""
+    text = lesson.read_text()
+    forwards = re.findall(r"port-forward .*& (\w+)=\$!$", text, re.MULTILINE)
+
+    assert [] == re.findall(r"^ *(?:until|while) .*|kill %.*", text, re.MULTILINE)
+    assert len(re.findall(r"^kubectl .* port-forward ", text, re.MULTILINE)) == len(forwards)
+    assert [" ".join(f"${name}" for name in forwards)] * bool(forwards) == re.findall(
+        r"^kill (.*)$", text, re.MULTILINE
+    )
 
 
 def test_the_libraries_are_those_that_have_hooks() -> None:

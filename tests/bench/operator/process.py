@@ -62,7 +62,7 @@ async def until(check: Callable[[], bool], what: str) -> None:
     while not check():
         if time.monotonic() > end:
             raise TimeoutError(f"not within {WAIT_SECONDS} s: {what}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)  # each question costs the operator a millisecond
 
 
 @asynccontextmanager

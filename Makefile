@@ -46,7 +46,7 @@ golden: setup  ## Render every chart's cases to tests/charts/golden (needs helm)
 
 checkov: setup  ## Check the rendered default values with checkov (needs helm; installs checkov temporarily)
 	@mkdir -p build && helm template demo helm/spanloom --skip-tests --kube-version 1.34.0 \
-	  --set postgres.existingSecret=database >build/default.yaml 2>/dev/null
+	  --set postgres.existingSecret=database,users.database.existingSecret=database >build/default.yaml 2>/dev/null
 	$(UV) run --no-project --with checkov checkov --config-file deploy/checkov.yaml --file build/default.yaml
 
 reliability: setup  ## Cause every fault and write the measurements to docs/reliability.md

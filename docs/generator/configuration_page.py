@@ -24,8 +24,9 @@ PAGE = Path(__file__).parents[1] / "configuration.md"
 TEXT = """\
 # Configuration
 
-Every environment variable that a part of the project reads. An empty variable counts as unset. A value that is not
-understood ends the process before the application starts, with one line on standard error and exit status 78:
+Every environment variable that a part of the project reads. An empty variable counts as unset, except the two of
+excluded URLs, where empty excludes nothing. A value that is not understood ends the process before the application
+starts, with one line on standard error and exit status 78:
 
     spanloom: OTEL_EXPORTER_OTLP_TIMEOUT='10000' is not understood; expected 0.001 to 600 seconds (…)
 

@@ -8,9 +8,11 @@ from support.builders.pages import is_printed, quoted_lines
 
 REFUSED = {
     "postgres requires existingSecret": ["--set=jaeger.enabled=true"],
+    "the password is in spanloom-database": ["--set=postgres.existingSecret=spanloom-database"],
     "additional properties 'jager'": ["--set=postgres.existingSecret=database,jager.enabled=false"],
     "is the Jaeger of this release": ["--set=postgres.existingSecret=database,jaeger.enabled=false"],
 }
+DATABASE = "postgres.existingSecret=database,users.database.existingSecret=database"
 LINES = quoted_lines("docs/troubleshooting.md")
 INSTALLATION = {
     "OpenShift": ["--set=global.openshift=true"],
@@ -40,6 +42,6 @@ def test_a_quoted_refusal_is_what_helm_prints(part: str) -> None:
 @pytest.mark.parametrize("values", INSTALLATION.values(), ids=INSTALLATION)
 def test_the_values_of_the_installation_page_are_accepted(values: list[str]) -> None:
     """Every value that docs/install.md and docs/troubleshooting.md name exists."""
-    done = template(HELM / "spanloom", "--set=postgres.existingSecret=database", *values)
+    done = template(HELM / "spanloom", f"--set={DATABASE}", *values)
 
     assert 0 == done.returncode, done.stderr

@@ -28,6 +28,7 @@ MEMBERS = {
         ROOT / "deploy/local/pyproject.toml",
     ]
 }
+SECRET = "--set=postgres.existingSecret=spanloom-postgres"  # the name of the one that a cluster would store
 # verify uses none of the services that spanloom-local contains.
 NOT_USED = {"spanloom-local": {"users-api", "users-db-service"}}
 
@@ -39,7 +40,7 @@ def _rendered(*arguments: str) -> list[dict[str, Any]]:
         for key, value in RELEASE["setValueTemplates"].items()
     ]
     chart = [RELEASE["name"], str(ROOT / RELEASE["chartPath"]), f"--namespace={RELEASE['namespace']}"]
-    secret = [] if any("production" in argument for argument in arguments) else ["--set=postgres.existingSecret=demo"]
+    secret = [] if any("production" in argument for argument in arguments) else [SECRET]
     command = [require("helm"), "template", *chart, "--kube-version=1.34.0", *secret, *pairs, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -33,7 +33,8 @@ def test_flask_is_traced_inside_the_boundary(bare, traced, arrived) -> None:
     assert expected == arrived.names()
     assert [None] * 5 == [span.parent_id for span in arrived.spans()]
     [failed] = [span for span in arrived.spans() if span.status == "ERROR"]
-    assert (500, "500") == (failed.attributes["http.response.status_code"], failed.attributes["error.type"])
+    assert (500, "ValueError") == (failed.attributes["http.response.status_code"], failed.attributes["error.type"])
+    assert ["no such order"] == [event["exception.message"] for event in failed.events]
 
 
 DJANGO = {"asgi": UVICORN, "wsgi": ["python", "{app}.py", "{port}"]}

@@ -202,7 +202,7 @@ def test_a_kill_loses_at_most_what_was_not_exported(record: Record) -> None:
 
 @pytest.mark.fault("receiver down permanently")
 def test_a_permanent_outage_needs_no_more_memory(record: Record) -> None:
-    """A full queue drops its oldest spans: the spans of 16 more queues add neither memory nor threads."""
+    """A full queue drops further spans: the spans of 16 more queues add neither memory nor threads."""
     # Scaled down: a minute of export attempts and of metrics to a second each, a queue of 8192 to 256.
     scaled_down = {
         "OTEL_EXPORTER_OTLP_TIMEOUT": "1",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from support.paths import ROOT, TESTS
-from support.plugins.fault_table import Row, from_markdown, measurement, merge, to_markdown
+from support.plugins.fault_table import Row, from_markdown, measurement, merge, text_above, to_markdown
 
 DOCUMENT = ROOT / "docs/reliability.md"
 SUITES = (TESTS / "faults", TESTS / "e2e/faults")
@@ -41,6 +41,16 @@ def test_the_document_is_read_as_it_was_written() -> None:
     """A section whose suite does not run keeps its content."""
     sections = {"On one machine": [Row("a fault", "a promise", "1 request")], "On a cluster": [Row("b", "c", "d")]}
     assert sections == from_markdown(to_markdown(sections))
+
+
+def test_the_text_above_the_tables_is_kept() -> None:
+    """What is written by hand, headings included, stays when the tables are written again."""
+    text = "# Reliability\n\n## Outages\n\n| a | b |\n\n## On one machine\n\nold"
+
+    written = to_markdown({"On one machine": [Row("a", "p", "1")]}, text_above(text))
+
+    assert text.removesuffix("## On one machine\n\nold") == text_above(written)
+    assert {"On one machine": [Row("a", "p", "1")]} == from_markdown(written)
 
 
 def test_a_row_keeps_its_measurement_until_its_test_runs() -> None:

@@ -64,7 +64,6 @@ def _environ(script: Script, fresh: Path, receiver: Receiver) -> dict[str, str]:
     return inherited | {
         "PATH": f"{programs}:{os.environ['PATH']}",
         "REPOSITORY": f"file://{ROOT}",
-        "OTEL_PYTHON_DISTRO": "spanloom",
         "OTEL_METRICS_EXPORTER": "none",
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "UVICORN_PORT": str(free_port()),

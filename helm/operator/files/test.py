@@ -16,11 +16,11 @@ PATIENCE_SECONDS = 60
 
 
 def call(method, url, body=None, kind="application/json"):
-    """Return the API server's answer; HTTPError when it refuses."""
+    """Return the API server's response; HTTPError when it refuses."""
     headers = {"Authorization": f"Bearer {(ACCOUNT / 'token').read_text()}", "Content-Type": kind}
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers, method=method)  # noqa: S310
-    with urllib.request.urlopen(request, timeout=10, context=TLS) as answer:  # noqa: S310
-        return json.load(answer)
+    with urllib.request.urlopen(request, timeout=10, context=TLS) as response:  # noqa: S310
+        return json.load(response)
 
 
 def label(value):

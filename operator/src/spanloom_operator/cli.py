@@ -1,4 +1,4 @@
-"""`spanloom explain` and `spanloom cleanup`, from a person's own kubeconfig."""
+"""`spanloom explain` and `spanloom cleanup`, with the user's own kubeconfig."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ app.command("explain", help=HELP, epilog=EPILOG, no_args_is_help=True)(explain_c
 @app.command()
 def cleanup(
     namespaces: Annotated[str, typer.Option(help="only these, separated by commas")] = "",
-    installation: Annotated[str, typer.Option(help="NAMESPACE/NAME of one installation; all of them by default")] = "",
+    installation: Annotated[str, typer.Option(help="NAMESPACE/NAME of one installation; default: every one")] = "",
 ) -> None:
-    """Remove everything that the operator has added, in the whole cluster; for after it is uninstalled."""
+    """Remove everything that operators have added, in the whole cluster; for after they are uninstalled.
+
+    Without --installation this concerns every operator of the cluster: one that still runs injects again.
+    """
     import kopf  # noqa: PLC0415 - a second that explain does not need
 
     from spanloom_operator.controller.cleanup import withdraw_everything  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Names that the operator shares with Kubernetes, OpenTelemetry and people: labels, annotations, kinds, managers."""
+"""Names that the operator shares with Kubernetes, OpenTelemetry and users: labels, annotations, kinds, managers."""
 
 from __future__ import annotations
 

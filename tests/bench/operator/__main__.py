@@ -64,7 +64,7 @@ class Cost:
 
 @dataclass
 class Rounds:
-    """The bare loop, the operator until its applies are answered, its CPU in all, and writes that were counted."""
+    """The bare loop, the operator until its applies have responses, its CPU in all, and writes that were counted."""
 
     loop: Cost
     operator: Cost
@@ -141,7 +141,7 @@ async def bare_loop(api: Client, namespace: str) -> Cost:
 
 
 async def inject_all(api: Client, namespace: str, operator: OperatorProcess, total: int, loop: float) -> Cost:
-    """Label the namespace and return the cost until the operator's applies, `total` by now, are answered.
+    """Label the namespace and return the cost until the operator's applies, `total` by now, have responses.
 
     Each question costs the operator a millisecond: none is asked in the seconds that the bare `loop` took.
     """

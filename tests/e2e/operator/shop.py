@@ -1,4 +1,4 @@
-"""One Deployment, `shop`, as people write it, and what they do with it."""
+"""One Deployment, `shop`, as users write it, and what they do with it."""
 
 from __future__ import annotations
 

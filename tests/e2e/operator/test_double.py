@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Real:
-    """People's changes on the cluster: read, change, replace; apply server-side."""
+    """Users's changes on the cluster: read, change, replace; apply server-side."""
 
     def __init__(self, kube: Kube) -> None:
         self.kube, self.path = kube, paths.deployments(kube.namespace, "shop")
@@ -44,7 +44,7 @@ class Real:
         self.kube("create", "-f", "-", stdin=json.dumps(its))
 
     def settled(self) -> None:
-        """Wait until nobody else writes: the controller's condition says that it leaves a paused Deployment alone."""
+        """Wait until no user else writes: the controller's condition says that it leaves a paused Deployment alone."""
         poll_until(lambda: is_settled(self.kube.get("deployment/shop")), "the controller has seen the Deployment")
 
     def change(self, edit: Edit) -> None:
@@ -71,7 +71,7 @@ class InMemory:
         self.double.put(self.path, its)
 
     def settled(self) -> None:
-        """Nobody else is here."""
+        """No other client is here."""
 
     def change(self, edit: Edit) -> None:
         self.double.change(self.path, edit)
@@ -120,13 +120,13 @@ def replace_all(its: Object) -> None:
 class Story:
     """What the operator does to a Deployment on either API server, and what is left after each step."""
 
-    def __init__(self, api: Api, people: Real | InMemory) -> None:
-        self.api, self.people = api, people
+    def __init__(self, api: Api, users: Real | InMemory) -> None:
+        self.api, self.users = api, users
         self.left: list[object] = []
 
     async def look(self) -> Workload:
-        self.people.settled()
-        found = await self.api.get(self.people.path)
+        self.users.settled()
+        found = await self.api.get(self.users.path)
         assert found is not None
         workload = Workload.from_deployment(found, MANAGER)
         owned = {each.name: sorted(each.owned) for each in workload.containers}
@@ -136,12 +136,12 @@ class Story:
 
     async def apply(self, workload: Workload, injection: Injection) -> None:
         try:
-            await self.api.apply(self.people.path, body(workload, injection), MANAGER)
+            await self.api.apply(self.users.path, body(workload, injection), MANAGER)
         except ApiError as error:
             self.left.append([error.code, error.is_stale])
 
     async def change_owners(self, workload: Workload, fields: list[Object]) -> Workload:
-        await self.api.merge(self.people.path, managed_fields_patch(workload, fields))
+        await self.api.merge(self.users.path, managed_fields_patch(workload, fields))
         return await self.look()
 
 
@@ -149,14 +149,14 @@ def shop(namespace: str, **fields: object) -> Object:
     return deployment(container(env=env(A="1")), namespace=namespace, replicas=0, paused=True, **fields)
 
 
-async def taken_over(api: Api, people: Real | InMemory, edit: Edit) -> list[object]:
-    """Inject, let somebody change something, hand over what is taken, and withdraw."""
-    people.put(deepcopy(shop(people.path.split("/")[5])))
-    story = Story(api, people)
+async def taken_over(api: Api, users: Real | InMemory, edit: Edit) -> list[object]:
+    """Inject, let a user change something, hand over what is taken, and withdraw."""
+    users.put(deepcopy(shop(users.path.split("/")[5])))
+    story = Story(api, users)
     found = await story.look()
     await story.apply(found, inject(found, [PLATFORM]))
     stale = await story.look()
-    people.change(edit)
+    users.change(edit)
     found = await story.look()
     await story.apply(stale, NOTHING)
     if found.taken:
@@ -166,21 +166,21 @@ async def taken_over(api: Api, people: Real | InMemory, edit: Edit) -> list[obje
     return story.left
 
 
-async def applied_by_a_chart(api: Api, people: Real | InMemory) -> list[object]:
+async def applied_by_a_chart(api: Api, users: Real | InMemory) -> list[object]:
     """Inject, and set the same variable by a chart that is applied server-side: before and after its value is free."""
-    its = shop(people.path.split("/")[5])
-    people.put(deepcopy(its))
-    story = Story(api, people)
+    its = shop(users.path.split("/")[5])
+    users.put(deepcopy(its))
+    story = Story(api, users)
     found = await story.look()
     await story.apply(found, inject(found, [PLATFORM]))
     found = await story.look()
     chart = {key: its[key] for key in ("apiVersion", "kind")} | {"metadata": {"name": "shop"}}
     pod = {"containers": [{"name": "app", "env": env(OTEL_SERVICE_NAME="mine")}]}
     chart["spec"] = {"template": {"spec": pod}}
-    story.left.append(people.apply(deepcopy(chart)))
+    story.left.append(users.apply(deepcopy(chart)))
     found = await story.look()
     found = await story.change_owners(found, without_values(found.managed_fields, MANAGER))
-    story.left.append(people.apply(deepcopy(chart)))
+    story.left.append(users.apply(deepcopy(chart)))
     found = await story.look()
     await story.apply(found, inject(found, [PLATFORM]))
     found = await story.look()
@@ -189,13 +189,13 @@ async def applied_by_a_chart(api: Api, people: Real | InMemory) -> list[object]:
     return story.left
 
 
-async def copied(api: Api, people: Real | InMemory) -> list[object]:
+async def copied(api: Api, users: Real | InMemory) -> list[object]:
     """Create a copy of an injected template, take its entries over, and withdraw them."""
     plain = Workload.from_deployment(shop("demo"), MANAGER)
-    its = shop(people.path.split("/")[5])
+    its = shop(users.path.split("/")[5])
     entries(its).extend(inject(plain, [PLATFORM]).env("app"))
-    people.put(deepcopy(its))
-    story = Story(api, people)
+    users.put(deepcopy(its))
+    story = Story(api, users)
     found = await story.look()
     found = await story.change_owners(found, changed_owners(found.managed_fields, found))
     await story.apply(found, inject(found, [PLATFORM]))
@@ -220,14 +220,14 @@ def both(kube: Kube, story: Callable[[Api, Real | InMemory], object]) -> tuple[o
 
 
 @pytest.mark.parametrize("edit", [edit_value, remove, add, replace_all])
-def test_entries_that_people_change(kube: Kube, edit: Edit) -> None:
+def test_entries_that_users_change(kube: Kube, edit: Edit) -> None:
     """What the state machine of the unit tests builds upon is what a real API server does."""
-    expected, actual = both(kube, lambda api, people: taken_over(api, people, edit))
+    expected, actual = both(kube, lambda api, users: taken_over(api, users, edit))
     assert expected == actual
 
 
 def test_entries_that_a_chart_applies(kube: Kube) -> None:
-    """The value of an entry that belongs to nobody is set without a conflict, on either."""
+    """The value of an entry that belongs to no user is set without a conflict, on either."""
     expected, actual = both(kube, applied_by_a_chart)
     assert expected == actual
     assert [False, True] == [each for each in actual if isinstance(each, bool)]  # type: ignore[attr-defined]

@@ -26,7 +26,7 @@ def developer(kube: Kube, role: str) -> str:
 
 
 def may(kube: Kube, user: str, verb: str, resource: str = "otelprofiles.spanloom.dev") -> bool:
-    """Tell whether the API server allows it."""
+    """Return whether the API server allows it."""
     review = {"resourceAttributes": {"namespace": kube.namespace, "verb": verb}, "user": user}
     review["resourceAttributes"] |= dict(zip(("resource", "group"), resource.split(".", 1), strict=True))  # type: ignore[operator]
     body = {"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": review}

@@ -181,7 +181,7 @@ def test_cleanup(kube: Kube, operating: Operating, account: Path) -> None:
 
 
 def test_explain_needs_no_operator(kube: Kube) -> None:
-    """From a person's own kubeconfig: every variable with its source, and what is skipped with its reason."""
+    """With the user's own kubeconfig: every variable with its source, and what is skipped with its reason."""
     kube.apply(shop(kube, env=[{"name": "OTEL_PROPAGATORS", "value": "b3"}]))
     label(kube)
     arguments = ["explain", "deployment/shop", "-n", kube.namespace, "--home", "op-e2e-home", "-o", "json"]

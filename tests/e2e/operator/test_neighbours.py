@@ -30,7 +30,7 @@ def wait_until_skipped(kube: Kube) -> None:
     poll_until(lambda: expected in injection(kube).get("skipped", []), "the user's entry is skipped")
 
 
-def test_kubectl_apply_and_server_side_apply_are_neighbours(kube: Kube, operating: Operating) -> None:
+def test_kubectl_apply_and_server_side_apply_do_not_conflict(kube: Kube, operating: Operating) -> None:
     """Other appliers neither remove the injection nor are fought, and take over what they want."""
     kube.apply(shop(kube))
     label(kube)
@@ -104,7 +104,7 @@ def test_replaced_deployment_is_injected_again(kube: Kube, operating: Operating)
 
 
 def without_bookkeeping(its: Object, name: str) -> Object:
-    """Return a Deployment as people save and rename it."""
+    """Return a Deployment as users save and rename it."""
     copy = deepcopy(its)
     copy["metadata"] = {"name": name, "namespace": its["metadata"]["namespace"], "labels": its["metadata"]["labels"]}
     del copy["status"]

@@ -102,16 +102,18 @@ def patch(operator: Kube, body: Object, *, succeeds: bool) -> str:
     return operator("patch", "deployment/shop", "--type=strategic", "--patch", json.dumps(body), succeeds=succeeds)
 
 
-@pytest.mark.parametrize(("verb", "resource", "answer"), MAY)
-def test_can_i(account: Path, verb: str, resource: str, answer: str) -> None:
+@pytest.mark.parametrize(("verb", "resource", "response"), MAY)
+def test_can_i(account: Path, verb: str, resource: str, response: str) -> None:
     """The role lets the operator do what it does, and no more: no Secrets, no pods, no creating."""
     kind, _, subresource = resource.partition("/")
-    Kube("default", str(account))("auth", "can-i", verb, kind, f"--subresource={subresource}", succeeds=answer == "yes")
+    Kube("default", str(account))(
+        "auth", "can-i", verb, kind, f"--subresource={subresource}", succeeds=response == "yes"
+    )
 
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 def test_patch_outside_otel_is_refused(operator: Kube, body: Object) -> None:
-    """Whoever has stolen the operator's account can change nothing but OTEL_* entries and the old annotation."""
+    """A thief of the operator's account can change only OTEL_* entries and the old annotation."""
     assert "the operator" in patch(operator, body, succeeds=False)
 
 
@@ -122,7 +124,7 @@ def test_patch_inside_is_allowed(operator: Kube, body: Object) -> None:
 
 
 def test_no_field_is_forgotten(home: Kube) -> None:
-    """Every field that this API server knows of a Deployment and its pods is held by the policy."""
+    """The policy covers every field that this API server has in a Deployment and its pods."""
     schemas = json.loads(home("get", "--raw", "/openapi/v3/apis/apps/v1"))["components"]["schemas"]
     policy = json.dumps(home.get("validatingadmissionpolicy/op-e2e-home-op-operator")["spec"])
     kinds = {

@@ -1,20 +1,16 @@
-"""The tables of docs/reliability.md, made of the rows of the fault suites."""
+"""The tables of docs/reliability.md, made of the rows of the fault suites; the text above them is written by hand."""
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-HEAD = """\
-# Reliability
-
-The faults that the tests cause, the promised behaviour, and the measurement of the last run. Written by the fault
-suites: `make reliability`, and with a cluster `make reliability ARGS=tests/e2e/faults`. Responses are counted by the
-client, spans by the receiver, each once.
-"""
+HEADING = re.compile(r"^## (?=On (?:one machine|a cluster)$)", re.MULTILINE)
+"""Beginning of a section with the table of a fault suite."""
 COLUMNS = "| fault | promise | measured |\n| --- | --- | --- |"
 
 
@@ -42,9 +38,14 @@ def _responses(responses: Mapping[int, int]) -> list[str]:
     return [f"{total} {noun}: {by_status}"] if responses else []
 
 
-def to_markdown(sections: Mapping[str, Iterable[Row]]) -> str:
-    """Return the text of the file: a section for each place where tests cause faults."""
-    parts = [HEAD]
+def text_above(text: str) -> str:
+    """Return what is above the tables of a file."""
+    return HEADING.split(text)[0]
+
+
+def to_markdown(sections: Mapping[str, Iterable[Row]], above: str = "# Reliability\n") -> str:
+    """Return the text of the file: what is above, and a section for each place where tests cause faults."""
+    parts = [f"{above.rstrip()}\n"]
     for title, rows in sections.items():
         cells = [f"| {' | '.join(_cell(text) for text in row)} |" for row in rows]
         parts.append("\n".join([f"## {title}\n", COLUMNS, *cells, ""]))
@@ -53,7 +54,7 @@ def to_markdown(sections: Mapping[str, Iterable[Row]]) -> str:
 
 def from_markdown(text: str) -> dict[str, list[Row]]:
     """Return the sections of a file that `to_markdown` wrote."""
-    _, *parts = text.split("\n## ")
+    _, *parts = HEADING.split(text)
     return {part.partition("\n")[0]: [_line(row) for row in part.splitlines() if _is_row(row)] for part in parts}
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from support.plugins.fault_table import Row, from_markdown, measurement, merge, to_markdown
+from support.plugins.fault_table import Row, from_markdown, measurement, merge, text_above, to_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,11 +50,11 @@ def record(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Write the rows of the tests that ran, if all passed; other rows keep their content."""
+    """Write the rows of the tests that ran, if all passed; other rows and the text above keep their content."""
     path = session.config.getoption("--reliability")
     if path and exitstatus == pytest.ExitCode.OK:
-        before = from_markdown(path.read_text()) if path.exists() else {}
-        path.write_text(to_markdown(merge(before, _sections(session.config))))
+        text = path.read_text() if path.exists() else "# Reliability\n"
+        path.write_text(to_markdown(merge(from_markdown(text), _sections(session.config)), text_above(text)))
 
 
 def _sections(config: pytest.Config) -> dict[str, list[Row]]:

@@ -38,9 +38,9 @@ class ApiDouble:
         self.rolls_out: Callable[[Object], Object] = lambda found: rolled_out(found["metadata"]["generation"])
         self._version = 1
 
-    # ---- the side of people and controllers
+    # ---- the side of users and controllers
     def put(self, path: str, thing: Object, manager: Manager = USER) -> None:
-        """Create or replace an object; fields that are gone lose their owners, changed ones get a new one."""
+        """Create or replace an object; fields that are removed lose their owners, changed ones get a new one."""
         old = self.objects.get(path)
         update_shares(self.shares.setdefault(path, {}), fields(old or {}), fields(thing), manager)
         self._store(path, old, deepcopy(thing))
@@ -90,7 +90,7 @@ class ApiDouble:
             return self.apply_as(path, body, (manager, "Apply"), force=force)
 
     def apply_as(self, path: str, body: Object, manager: Manager, *, force: bool = False) -> Object:
-        """Server-side apply by anybody."""
+        """Server-side apply by any manager."""
         old = self.objects.get(path)
         if body["kind"] != "Deployment":
             self._store(path, old, deepcopy(body))
@@ -188,7 +188,7 @@ class ApiDouble:
 
 
 class Call:
-    """One API call, on either side of which the operator's process may end, and before which people may act."""
+    """One API call, on either side of which the operator's process may end, and before which users may act."""
 
     def __init__(self, double: ApiDouble) -> None:
         self._double = double

@@ -1,4 +1,4 @@
-"""An HTTP server that answers as an API server does: objects by path, and the Status of its errors."""
+"""An HTTP server that responses as an API server does: objects by path, and the Status of its errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Object = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """A whole HTTP response."""
 
     status: int
@@ -26,28 +26,28 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-FORBIDDEN = Answer(403, json.dumps({"kind": "Status", "code": 403, "message": "user is not allowed"}))
-UNAUTHORIZED = Answer(401, json.dumps({"kind": "Status", "code": 401, "message": "Unauthorized"}))
-ABSENT = Answer(404, json.dumps({"kind": "Status", "code": 404, "message": "not found"}))
-NO_RESOURCE = Answer(404, "404 page not found\n", "text/plain; charset=utf-8")
-LOGIN_PAGE = Answer(200, "<html>log in</html>", "text/html")
-BAD_GATEWAY = Answer(502, "<html>bad gateway</html>", "text/html")
-REDIRECT = Answer(302, "", "text/html", {"Location": "/login"})
+FORBIDDEN = Response(403, json.dumps({"kind": "Status", "code": 403, "message": "user is not allowed"}))
+UNAUTHORIZED = Response(401, json.dumps({"kind": "Status", "code": 401, "message": "Unauthorized"}))
+ABSENT = Response(404, json.dumps({"kind": "Status", "code": 404, "message": "not found"}))
+NO_RESOURCE = Response(404, "404 page not found\n", "text/plain; charset=utf-8")
+LOGIN_PAGE = Response(200, "<html>log in</html>", "text/html")
+BAD_GATEWAY = Response(502, "<html>bad gateway</html>", "text/html")
+REDIRECT = Response(302, "", "text/html", {"Location": "/login"})
 
 
 @dataclass
 class ApiServer:
-    """Answers by the longest beginning of the path; ABSENT for every other. `requests` are path and Authorization."""
+    """Responses by the longest beginning of the path; ABSENT for every other. `requests` are path and Authorization."""
 
     url: str
-    answers: dict[str, Answer | Object] = field(default_factory=dict)
+    responses: dict[str, Response | Object] = field(default_factory=dict)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
 
-    def answer(self, path: str) -> Answer:
-        """Return the answer to a path."""
-        prefixes = [prefix for prefix in self.answers if path.startswith(prefix)]
-        found = self.answers[max(prefixes, key=len)] if prefixes else ABSENT
-        return found if isinstance(found, Answer) else Answer(200, json.dumps(found))
+    def response(self, path: str) -> Response:
+        """Return the response to a path."""
+        prefixes = [prefix for prefix in self.responses if path.startswith(prefix)]
+        found = self.responses[max(prefixes, key=len)] if prefixes else ABSENT
+        return found if isinstance(found, Response) else Response(200, json.dumps(found))
 
     def kubeconfig(self, folder: Path, **user: Any) -> Path:
         """Write a kubeconfig whose context `test` leads here, with `demo` as current namespace."""
@@ -67,20 +67,20 @@ def kubeconfig(server: str, user: Object | None = None, namespace: str = "demo")
 
 
 @contextmanager
-def api_server(answers: dict[str, Answer | Object] | None = None) -> Iterator[ApiServer]:
-    """Serve `answers` on a free port."""
-    api = ApiServer("", dict(answers or {}))
+def api_server(responses: dict[str, Response | Object] | None = None) -> Iterator[ApiServer]:
+    """Serve `responses` on a free port."""
+    api = ApiServer("", dict(responses or {}))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             api.requests.append((self.path, self.headers.get("Authorization")))
-            answer = api.answer(self.path)
-            self.send_response(answer.status)
-            headers = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body.encode()))}
-            for name, value in {**headers, **answer.headers}.items():
+            response = api.response(self.path)
+            self.send_response(response.status)
+            headers = {"Content-Type": response.content_type, "Content-Length": str(len(response.body.encode()))}
+            for name, value in {**headers, **response.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(answer.body.encode())
+            self.wfile.write(response.body.encode())
 
         def log_message(self, *_: object) -> None:
             pass

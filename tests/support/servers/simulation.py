@@ -1,4 +1,4 @@
-"""A cluster in memory, the people in it, a clock, and an operator that may be restarted at any time."""
+"""A cluster in memory, the users in it, a clock, and an operator that may be restarted at any time."""
 
 from __future__ import annotations
 

@@ -54,6 +54,6 @@ A, B = deployment(name="a"), deployment(name="b")
     ],
     ids=["spec before status", "label before status", "in their order", "an old version is none"],
 )
-def test_what_people_change_comes_first(first: Object, second: Object, expected: list[str]) -> None:
+def test_what_users_change_comes_first(first: Object, second: Object, expected: list[str]) -> None:
     """A change of the status alone gives way to changes of spec and labels."""
     assert expected == order(first, second)

@@ -38,7 +38,7 @@ def test_cleanup_of_one_installation_leaves_the_others() -> None:
 
 
 def test_cleanup_leaves_what_others_have_changed() -> None:
-    """An entry whose value somebody has changed is theirs, also for the cleanup."""
+    """An entry whose value a user has changed is theirs, also for the cleanup."""
     sim = started()
     set_value(sim, "OTEL_SERVICE_NAME", "mine")
     asyncio.run(withdraw_everything(sim.double))

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from support.servers.api_server import LOGIN_PAGE, Answer, ApiServer, api_server, kubeconfig
+from support.servers.api_server import LOGIN_PAGE, ApiServer, Response, api_server, kubeconfig
 
 from spanloom_operator.kube.api import ApiError, items
 from spanloom_operator.kube.client import Client
@@ -41,8 +41,8 @@ async def listed(client: Client) -> list[object]:
 
 @pytest.mark.parametrize(("found", "expected"), [(None, []), ([{"metadata": {}}], [{"metadata": {}}])])
 def test_empty_list_may_be_null(api: ApiServer, found: object, expected: list[object]) -> None:
-    """The API server answers a list of metadata without objects with null."""
-    api.answers |= {f"{DEPLOYMENTS}?limit=100": {"items": found, "metadata": {}}}
+    """The API server responses a list of metadata without objects with null."""
+    api.responses |= {f"{DEPLOYMENTS}?limit=100": {"items": found, "metadata": {}}}
     assert expected == asked(listed)
 
 
@@ -54,18 +54,18 @@ REFUSALS = {
 
 
 @pytest.mark.parametrize(("status", "expected"), REFUSALS.values(), ids=REFUSALS)
-def test_conflicts_are_told_apart(api: ApiServer, status: dict[str, object], expected: tuple[object, ...]) -> None:
-    """A write on an old version is decided anew; a conflict with another field manager is reported."""
+def test_conflicts_are_distinguished(api: ApiServer, status: dict[str, object], expected: tuple[object, ...]) -> None:
+    """A write on an old version is decided again; a conflict with another field manager is reported."""
     body = json.dumps({"kind": "Status", "message": "no", **status})
-    api.answers |= {f"{DEPLOYMENTS}/shop": Answer(409, body)}
+    api.responses |= {f"{DEPLOYMENTS}/shop": Response(409, body)}
     with pytest.raises(ApiError) as refused:
         asked(lambda client: client.get(f"{DEPLOYMENTS}/shop"))
     assert expected == (refused.value.code, refused.value.is_stale, refused.value.is_field_conflict)
 
 
 def test_login_page(api: ApiServer) -> None:
-    """A proxy that answers with a page is one line."""
-    api.answers |= {f"{DEPLOYMENTS}/shop": LOGIN_PAGE}
+    """A proxy that responses with a page is one line."""
+    api.responses |= {f"{DEPLOYMENTS}/shop": LOGIN_PAGE}
     with pytest.raises(ApiError, match="is not JSON: is this address the API server's"):
         asked(lambda client: client.get(f"{DEPLOYMENTS}/shop"))
 

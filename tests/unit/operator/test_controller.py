@@ -33,7 +33,7 @@ def test_restart_writes_nothing() -> None:
     assert without_leases[0] == without_leases[1]
 
 
-def test_injection_tells_what_is_injected() -> None:
+def test_injection_reports_what_is_injected() -> None:
     """The OtelInjection is the Deployment's own, and names variables, profile, installation and conditions."""
     sim = started()
     found, status = sim.double.objects[injection_path()], sim.status()

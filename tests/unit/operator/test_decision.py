@@ -94,7 +94,7 @@ def test_paused_deployment_waits() -> None:
 
 
 def test_change_that_kubernetes_has_not_seen_yet() -> None:
-    """Right after a change nobody knows whether the Deployment is healthy: wait for its status, unless it is new."""
+    """Right after a change it is unknown whether the Deployment is healthy: wait for its status, unless it is new."""
     its, new = deployment(labels=ON), deployment(labels=ON)
     its["metadata"]["generation"] = 2
     del new["status"]
@@ -104,28 +104,31 @@ def test_change_that_kubernetes_has_not_seen_yet() -> None:
 
 
 def test_dry_run_writes_nothing() -> None:
-    """A rehearsal tells what would be done."""
+    """A dry run reports what would be done."""
     decision = decided(deployment(labels=ON, annotations={MODE_ANNOTATION: "dry-run"}), INPUTS)
     assert ("DryRun", None) == (decision.reason, decision.body)
     assert "OTEL_SERVICE_NAME" in decision.message
 
 
 def test_secret_of_envfrom_is_pointed_out() -> None:
-    """What a Secret says cannot be seen, and that is said."""
+    """Kubernetes lets env win over envFrom, so the message says that injected variables override the Secret's."""
     its = deployment(container(envFrom=[{"secretRef": {"name": "mine"}}]), labels=ON)
-    assert "envFrom Secret mine cannot be read" in decided(its, INPUTS).message
+    expected = (
+        "envFrom Secret mine cannot be read: an injected variable overrides one of the same name in it; set it in env"
+    )
+    assert expected in decided(its, INPUTS).message
 
 
 def test_namespace_of_another_installation() -> None:
     """Where another installation looks after a namespace, the label requests nothing of this one."""
-    inputs = replace(INPUTS, held_by="other/operator")
+    inputs = replace(INPUTS, holder="other/operator")
     decision = decided(deployment(labels=ON), inputs)
     assert ("Withdrawn", None) == (decision.reason, decision.body)
     assert "installation other/operator looks after this namespace" in decision.message
 
 
 def test_dry_run_is_recorded_but_hides_nothing() -> None:
-    """The record tells of a dry run, unless it remembers an injection or a rollback."""
+    """The record reports a dry run, unless it remembers an injection or a rollback."""
     its = deployment(labels=ON, annotations={MODE_ANNOTATION: "dry-run"})
     found = decided(its, INPUTS).record
     assert found is not None

@@ -171,13 +171,13 @@ DEFAULT_CONTAINER = "kubectl.kubernetes.io/default-container"
 CHOSEN: dict[str, tuple[list[str], str, list[str], dict[str, str]]] = {
     "first by default": ([], "", ["app"], {}),
     "default container": ([], "sidecar", ["sidecar"], {}),
-    "default container that does not exist": ([], "nobody", ["app"], {}),
+    "default container that does not exist": ([], "no user", ["app"], {}),
     "default container that is an init container": ([], "setup", ["app"], {}),
     "all but init containers": (["*"], "", ["app", "sidecar"], {}),
     "by name": (["sidecar"], "app", ["sidecar"], {}),
     "init container by name": (["setup"], "", ["setup"], {}),
     "all, and an init container": (["*", "setup"], "", ["app", "sidecar", "setup"], {}),
-    "unknown name": (["nobody"], "", [], {"nobody": "no container has this name"}),
+    "unknown name": (["no user"], "", [], {"no user": "no container has this name"}),
 }
 
 

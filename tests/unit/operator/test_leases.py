@@ -26,14 +26,14 @@ def claims(api: ApiDouble, installation: str, *namespaces: str, clock: Clock | N
 
 
 def test_second_installation_of_the_cluster_stands_by() -> None:
-    """It is told who has the cluster's Lease; the first one, restarted, has it at once."""
+    """It learns who has the cluster's Lease; the first one, restarted, has it at once."""
     api = ApiDouble()
-    answers = [asyncio.run(claims(api, name).acquire()) for name in ("a/operator", "b/operator", "a/operator")]
-    assert ["", "a/operator", ""] == answers
+    responses = [asyncio.run(claims(api, name).acquire()) for name in ("a/operator", "b/operator", "a/operator")]
+    assert ["", "a/operator", ""] == responses
 
 
 def test_uninstalled_installation_makes_way() -> None:
-    """`spanloom cleanup` deletes the Lease: nobody has to wait for its end."""
+    """`spanloom cleanup` deletes the Lease: no installation has to wait for its end."""
     api = ApiDouble()
     asyncio.run(claims(api, "a/operator").acquire())
     asyncio.run(claims(api, "b/operator").release())
@@ -42,7 +42,7 @@ def test_uninstalled_installation_makes_way() -> None:
     assert "" == asyncio.run(claims(api, "b/operator").acquire())
 
 
-def test_lease_that_nobody_renews_expires() -> None:
+def test_lease_that_is_not_renewed_expires() -> None:
     """By the clock of who waits, from when the renewal was first seen; who lost it must stop."""
     api, clock = ApiDouble(), Clock()
     first, second = claims(api, "a/operator"), claims(api, "b/operator", clock=clock)

@@ -1,4 +1,4 @@
-"""Watches: list, go on, and list again when the server says so."""
+"""Watches: list, continue, and list again when the server says so."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def without_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(list_watch, "MAX_BACKOFF_SECONDS", 0.0)
 
 
-def test_ended_watch_goes_on_where_it_was() -> None:
+def test_ended_watch_continues_where_it_was() -> None:
     """The server ends watches all the time; the next begins at the last version, bookmarks included."""
     api = Script([change("ADDED", 5), change("BOOKMARK", 9)], [change("MODIFIED", 10)])
     assert ["PAGE", "LISTED", "ADDED", "MODIFIED"] == asyncio.run(first(ListWatch(api, "/x"), 4))
     assert ["1", "9"] == api.versions
 
 
-def test_broken_connection_goes_on_where_it_was() -> None:
+def test_broken_connection_continues_where_it_was() -> None:
     """A lost connection loses no event."""
     api = Script([change("ADDED", 5), ApiError(0, "lost")], [change("MODIFIED", 6)])
     assert ["PAGE", "LISTED", "ADDED", "MODIFIED"] == asyncio.run(first(ListWatch(api, "/x"), 4))
@@ -74,7 +74,7 @@ def test_expired_version_begins_again_with_a_list() -> None:
 
 
 def test_a_page_is_handled_before_the_next_is_requested() -> None:
-    """A long list delays nobody; only its end shows which objects are gone."""
+    """A long list delays no object; only its end shows which objects are deleted."""
     handled = []
 
     class Slow(ApiDouble):

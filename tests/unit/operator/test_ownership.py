@@ -139,7 +139,7 @@ def applied_by_chart(name: str) -> Object:
 
 
 def test_another_appliers_value_is_no_conflict() -> None:
-    """Where values belong to nobody, a chart that is applied server-side sets its own without a conflict."""
+    """Where values have no owner, a chart that is applied server-side sets its own without a conflict."""
     stored = Stored(deployment())
     stored.inject()
     with pytest.raises(ApiError, match="conflict"):
@@ -186,7 +186,7 @@ def test_copy_is_recognized() -> None:
     assert env(A="1", OTEL_PROPAGATORS="b3") == copy.env
 
 
-def test_copy_that_somebody_applies_is_theirs() -> None:
+def test_copy_that_a_user_applies_is_theirs() -> None:
     """What another manager applies server-side is declared somewhere, and applied again: it is left alone."""
     original = Stored(deployment())
     original.inject()

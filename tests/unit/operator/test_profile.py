@@ -143,6 +143,6 @@ SECTIONS = st.sampled_from(["exporter", "exporters", "propagators", "sampler", "
 
 @given(SECTIONS, ANYTHING)
 def test_nothing_but_problems(section: str, value: object) -> None:
-    """Whatever stands in a section, the answer is a profile or a list of problems, never another error."""
+    """Whatever stands in a section, the result is a profile or a list of problems, never another error."""
     with suppress(InvalidProfile):
         read({section: value}, RULES)

@@ -92,7 +92,7 @@ def test_rollout_counts_while_it_is_written() -> None:
 
 
 def test_a_write_that_changes_nothing_takes_no_slot() -> None:
-    """Where somebody's admission removes the change no rollout begins, and the others have their turn."""
+    """Where another admission controller removes the change no rollout begins, and the others have their turn."""
     names = [f"shop-{number}" for number in range(5)]
     sim, tried = started(*(deployment(name=name, labels=ON) for name in names)), list[str]()
     sim.run(lambda: sim.wait(RECHECK_SECONDS))

@@ -33,7 +33,7 @@ def test_record_of_another_deployment_is_none() -> None:
 
 @pytest.mark.parametrize("status", [{}, {"state": "Injected"}, {"guard": None}, {"since": "yesterday"}])
 def test_unreadable_record_is_none(status: Object) -> None:
-    """Whatever people write into the status, it is read as absent."""
+    """Whatever users write into the status, it is read as absent."""
     found = {**RECORD.body(WORKLOAD, "home/operator"), "status": status}
     assert from_injection_object(found, WORKLOAD.uid) is None
 

@@ -239,7 +239,7 @@ def test_env_of_the_user_survives_a_rollback() -> None:
 
 
 def test_rolled_back_by_an_earlier_version() -> None:
-    """A rollback that the annotation of an earlier version tells of is kept."""
+    """A rollback that the annotation of an earlier version reports is kept."""
     story = Story()
     story.edit(lambda its: its["metadata"]["annotations"].update({"spanloom.dev/status": '{"state": "RolledBack"}'}))
     assert ("OwnersChanged", "RolledBack") == ((first := story.step()).reason, first.record and first.record.state)

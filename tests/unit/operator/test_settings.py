@@ -39,7 +39,7 @@ def test_namespace_is_required() -> None:
 
 
 def test_each_installation_has_its_own_field_manager() -> None:
-    """Namespace and name of the installation tell its fields from those of others; the longest names fit."""
+    """Namespace and name of the installation distinguish its fields from those of others; the longest names fit."""
     names = [("a", "operator"), ("b", "operator"), ("a", "other"), ("n" * 63, "m" * 63), ("n" * 63, "m" * 62 + "o")]
     managers = [Settings(namespace=namespace, name=name).manager for namespace, name in names]
     assert "spanloom-operator/a/operator" == managers[0]

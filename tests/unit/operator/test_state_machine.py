@@ -1,4 +1,4 @@
-"""People, crashes and restarts in any order, between any two calls of the operator: nothing of the user's is lost."""
+"""Users, crashes and restarts in any order, between any two calls of the operator: nothing of the user's is lost."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ EDITS = st.one_of(
 )
 
 
-class People:
-    """What people do to one Deployment, its namespace and its profiles; `own` are the user's entries."""
+class Users:
+    """What users do to one Deployment, its namespace and its profiles; `own` are the user's entries."""
 
     def __init__(self, sim: Simulation) -> None:
         self.sim = sim
@@ -94,21 +94,21 @@ class People:
 
 
 class Machine(RuleBasedStateMachine):
-    """People change labels, profiles and templates; the operator works, stops, crashes and starts again."""
+    """Users change labels, profiles and templates; the operator works, stops, crashes and starts again."""
 
     @initialize()
     def begin(self) -> None:
         self.sim = Simulation()
-        self.people = People(self.sim)
+        self.users = Users(self.sim)
         self.sim.add(deployment())
 
     @rule(edit=EDITS)
     def edit(self, edit: tuple[str, Any]) -> None:
-        self.people.do(edit)
+        self.users.do(edit)
 
     @rule(edits=st.lists(st.tuples(st.integers(0, 8), EDITS), max_size=3))
     def work(self, edits: list[tuple[int, tuple[str, Any]]]) -> None:
-        """Work, while people edit before the nth next call."""
+        """Work, while users edit before the nth next call."""
         self.sim.double.before_call = self._editing(edits)
         self.sim.run(self.sim.settle)
         self.sim.double.before_call = None
@@ -120,7 +120,7 @@ class Machine(RuleBasedStateMachine):
             number = next(calls)
             for at, edit in edits:
                 if at == number:
-                    self.people.do(edit)
+                    self.users.do(edit)
 
         return before_call
 
@@ -143,7 +143,7 @@ class Machine(RuleBasedStateMachine):
     def users_template_is_untouched(self) -> None:
         """Whatever happens, what is not the operator's is what the user wrote."""
         workload = Workload.from_deployment(self.sim.double.shown(SHOP), MANAGER)
-        assert sorted(self.people.own, key=str) == sorted(map(dict, workload.containers[0].user_env), key=str)
+        assert sorted(self.users.own, key=str) == sorted(map(dict, workload.containers[0].user_env), key=str)
 
     def teardown(self) -> None:
         """At rest the template is a function of label, profiles and the user's part; and rest means no writes."""
@@ -157,7 +157,7 @@ class Machine(RuleBasedStateMachine):
         assert self.expected() == sorted(entry["name"] for entry in self.sim.env())
 
     def expected(self) -> list[str]:
-        own = [entry["name"] for entry in self.people.own]
+        own = [entry["name"] for entry in self.users.own]
         objects = self.sim.double.objects
         labels = {**objects[DEMO]["metadata"]["labels"], **objects[SHOP]["metadata"]["labels"]}
         name = {"true": "default", "canary": "canary"}.get(labels.get(INJECT_LABEL, ""))
@@ -169,13 +169,13 @@ class Machine(RuleBasedStateMachine):
         if name is None or not layers or (name == "canary" and not specs["demo", name]):
             return sorted(own)
         plain = deployment()
-        plain["spec"]["template"]["spec"]["containers"][0]["env"] = deepcopy(self.people.own)
+        plain["spec"]["template"]["spec"]["containers"][0]["env"] = deepcopy(self.users.own)
         injection = inject(Workload.from_deployment(plain, MANAGER), layers)
         return sorted([*own, *(entry.name for entry in injection.entries)])
 
 
 def test_nothing_of_the_users_is_lost(request: pytest.FixtureRequest) -> None:
-    """Whatever people do meanwhile, their entries stay theirs, and at rest nothing is written."""
+    """Whatever users do meanwhile, their entries stay theirs, and at rest nothing is written."""
     examples = request.config.getoption("--examples")
     run = hypothesis_settings(max_examples=examples, stateful_step_count=20, deadline=None)
     run_state_machine_as_test(Machine, settings=run)

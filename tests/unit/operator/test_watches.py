@@ -51,7 +51,7 @@ def test_profile_that_kopf_misses_is_stale() -> None:
     assert ["otelprofiles"] == controller.watches.stale_watches(1000)
 
 
-def answer(url: str) -> tuple[int, str]:
+def response(url: str) -> tuple[int, str]:
     try:
         with urlopen(url, timeout=5) as response:
             return response.status, response.read().decode()
@@ -64,7 +64,7 @@ def answer(url: str) -> tuple[int, str]:
     ("stale", "expected"), [([], (200, "ok\n")), (["x"], (503, "watch stale for more than 600 s: x\n"))]
 )
 async def test_probe(host: str, stale: list[str], expected: tuple[int, str]) -> None:
-    """The probe answers on IPv4 and IPv6, and fails with the names of the stale watches."""
+    """The probe responds on IPv4 and IPv6, and fails with the names of the stale watches."""
     port = free_port()
     async with serving(port, lambda _: stale, 600):
-        assert expected == await asyncio.to_thread(answer, f"http://{host}:{port}/healthz")
+        assert expected == await asyncio.to_thread(response, f"http://{host}:{port}/healthz")

@@ -7,7 +7,6 @@ import re
 import tokenize
 from typing import TYPE_CHECKING
 
-import pytest
 from support.paths import ROOT
 from support.source import text_files
 
@@ -15,17 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-PENDING = (
-    "docs/explain.md",  # quotes the help of spanloom explain
-    "docs/configuration.md",  # written from the operator's settings
-    "helm/operator/",
-    "operator/",
-    "tests/bench/operator/",
-    "tests/e2e/operator/",
-    "tests/support/servers/",  # the doubles of operator and explain
-    "tests/unit/operator/",
-)
-"""Paths whose language has not been revised yet."""
 UNREAD = ("LICENSE", "uv.lock", "tests/charts/golden/", "tests/unit/repository/test_language.py")
 """Files that are not texts of the project, and the list itself."""
 TEXTS = {".md", ".txt", ".yaml", ".tpl", ".json", ".toml", ".sh", ".html", ".js", ".css", ""}
@@ -62,9 +50,9 @@ PATTERN = re.compile("|".join(rf"(?<![\w-])(?:{words})(?![\w-])" for words in WO
 
 
 def files() -> list[Path]:
-    """Return the text files of the repository, without the pending and the unread ones."""
+    """Return the text files of the repository, without the unread ones."""
     names = {path: str(path.relative_to(ROOT)) for path in text_files()}
-    return [path for path, name in names.items() if not name.startswith((*PENDING, *UNREAD))]
+    return [path for path, name in names.items() if not name.startswith(UNREAD)]
 
 
 def words_of_python(text: str) -> Iterator[tuple[int, str]]:
@@ -91,12 +79,6 @@ def test_texts_use_the_words_of_the_field() -> None:
     """No text, message, docstring, comment or name contains a word of the list."""
     texts = [path for path in files() if path.suffix in TEXTS | {".py"}]
     assert [] == [hit for path in texts for hit in found(path)]
-
-
-@pytest.mark.parametrize("path", PENDING)
-def test_pending_paths_exist(path: str) -> None:
-    """Every pending path exists: a path that is revised or removed leaves the list."""
-    assert (ROOT / path).exists()
 
 
 def test_the_words_are_found_in_names_comments_and_strings(tmp_path: Path) -> None:

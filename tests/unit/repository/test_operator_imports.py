@@ -11,7 +11,7 @@ OPERATOR = "spanloom_operator"
 ROOMS = {
     "names": (),
     "references": (),
-    "kube": ("names", "aiohttp", "kopf", "pydantic_core"),
+    "kube": ("names", "aiohttp", "kopf", "pydantic_core", "yaml"),
     "profiles": ("names", "references", "pydantic"),
     "injection": ("names", "references", "profiles"),
     "controller": (

@@ -56,7 +56,7 @@ class Cache:
         self._queue.add(key)
 
     def namespace_changed(self, name: str, label: str | None) -> None:
-        """Store a namespace's label; None when it has none, or is gone."""
+        """Store a namespace's label; None when it has none, or is deleted."""
         if self.namespaces.get(name) == label:
             return
         self.namespaces.pop(name, None)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spanloom_operator.kube.api import Api, Key, Object
 
 ATTEMPTS = 5
-"""How often a Deployment is read and written again when somebody changes it meanwhile."""
+"""How often a Deployment is read and written again when a user changes it meanwhile."""
 
 
 async def withdraw_everything(api: Api, scopes: Sequence[str] = ("",), installation: str = "") -> list[Key]:

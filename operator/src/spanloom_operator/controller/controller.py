@@ -67,7 +67,7 @@ class Controller:
             self.cache.read_again(key)
 
     async def run(self) -> None:
-        """Work until cancelled; an error that nobody expected ends all of it."""
+        """Work until cancelled; an unexpected error ends all of it."""
         await self._stand_by()
         await self.load()
         async with asyncio.TaskGroup() as group:

@@ -44,7 +44,7 @@ class EventRecorder:
         self.queue.put_nowait((paths.events(namespace), event(kind, metadata, reason, message, digest)))
 
     def forget(self, uid: str) -> None:
-        """Forget the last Event about an object that is gone."""
+        """Forget the last Event about an object that is deleted."""
         self._last.pop(uid, None)
 
 

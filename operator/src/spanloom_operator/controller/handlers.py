@@ -1,6 +1,6 @@
 """kopf's part of the operator: login, and OtelProfiles as they change.
 
-Only `on.event` is used: it writes nothing on other people's objects. Deployments are watched beside kopf, by label,
+Only `on.event` is used: it writes nothing on objects of others. Deployments are watched beside kopf, by label,
 since kopf's watches take no selector (tests/bench/operator has the figures).
 """
 

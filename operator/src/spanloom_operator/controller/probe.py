@@ -16,7 +16,7 @@ PATH = "/healthz"
 
 @asynccontextmanager
 async def serving(port: int, stale_watches: Callable[[float], list[str]], stale_seconds: float) -> AsyncIterator[None]:
-    """Answer the probe inside the block; 503 while a watch is stale: only a new process helps then."""
+    """Serve the probe inside the block; 503 while a watch is stale: only a new process helps then."""
 
     async def healthz(_: web.Request) -> web.Response:
         if stale := stale_watches(time.monotonic()):

@@ -1,7 +1,7 @@
 """Bring one Deployment to what its labels and profiles request: read, decide, and at most one write.
 
-Every write carries the resourceVersion it was decided on. What has changed in between is read again and decided anew,
-so that nothing anybody does meanwhile is lost.
+Every write carries the resourceVersion it was decided on. What has changed in between is read again and decided again,
+so that no change made meanwhile is lost.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Reconciler:
             namespace_label=self._cache.namespaces.get(namespace),
             now=self._now(),
             grace=self._settings.grace,
-            held_by=self._claims.holder(namespace),
+            holder=self._claims.holder(namespace),
         )
         names = {name for each in workload.all_containers for name in each.env_from_names("configMapRef")}
         if not names or requested_profile(workload, inputs) is None:
@@ -189,7 +189,7 @@ class Reconciler:
             self._forget(key)
 
     def _forget(self, key: Key) -> None:
-        """Forget a Deployment that is gone, or not looked after."""
+        """Forget a Deployment that is deleted, or not managed."""
         deployment = self._cache.deployments.pop(key, None)
         if deployment:
             self._events.forget(deployment["metadata"]["uid"])

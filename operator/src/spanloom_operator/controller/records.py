@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class RecordStore:
-    """Records by Deployment. `installation` (`namespace/name`) tells its OtelInjections from those of others."""
+    """Records by Deployment. `installation` (`namespace/name`) separates its OtelInjections from others."""
 
     def __init__(self, api: Api, installation: str, manager: str) -> None:
         self._api, self._installation, self._manager = api, installation, manager
@@ -69,7 +69,7 @@ class RecordStore:
             self._to_write[key] = workload
 
     def forget(self, key: Key) -> None:
-        """Forget a Deployment that is gone; the garbage collector removes its OtelInjection."""
+        """Forget a Deployment that is deleted; the garbage collector removes its OtelInjection."""
         for known in (self._records, self._stored, self._found, self._to_write):
             known.pop(key, None)
         self.changed.set()
@@ -87,7 +87,7 @@ class RecordStore:
                 log.warning("OtelInjection %s/%s was not written: %s", *key, error, extra={"reason": "WriteFailed"})
 
     async def verify(self, scopes: Sequence[str]) -> None:
-        """Write again what somebody has deleted, or what could not be written."""
+        """Write again what a user has deleted, or what could not be written."""
         present = {key async for key, _ in _listed(self._api, scopes, self._installation)}
         for key in self._stored.keys() - present:
             del self._stored[key]
@@ -98,7 +98,7 @@ class RecordStore:
         try:
             await self._write_or_delete(key, workload)
         except ApiError as error:
-            if error.code != NOT_FOUND:  # the namespace is gone
+            if error.code != NOT_FOUND:  # the namespace is deleted
                 self._to_write.setdefault(key, workload)
             raise
 

@@ -45,7 +45,7 @@ class RolloutSlots:
         if taken >= self._limit:
             self._waiting.add(key)
             return False
-        self._expires_at[key] = math.inf  # until the write is answered
+        self._expires_at[key] = math.inf  # until the write has a response
         self._writing.add(key)
         return True
 

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 class Watches:
-    """Brings objects into the cache. `is_ours` tells by its metadata whether the operator owns fields of an object."""
+    """Brings objects into the cache. `is_ours` decides by its metadata whether the operator owns fields of it."""
 
     def __init__(
         self, api: Api, settings: Settings, cache: Cache, events: EventRecorder, is_ours: Callable[[Object], bool]
@@ -133,7 +133,7 @@ class Watches:
 
     def _namespaces_changed(self, change: str, found: Any) -> None:
         if change == "PAGE":
-            return  # only the whole list shows which are gone
+            return  # only the whole list shows which are deleted
         listed = found if change == "LISTED" else [found]
         labels = {item["metadata"]["name"]: (item["metadata"].get("labels") or {}).get(INJECT_LABEL) for item in listed}
         gone = self._cache.namespaces.keys() - labels if change == "LISTED" else ()

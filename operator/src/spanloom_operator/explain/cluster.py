@@ -29,20 +29,20 @@ ALL_DEPLOYMENTS = "/apis/apps/v1/deployments"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """An API server redirects nobody, and credentials must not follow."""
+    """An API server redirects no user, and credentials must not follow."""
 
     def redirect_request(self, *_: Any) -> None:
         """Return no request: the redirect becomes an error."""
 
 
 class Cluster:
-    """Objects of one cluster. Answers and failures are kept, so that no question is asked twice."""
+    """Objects of one cluster. Responses and failures are kept, so that no question is asked twice."""
 
     def __init__(self, connection: kopf.ConnectionInfo) -> None:
         self.server = connection.server
         self._headers = {**connection.as_http_headers(), "Accept": "application/json", "User-Agent": USER_AGENT}
         self._opener = _opener(connection)
-        self._answers: dict[str, Object | UnreadableError] = {}
+        self._responses: dict[str, Object | UnreadableError] = {}
         self._unreachable: UnreadableError | None = None
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
@@ -62,12 +62,12 @@ class Cluster:
                 return found
 
     def _get(self, path: str) -> Object:
-        if path not in self._answers:
-            self._answers[path] = self._ask(path)
-        answer = self._answers[path]
-        if isinstance(answer, UnreadableError):
-            raise answer
-        return answer
+        if path not in self._responses:
+            self._responses[path] = self._ask(path)
+        response = self._responses[path]
+        if isinstance(response, UnreadableError):
+            raise response
+        return response
 
     def _ask(self, path: str) -> Object | UnreadableError:
         """Return the object, {} when there is none, or why it cannot be read."""
@@ -88,13 +88,13 @@ class Cluster:
 
     def _decoded(self, path: str, body: bytes, content_type: str) -> Object | UnreadableError:
         try:
-            answer = json.loads(body)
+            response = json.loads(body)
         except ValueError:
-            answer = None
-        if isinstance(answer, dict):
-            return answer
+            response = None
+        if isinstance(response, dict):
+            return response
         return UnreadableError(
-            f"{self.server}{path.partition('?')[0]} answered {content_type}, expected JSON: is it an API server?"
+            f"{self.server}{path.partition('?')[0]} responded {content_type}, expected JSON: is it an API server?"
         )
 
     def _refused(self, path: str, error: urllib.error.HTTPError) -> Object | UnreadableError:
@@ -104,7 +104,7 @@ class Cluster:
             return {} if error.code == NOT_FOUND else UnreadableError(f"{error.code} {error.reason}: {text}")
         if error.code == NOT_FOUND and path.startswith("/apis/spanloom.dev/"):
             return UnreadableError(f"{self.server} does not serve it: the operator's CRD is not installed")
-        return UnreadableError(f"{self.server} answered {error.code} {error.reason}: is it an API server?")
+        return UnreadableError(f"{self.server} responded {error.code} {error.reason}: is it an API server?")
 
 
 def _opener(connection: kopf.ConnectionInfo) -> urllib.request.OpenerDirector:

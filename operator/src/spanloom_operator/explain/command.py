@@ -29,7 +29,7 @@ EPILOG = """\
 \b
 Exit status:
   0  everything was explained; a note names what is not known
-  1  something was not: no such Deployment, an unreadable file, no answer
+  1  something was not: no such Deployment, an unreadable file, no response
   2  the arguments are not understood
 """
 ARGUMENTS = "deployment/NAME ..., or deployment NAME ...; without a NAME, all of the namespace or the files"
@@ -77,7 +77,7 @@ def explain_command(
 
 
 def _checked_names(deployments: list[str], files: list[str], *, local: bool) -> tuple[str, ...]:
-    """Return the names of the Deployments; raise UsageError when the arguments say nothing to explain."""
+    """Return the names of the Deployments; raise UsageError when the arguments name nothing to explain."""
     if local and not files:
         raise UsageError("--local reads files: name them with -f")
     if not deployments and not files:

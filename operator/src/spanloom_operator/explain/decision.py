@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from spanloom_operator.explain.explanation import Attribute, Explanation, Skipped, Variable
 from spanloom_operator.injection import decision
 from spanloom_operator.injection.attributes import resource_attributes
-from spanloom_operator.injection.decision import decide, requested_profile
+from spanloom_operator.injection.decision import decide, requested_profile, secrets_note
 from spanloom_operator.injection.environment import inject
 from spanloom_operator.injection.record import Record, from_injection_object
 from spanloom_operator.injection.user_env import UserEnv
@@ -52,7 +52,7 @@ class Installation:
         return self.settings.namespace
 
     def manages(self, namespace: str) -> bool:
-        """Tell whether the operator manages Deployments of `namespace`."""
+        """Return whether the operator manages Deployments of `namespace`."""
         return not self.settings.namespaces or namespace in self.settings.namespaces
 
 
@@ -94,7 +94,7 @@ def _literal(entry: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
 
 
 def has_own_label(deployment: Mapping[str, Any]) -> bool:
-    """Tell whether the Deployment itself says whether it is injected: its namespace does not count then."""
+    """Return whether the Deployment itself says whether it is injected: its namespace does not count then."""
     return INJECT_LABEL in (deployment["metadata"].get("labels") or {})
 
 
@@ -183,7 +183,7 @@ def _outcome(
 
 
 def _may_change(namespace: str, name: str, given: decision.Inputs, unread: frozenset[tuple[str, str, str]]) -> bool:
-    """Tell whether a profile that could not be read may be what is missing."""
+    """Return whether a profile that could not be read may be what is missing."""
     keys = profile_keys(namespace, name, given.home)
     unknown = [key for key in keys if ("OtelProfile", *key) in unread]
     return bool(unknown) and (name == DEFAULT_PROFILE or keys[0] in {*unknown, *given.profiles})
@@ -195,8 +195,7 @@ def _decided(workload: Workload, record: Record | None, given: decision.Inputs) 
         return "DryRun", f"{MODE_ANNOTATION} is dry-run: reported, not injected"
     if decided.reason != "Injected":
         return decided.reason, decided.message
-    secrets = ", ".join(sorted({name for each in workload.containers for name in each.env_from_names("secretRef")}))
-    return decided.reason, f"envFrom Secret {secrets} is not read: its variables may hide these" if secrets else ""
+    return decided.reason, secrets_note(workload)
 
 
 def _with_rows(

@@ -104,13 +104,11 @@ class _Deployment(Part):
 
 
 def whole_deployment(document: Document, namespace: str) -> Object:
-    """Return the Deployment of a document, in `namespace` unless it names one.
+    """Return the Deployment of a document of that kind, in `namespace` unless it names one.
 
-    Raise ExplainError for another kind, a patch, or a field that the API server would refuse.
+    Raise ExplainError for a patch, or a field that the API server would refuse.
     """
     content = document.content
-    if content.get("kind") != "Deployment":
-        raise ExplainError(f"{document.place}: {document.title} is not a Deployment")
     if content.get("apiVersion") != API_VERSION:
         found = content.get("apiVersion") or "none, as in a patch"
         raise ExplainError(f"{document.place}: {document.title}: expected apiVersion {API_VERSION}, found {found}")

@@ -1,4 +1,4 @@
-"""Manifests as people keep them: several YAML documents in a file, JSON, Lists."""
+"""Manifests as users keep them: several YAML documents in a file, JSON, Lists."""
 
 from __future__ import annotations
 
@@ -44,9 +44,14 @@ class Document:
         return metadata if isinstance(metadata, dict) else {}
 
     @property
+    def kind(self) -> str:
+        """Return the kind, `object` when there is none."""
+        return str(self.content.get("kind") or "object")
+
+    @property
     def title(self) -> str:
         """Return kind and name, as far as the document has them."""
-        return f"{self.content.get('kind') or 'object'} {self.metadata.get('name') or 'without a name'}"
+        return f"{self.kind} {self.metadata.get('name') or 'without a name'}"
 
 
 def parse(text: str, file: str) -> Iterator[Document | ExplainError]:

@@ -25,7 +25,7 @@ def as_yaml(explanations: Sequence[Explanation]) -> str:
 
 
 def as_text(explanations: Sequence[Explanation]) -> str:
-    """Return headings and tables for people."""
+    """Return headings and tables for users."""
     return "\n\n".join("\n\n".join(_blocks(explanation)) for explanation in explanations)
 
 

@@ -85,8 +85,8 @@ def find_operator(reader: Reader, namespace: str, home: str) -> tuple[Installati
     if managing:
         return managing[0], ()
     others = ", ".join(one.name for one in found)
-    nobody = f"{others} does not manage namespace {namespace}" if found else "no operator is installed"
-    return None, (f"{nobody}; {assumed}",)
+    reason = f"{others} does not manage namespace {namespace}" if found else "no operator is installed"
+    return None, (f"{reason}; {assumed}",)
 
 
 def _installations(reader: Reader, home: str) -> Iterator[Installation]:

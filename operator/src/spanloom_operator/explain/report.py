@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spanloom_operator.explain.sources import Source
 
 INPUT_KINDS = frozenset({"Namespace", "ConfigMap", "OtelProfile"})
-"""Kinds of a manifest that are read for the decision: no line says that they are skipped."""
+"""Kinds of a manifest that are read for the decision: they do not count as skipped."""
 
 
 @dataclass(frozen=True)
@@ -102,22 +102,36 @@ def _connect(request: Request) -> tuple[Source, str]:
 
 
 def _files(request: Request, namespace: str, report: Report) -> Files:
-    """Read the files; every document that is no whole Deployment becomes a line."""
-    documents, whole = [], []
-    for found in _documents(request):
+    """Read the files: a Deployment that is not whole becomes a line, all objects of other kinds one line."""
+    documents = list(_documents(request, report))
+    report.lines += _skipped_kinds([document.kind for document in documents])
+    return Files(documents, namespace, list(_whole_deployments(documents, namespace, report)))
+
+
+def _skipped_kinds(kinds: Sequence[str]) -> list[str]:
+    others = [kind for kind in kinds if kind not in {"Deployment", *INPUT_KINDS}]
+    are = "object that is not a Deployment" if len(others) == 1 else "objects that are not Deployments"
+    return [f"skipped {len(others)} {are}: {', '.join(sorted(set(others)))}"] if others else []
+
+
+def _whole_deployments(documents: Sequence[Document], namespace: str, report: Report) -> Iterator[Object]:
+    for document in documents:
+        if document.kind == "Deployment":
+            try:
+                yield whole_deployment(document, namespace)
+            except ExplainError as error:
+                report.lines.append(f"skipped {error}")
+
+
+def _documents(request: Request, report: Report) -> Iterator[Document]:
+    for found in _parsed(request):
         if isinstance(found, ExplainError):
             report.fail(found)
-            continue
-        documents.append(found)
-        try:
-            whole.append(whole_deployment(found, namespace))
-        except ExplainError as error:
-            if found.content.get("kind") not in INPUT_KINDS:
-                report.lines.append(f"skipped {error}")
-    return Files(documents, namespace, whole)
+        else:
+            yield found
 
 
-def _documents(request: Request) -> Iterator[Document | ExplainError]:
+def _parsed(request: Request) -> Iterator[Document | ExplainError]:
     for read in read_texts(request.files, recursive=request.recursive):
         if isinstance(read, ExplainError):
             yield read

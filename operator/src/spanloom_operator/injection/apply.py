@@ -1,6 +1,6 @@
 """The body of one server-side apply: exactly the fields that the operator owns.
 
-Applying it again changes nothing; applying it without an entry removes that entry; what somebody else owns is never in
+Applying it again changes nothing; applying it without an entry removes that entry; what others own is never in
 it, so nothing has to be forced. It carries the resourceVersion it was decided on: the API server refuses it (409) when
 the Deployment has changed since.
 """

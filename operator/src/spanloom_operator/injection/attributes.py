@@ -64,7 +64,7 @@ def encode(value: str) -> str:
 
 
 def _unique_name_label(workload: Workload) -> str | None:
-    """Return app.kubernetes.io/name where it tells this Deployment from others.
+    """Return app.kubernetes.io/name where it distinguishes this Deployment from others.
 
     It does where the Deployment selects its pods by nothing else (but the Helm release): another Deployment with the
     same name would then select the same pods, which Kubernetes does not allow. Components of one application, which

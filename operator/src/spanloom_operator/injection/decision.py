@@ -37,7 +37,7 @@ STATUS_LAG_SECONDS = 5.0
 class Inputs:
     """What a decision needs besides the Deployment; `grace` in seconds, `now` in seconds since the epoch.
 
-    `held_by` is another installation of the operator that looks after the namespace, if there is one.
+    `holder` is another installation of the operator that looks after the namespace, if there is one.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -47,7 +47,7 @@ class Inputs:
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     now: float = 0
     grace: float = 300
-    held_by: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Decision:
 
 def requested_profile(workload: Workload, inputs: Inputs) -> str | None:
     """Return the name of the profile that the labels request, or None; the Deployment's own label decides."""
-    label = None if inputs.held_by else workload.labels.get(INJECT_LABEL, inputs.namespace_label)
+    label = None if inputs.holder else workload.labels.get(INJECT_LABEL, inputs.namespace_label)
     return profile_of_label(label)
 
 
@@ -110,9 +110,9 @@ def _decide(workload: Workload, record: Record | None, inputs: Inputs) -> Decisi
 
 
 def _withdrawn(workload: Workload, inputs: Inputs) -> Decision:
-    reason = f"installation {inputs.held_by} looks after this namespace" if inputs.held_by else "the label is removed"
+    reason = f"installation {inputs.holder} looks after this namespace" if inputs.holder else "the label is removed"
     message = f"{reason}; the original configuration is restored"
-    is_ours = workload.ownership.is_ours and not (workload.ownership.is_legacy and inputs.held_by)
+    is_ours = workload.ownership.is_ours and not (workload.ownership.is_legacy and inputs.holder)
     return Decision("Withdrawn", message, body(workload, NOTHING) if is_ours else None)
 
 
@@ -122,7 +122,7 @@ def _injected(workload: Workload, record: Record | None, layers: tuple[Layer, ..
     cause = fingerprint([[layer.profile.model_dump(mode="json") for layer in layers], acknowledged])
     source = ", ".join(layer.source for layer in layers)
     state = INJECTED if injection.entries else SKIPPED
-    found = Record.from_injection(state, source, _secrets_note(workload), injection, Guard(cause))
+    found = Record.from_injection(state, source, secrets_note(workload), injection, Guard(cause))
     return _compared(workload, record, injection, found, inputs)
 
 
@@ -195,7 +195,7 @@ def _is_dry_run(workload: Workload) -> bool:
 
 def _changes_hands(workload: Workload, inputs: Inputs) -> bool:
     is_legacy = workload.ownership.is_legacy or workload.has_legacy_status
-    return bool(workload.taken or workload.reclaimed or (is_legacy and not inputs.held_by))
+    return bool(workload.taken or workload.reclaimed or (is_legacy and not inputs.holder))
 
 
 def _blocks_others(workload: Workload) -> bool:
@@ -203,9 +203,16 @@ def _blocks_others(workload: Workload) -> bool:
     return workload.ownership.has_other_appliers and workload.ownership.holds_values
 
 
-def _secrets_note(workload: Workload) -> str:
+def secrets_note(workload: Workload) -> str:
+    """Return a warning that injected variables override those of envFrom Secrets, "" when there are none.
+
+    Kubernetes lets env win over envFrom, and the operator reads no Secret.
+    """
     secrets = sorted({name for each in workload.containers for name in each.env_from_names("secretRef")})
-    return f"envFrom Secret {', '.join(secrets)} cannot be read; set in env what must win" if secrets else ""
+    if not secrets:
+        return ""
+    found = f"envFrom Secret {', '.join(secrets)} cannot be read"
+    return f"{found}: an injected variable overrides one of the same name in it; set it in env"
 
 
 def event_text(record: Record) -> str:

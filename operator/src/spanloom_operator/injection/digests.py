@@ -1,8 +1,8 @@
 """Digests of JSON values, and the marker variable that carries those of the injected variables.
 
-Kubernetes copies a pod template, env included, into ReplicaSets and back (`rollout undo`), and people copy it with
+Kubernetes copies a pod template, env included, into ReplicaSets and back (`rollout undo`), and users copy it with
 `kubectl get -o yaml`. Managed fields do not travel with it. The marker does: an entry whose digest it contains was
-injected by the operator, whoever wrote it into this template.
+injected by the operator, regardless of who wrote it into this template.
 """
 
 from __future__ import annotations

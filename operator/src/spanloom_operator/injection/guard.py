@@ -35,7 +35,7 @@ def is_fault_of_injection(workload: Workload, record: Record | None) -> bool:
 
 
 def with_restarted_clock(guard: Guard, workload: Workload, now: float) -> Guard:
-    """Return the guard with a new grace time when somebody has changed the spec: another rollout has begun."""
+    """Return the guard with a new grace time when a user has changed the spec: another rollout has begun."""
     if guard.generation == workload.generation:
         return guard
     return replace(guard, generation=workload.generation, started=now)

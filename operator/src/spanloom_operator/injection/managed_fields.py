@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 Fields = dict[str, Any]
 WHOLE: Fields = {".": {}, "f:name": {}}
-"""Fields of an env entry whose value belongs to nobody."""
+"""Fields of an env entry whose value has no owner."""
 
 
 def changed_owners(entries: Sequence[Mapping[str, Any]], workload: Workload) -> list[Fields]:
     """Return managedFields after every pending change of hands.
 
-    Entries whose value somebody has changed become theirs. Entries that the marker recognizes in a copy become the
+    Entries whose value a user has changed become theirs. Entries that the marker recognizes in a copy become the
     operator's. What versions up to 0.1 owned becomes this installation's.
     """
     fields, manager = _copied(entries), workload.ownership.manager

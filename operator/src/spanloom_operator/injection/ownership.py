@@ -74,12 +74,12 @@ class Ownership:
         )
 
     def is_alone(self, container: str, name: str) -> bool:
-        """Return whether the operator owns an entry and nobody else owns a part of it."""
+        """Return whether the operator owns an entry and no other manager owns a part of it."""
         shares = self.shares.get((container, name), ())
         return _is_applied(shares) and all(share.is_ours for share in shares)
 
     def is_taken(self, container: str, name: str) -> bool:
-        """Return whether somebody else has changed the value of an entry that is still the operator's.
+        """Return whether another manager has changed the value of an entry that is still the operator's.
 
         The API server would remove the entry, their value included, as soon as the operator lets go of it.
         """

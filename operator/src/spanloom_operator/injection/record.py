@@ -19,7 +19,7 @@ INJECTED, SKIPPED, INVALID, ROLLED_BACK, DRY_RUN = "Injected", "Skipped", "Inval
 
 @dataclass(frozen=True)
 class Guard:
-    """What the automatic rollback needs to know of the last injection.
+    """What the automatic rollback stores about the last injection.
 
     `template` is the fingerprint of the user's pod template, `cause` that of profiles and acknowledgement. The rollout
     `started` (seconds since the epoch) at `generation`. `was_healthy`: the Deployment was healthy before;

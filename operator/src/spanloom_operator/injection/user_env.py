@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from spanloom_operator.injection.workload import Container
 
-# Variables that only make sense together: whoever sets one of them sets all of them. A header that contains a key must
+# Variables that only make sense together: a user who sets one sets all of them. A header that contains a key must
 # not travel to an endpoint the user chose.
 UNITS = (
     re.compile(r"OTEL_EXPORTER_OTLP_([A-Z]+_)?(ENDPOINT|PROTOCOL|HEADERS|CERTIFICATE|CLIENT_KEY|CLIENT_CERTIFICATE)"),

@@ -42,7 +42,7 @@ class Container:
 class Workload:
     """What a decision reads of a Deployment.
 
-    `taken` are entries of the operator whose value somebody has changed; `reclaimed` are entries that the marker
+    `taken` are entries of the operator whose value a user has changed; `reclaimed` are entries that the marker
     recognizes in a copied template. Both change hands before anything else is written.
     """
 
@@ -134,7 +134,7 @@ class Workload:
 
     @property
     def has_legacy_status(self) -> bool:
-        """True when the status annotation of versions up to 0.1 is there and nobody else applies it."""
+        """True when the status annotation of versions up to 0.1 is there and no other manager applies it."""
         return STATUS_ANNOTATION in self.annotations and not self.ownership.status_appliers
 
     @cached_property

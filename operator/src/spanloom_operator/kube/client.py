@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import kopf
+import yaml
 from pydantic_core import from_json, to_json
 
 from spanloom_operator.kube.api import BAD_REQUEST, CONFLICT, FIELD_MANAGER_CONFLICT, NOT_FOUND, ApiError
@@ -24,7 +25,7 @@ PAGE_SIZE = 100  # a page of metadata is garbage at once, but the process keeps 
 WATCH_SECONDS = 240
 """The server ends a watch after this time."""
 SILENCE_SECONDS = 300
-"""A watch without any byte, not even a bookmark, for this time is dead although nobody has closed it."""
+"""A watch without any byte, not even a bookmark, for this time is dead although no side has closed it."""
 RESPONSE_SECONDS = 60
 """Timeout of a request."""
 TOKEN_SECONDS = 60
@@ -148,18 +149,30 @@ class Client:
 def login() -> kopf.ConnectionInfo:
     """Return the pod's service account, else KUBECONFIG's current context; kopf.LoginError when there is neither."""
     settings = kopf.OperatorSettings()
-    info = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
+    info = kopf.login_with_service_account(settings=settings) or _login_with_kubeconfig(settings)
     if info is None:
         raise kopf.LoginError("no service account and no kubeconfig: set KUBECONFIG")
     return info
 
 
+def _login_with_kubeconfig(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo | None:
+    """Return the connection of the kubeconfig; kopf.LoginError with the file or the entry that is missing."""
+    try:
+        return kopf.login_with_kubeconfig(settings=settings)
+    except OSError as error:
+        raise kopf.LoginError(f"kubeconfig {error.filename}: {error.strerror}; set KUBECONFIG") from None
+    except KeyError as error:
+        raise kopf.LoginError(f"kubeconfig: no entry {error}") from None
+    except yaml.YAMLError:
+        raise kopf.LoginError("kubeconfig: not YAML") from None
+
+
 def _decoded(path: str, body: bytes) -> Object:
     try:
-        answer: Object = from_json(body)
+        response: Object = from_json(body)
     except ValueError:
         raise ApiError(0, f"the response to {path} is not JSON: is this address the API server's?") from None
-    return answer
+    return response
 
 
 def _event(line: bytes) -> Object:

@@ -57,7 +57,7 @@ class ListWatch:
                 if not version:
                     found: Objects = []
                     async for page in self.pages():
-                        yield "PAGE", page["items"]  # nobody need wait for the others
+                        yield "PAGE", page["items"]  # the first ones need not wait for the others
                         found += page["items"]
                     version = page["metadata"]["resourceVersion"]
                     yield "LISTED", found

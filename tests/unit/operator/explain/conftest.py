@@ -23,13 +23,13 @@ def no_kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiServer]:
     """Serve one labelled Deployment and the operator's profile, as the current context."""
-    answers: dict[str, Any] = {
+    responses: dict[str, Any] = {
         "/api/v1/namespaces/demo": {"kind": "Namespace", "metadata": {"name": "demo"}},
         "/apis/apps/v1/namespaces/demo/deployments?": {"items": [SHOP], "metadata": {}},
         "/apis/apps/v1/namespaces/demo/deployments/shop": SHOP,
         "/apis/apps/v1/deployments?": {"items": [], "metadata": {}},
         "/apis/spanloom.dev/v1alpha1/namespaces/spanloom-system/otelprofiles/default": HOME,
     }
-    with api_server(answers) as server:
+    with api_server(responses) as server:
         monkeypatch.setenv("KUBECONFIG", str(server.kubeconfig(tmp_path)))
         yield server

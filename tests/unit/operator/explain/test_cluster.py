@@ -14,8 +14,8 @@ from support.servers.api_server import (
     NO_RESOURCE,
     REDIRECT,
     UNAUTHORIZED,
-    Answer,
     ApiServer,
+    Response,
     api_server,
 )
 from support.servers.scripted_server import DROP, scripted_server
@@ -44,7 +44,7 @@ def cluster(api: ApiServer, token: str | None = None) -> Cluster:
 
 def test_objects(api: ApiServer) -> None:
     """An object is read once with the user's token; one that is not there is None."""
-    api.answers |= {NAMESPACE: {"kind": "Namespace"}}
+    api.responses |= {NAMESPACE: {"kind": "Namespace"}}
     reading = cluster(api, "t")
 
     assert ({"kind": "Namespace"}, None) == (reading.get("Namespace", "", "demo"), reading.get("ConfigMap", "a", "b"))
@@ -61,7 +61,7 @@ def test_names_stay_names(api: ApiServer) -> None:
 
 def test_lists_are_read_to_the_end(api: ApiServer) -> None:
     """A list in pages is one list."""
-    api.answers |= {
+    api.responses |= {
         f"{DEPLOYMENTS}?": {"items": [{"a": 1}], "metadata": {"continue": "next"}},
         f"{DEPLOYMENTS}?limit=100&labelSelector=x%3Dy&continue=next": {"items": [{"a": 2}], "metadata": {}},
     }
@@ -70,21 +70,21 @@ def test_lists_are_read_to_the_end(api: ApiServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "answer", "expected"),
+    ("path", "response", "expected"),
     [
         (NAMESPACE, FORBIDDEN, "403 Forbidden: user is not allowed"),
         (NAMESPACE, UNAUTHORIZED, "401 Unauthorized: Unauthorized"),
-        (NAMESPACE, LOGIN_PAGE, "{url}/api/v1/namespaces/demo answered text/html, expected JSON" + QUESTION),
-        (NAMESPACE, BAD_GATEWAY, "{url} answered 502 Bad Gateway: is it an API server?"),
-        (NAMESPACE, NO_RESOURCE, "{url} answered 404 Not Found: is it an API server?"),
-        (NAMESPACE, REDIRECT, "{url} answered 302 Found: is it an API server?"),
-        (NAMESPACE, Answer(200, "[]", "a/b"), "{url}/api/v1/namespaces/demo answered a/b, expected JSON" + QUESTION),
+        (NAMESPACE, LOGIN_PAGE, "{url}/api/v1/namespaces/demo responded text/html, expected JSON" + QUESTION),
+        (NAMESPACE, BAD_GATEWAY, "{url} responded 502 Bad Gateway: is it an API server?"),
+        (NAMESPACE, NO_RESOURCE, "{url} responded 404 Not Found: is it an API server?"),
+        (NAMESPACE, REDIRECT, "{url} responded 302 Found: is it an API server?"),
+        (NAMESPACE, Response(200, "[]", "a/b"), "{url}/api/v1/namespaces/demo responded a/b, expected JSON" + QUESTION),
         (PROFILES, NO_RESOURCE, "{url} does not serve it: the operator's CRD is not installed"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_read_is_one_line(api: ApiServer, path: str, answer: Answer, expected: str) -> None:
-    """A refusal, a missing CRD and a server that is none are told apart, and asked once."""
-    api.answers |= {path: answer}
+def test_what_cannot_be_read_is_one_line(api: ApiServer, path: str, response: Response, expected: str) -> None:
+    """A refusal, a missing CRD and a server that is none are distinguished, and asked once."""
+    api.responses |= {path: response}
     reading = cluster(api)
     kind, namespace, name = ("Namespace", "", "demo") if path == NAMESPACE else ("OtelProfile", "demo", "default")
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_read_is_one_line(api: ApiServer, path: str, answer: Answ
 
 def test_a_redirect_is_not_followed(api: ApiServer) -> None:
     """The token goes to the API server and nowhere else."""
-    api.answers |= {NAMESPACE: REDIRECT, "/login": ABSENT}
+    api.responses |= {NAMESPACE: REDIRECT, "/login": ABSENT}
 
     with pytest.raises(UnreadableError):
         cluster(api, "t").get("Namespace", "", "demo")
@@ -115,7 +115,7 @@ def test_an_unreachable_server_is_one_line(unused_tcp_port: int) -> None:
 
 
 def test_an_unreachable_server_is_asked_once() -> None:
-    """After one connection that failed, no other is tried, so that nobody waits for each object."""
+    """After one connection that failed, no other is tried, so that no user waits for each object."""
     with scripted_server(DROP) as server:
         reading = Cluster(kopf.ConnectionInfo(server=server.url))
         for name in ("a", "b"):

@@ -16,7 +16,7 @@ PATH = "/apis/apps/v1/namespaces/demo/deployments/shop"
 
 
 def test_a_cluster_fills_in_what_files_lack(api: ApiServer) -> None:
-    """Profiles and the namespace's label come from the current context; --local asks nobody."""
+    """Profiles and the namespace's label come from the current context; --local asks no user."""
     files(a=IN_GIT)
 
     [found] = run("-f", "a", "-o", "json").found
@@ -46,7 +46,7 @@ def test_a_missing_deployment_does_not_stop_the_others() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "outcome", "note"),
+    ("response", "outcome", "note"),
     [
         (
             NO_RESOURCE,
@@ -56,10 +56,10 @@ def test_a_missing_deployment_does_not_stop_the_others() -> None:
         (FORBIDDEN, "Unknown", "OtelInjection demo/shop (403 Forbidden: user is not allowed)"),
     ],
 )
-def test_profiles_that_cannot_be_read(api: ApiServer, answer: Any, outcome: str, note: str) -> None:
+def test_profiles_that_cannot_be_read(api: ApiServer, response: Any, outcome: str, note: str) -> None:
     """Without the CRD, or the right to read it, the Deployment is explained and a note says what is missing."""
-    api.answers["/apis/spanloom.dev/"] = answer
-    del api.answers["/apis/spanloom.dev/v1alpha1/namespaces/spanloom-system/otelprofiles/default"]
+    api.responses["/apis/spanloom.dev/"] = response
+    del api.responses["/apis/spanloom.dev/v1alpha1/namespaces/spanloom-system/otelprofiles/default"]
 
     done = run("deploy/shop", "-o", "json")
 
@@ -68,16 +68,16 @@ def test_profiles_that_cannot_be_read(api: ApiServer, answer: Any, outcome: str,
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("response", "expected"),
     [
         (UNAUTHORIZED, "401 Unauthorized: Unauthorized"),
         (FORBIDDEN, "403 Forbidden: user is not allowed"),
-        (LOGIN_PAGE, "{url}" + PATH + " answered text/html, expected JSON: is it an API server?"),
+        (LOGIN_PAGE, "{url}" + PATH + " responded text/html, expected JSON: is it an API server?"),
     ],
 )
-def test_a_cluster_that_refuses_is_one_line(api: ApiServer, answer: Any, expected: str) -> None:
+def test_a_cluster_that_refuses_is_one_line(api: ApiServer, response: Any, expected: str) -> None:
     """When the Deployment itself cannot be read, that is the one line, with status 1."""
-    api.answers |= dict.fromkeys(api.answers, answer)
+    api.responses |= dict.fromkeys(api.responses, response)
 
     assert Run(1, "", f"spanloom: {expected.format(url=api.url)}\n") == run("deploy/shop")
 
@@ -103,8 +103,8 @@ def test_a_kubeconfig_that_does_not_work_is_one_line(
 
 
 def test_json_that_is_no_deployment_is_one_line(api: ApiServer) -> None:
-    """A server that answers some other JSON is refused by the first field that is missing."""
-    api.answers[PATH] = {"hello": "world"}
+    """A server that responses some other JSON is refused by the first field that is missing."""
+    api.responses[PATH] = {"hello": "world"}
 
     done = run("deploy/shop")
 

@@ -1,4 +1,4 @@
-"""`spanloom explain -f`: files as people keep them."""
+"""`spanloom explain -f`: files as users keep them."""
 
 from __future__ import annotations
 
@@ -34,17 +34,33 @@ def test_a_file_as_it_is_in_git() -> None:
 
 
 def test_what_is_no_whole_deployment_is_one_line() -> None:
-    """A kustomization, a patch and another kind are a line each, and the Deployment beside them is explained."""
+    """A patch is a line, all objects of other kinds are one line, and the Deployment with them is explained."""
     files(a=BESIDE_A_PATCH)
 
     done = run("-f", "a", "-o", "json")
 
     assert (0, ["default/shop"]) == (done.status, titles(done.found))
     assert [
-        "spanloom: skipped a:1: Kustomization without a name is not a Deployment",
+        "spanloom: skipped 2 objects that are not Deployments: Kustomization, Service",
         "spanloom: skipped a:5: Deployment shop: expected apiVersion apps/v1, found none, as in a patch",
-        "spanloom: skipped a:9: Service without a name is not a Deployment",
     ] == done.err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [
+        (["Service"] * 50, "spanloom: skipped 50 objects that are not Deployments: Service\n"),
+        (["Service"], "spanloom: skipped 1 object that is not a Deployment: Service\n"),
+        ([["Service"]], "spanloom: skipped 1 object that is not a Deployment: ['Service']\n"),
+        (["Namespace", "ConfigMap", "OtelProfile"], ""),
+    ],
+)
+def test_a_rendered_chart_is_one_line(kinds: list[object], expected: str) -> None:
+    """However many objects of other kinds a file has, one line counts them, without those that are read."""
+    others = [{"kind": kind, "metadata": {"name": "a"}} for kind in kinds]
+    files(a=yaml.safe_dump_all([SHOP, HOME, *others]))
+
+    assert expected == run("-f", "a", "--local").err
 
 
 @pytest.mark.parametrize("arguments", [("-f", "-"), ("-f", "list.yaml"), ("-f", "."), ("-f", "sub", "-f", "list.yaml")])

@@ -227,3 +227,12 @@ def test_a_rollback_is_the_outcome() -> None:
     found = explained(LABELLED, DEFAULT, operator(), injection_of(LABELLED, state="RolledBack", reason="not ready"))
 
     assert ("RolledBack", "RolledBack not ready") == (found.outcome, found.reported)
+
+
+def test_a_secret_of_envfrom_is_a_warning() -> None:
+    """An explanation has the operator's own warning that injected variables override those of the Secret."""
+    its = deployment(container(envFrom=[{"secretRef": {"name": "mine"}}]), labels={"spanloom.dev/inject": "true"})
+
+    assert (
+        "envFrom Secret mine cannot be read: an injected variable overrides one of the same name in it; set it in env"
+    ) == explained(its, DEFAULT, operator()).message

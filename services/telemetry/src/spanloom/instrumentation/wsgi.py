@@ -40,11 +40,22 @@ class WsgiHooks(Hooks):
         wsgi, asgi = WsgiHook(options, self.guard), AsgiHook(options, self.guard)
         for module, name in APPLICATIONS.items():
             self.on_import(module, partial(self._wrap_application, name, wsgi.around))
+        self.on_import("flask.app", lambda module: self.wrap(module.Flask, "handle_exception", self._around_handler))
         self.on_import(DJANGO_ASGI[0], partial(self._wrap_application, DJANGO_ASGI[1], asgi.around))
         self.on_import("django.core.handlers.base", self._wrap_resolver)
 
     def _wrap_application(self, name: str, around: Callable[[Any], Any], module: Any) -> None:
         self.wrap(getattr(module, name), "__call__", around)
+
+    def _around_handler(self, handle: Callable[..., Any]) -> Callable[..., Any]:
+        """Record the exceptions that Flask turns into status 500."""
+
+        @wraps(handle)
+        def handle_and_record(app: Any, error: Any) -> Any:
+            self.guard.run(_record_exception, error)
+            return handle(app, error)
+
+        return handle_and_record
 
     def _wrap_resolver(self, module: Any) -> None:
         def around(resolve: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,6 +68,12 @@ class WsgiHooks(Hooks):
             return resolve_and_record
 
         self.wrap(module.BaseHandler, "resolve_request", around)
+
+
+def _record_exception(error: Exception) -> None:
+    call = _outer_call()
+    if isinstance(call, WsgiCall):
+        call.error = error
 
 
 def _record_django_route(request: Any, match: Any) -> None:
@@ -126,6 +143,7 @@ class WsgiCall(ServerCall):
     """One request (PEP 3333)."""
 
     def __init__(self, settings: Settings, durations: Durations, environ: Environ) -> None:
+        self.error: Exception | None = None
         self.client = environ.get("REMOTE_ADDR") or None
         parent = parent_context(settings, self.client, extract_wsgi, environ)
         super().__init__(settings, durations, environ, environ["REQUEST_METHOD"], parent)
@@ -138,8 +156,11 @@ class WsgiCall(ServerCall):
             self.route = rule.rule
 
     def on_return(self, _: object) -> None:
-        """Finish the call."""
-        super().on_return(None)
+        """Finish the call; an exception that the framework has turned into a response is recorded."""
+        if self.error is not None:
+            self.on_error(self.error)
+        else:
+            super().on_return(None)
 
     def scheme(self) -> str | None:
         """Return the URL scheme."""

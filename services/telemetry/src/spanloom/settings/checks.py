@@ -36,8 +36,8 @@ def url(key: str, value: str) -> str:
 
 def headers(key: str, value: str) -> str:
     """Accept `name=value,…`; the error omits the value, which may be an API key."""
-    if not all(HEADER.fullmatch(part) for part in value.split(",") if part.strip()):
-        raise SettingsError(key, "…", "name=value pairs separated by commas, values percent-encoded")
+    if not value.isascii() or not all(HEADER.fullmatch(part) for part in value.split(",") if part.strip()):
+        raise SettingsError(key, "…", "name=value pairs separated by commas, in ASCII, values percent-encoded")
     return value
 
 

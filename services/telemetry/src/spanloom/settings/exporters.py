@@ -61,7 +61,7 @@ def _otlp(prefix: str, signal: str) -> Iterator[Variable]:
         "http/protobuf" if is_general else "",
         overrides_sdk=is_general,
     )
-    yield Variable(f"{prefix}HEADERS", f"HTTP headers{of}, such as an API key: `api-key=…`.", checks.headers)
+    yield Variable(f"{prefix}HEADERS", f"HTTP headers{of}, such as an API key: `api-key=SECRET`.", checks.headers)
     unit = " seconds (OpenTelemetry for Python reads seconds, not milliseconds)"
     # A Collector restarts in less than 60 s, not in less than 10 s. Seconds in Python: opentelemetry-python#4044.
     yield Variable(

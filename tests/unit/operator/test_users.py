@@ -1,4 +1,4 @@
-"""People and their tools at work while the operator is: nothing of theirs is lost, copied or blocked."""
+"""Users and their tools at work while the operator is: nothing of theirs is lost, copied or blocked."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class OperatorProcess:
 
     def start(self) -> None:
         with self.log.open("a") as output:
-            self._log_start = output.tell()
+            self._log_start = self.log.stat().st_size
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "spanloom_operator"], env=self._environment, stdout=output, stderr=output
             )

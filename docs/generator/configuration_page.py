@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from markdown import table
 
 from spanloom.settings.declarations import GROUPS
+from spanloom.settings.environment import canonical_values
+from spanloom.settings.errors import SettingsError
 from spanloom_operator.settings import Settings as Operator
 from users_api.settings import Settings as UsersApi
 from users_db.settings import Settings as UsersDb
@@ -28,7 +30,7 @@ Every environment variable that a part of the project reads. An empty variable c
 excluded URLs, where empty excludes nothing. A value that is not understood ends the process before the application
 starts, with one line on standard error and exit status 78:
 
-    spanloom: OTEL_EXPORTER_OTLP_TIMEOUT='10000' is not understood; expected 0.001 to 600 seconds (…)
+    spanloom: {message}
 
 Values of charts are listed in each chart's README: {charts}.
 
@@ -70,6 +72,7 @@ def pages() -> Iterator[tuple[Path, str]]:
     yield (
         PAGE,
         TEXT.format(
+            message=_message({"OTEL_EXPORTER_OTLP_TIMEOUT": "10000"}),
             charts=", ".join(f"[{name}](../helm/{name}/README.md)" for name in CHARTS),
             distribution="\n\n".join(_group(title, variables) for title, variables in GROUPS.items()),
             users_api=_service(UsersApi, UsersApi.prefix),
@@ -77,6 +80,15 @@ def pages() -> Iterator[tuple[Path, str]]:
             operator=_service(Operator, OPERATOR_PREFIX),
         ),
     )
+
+
+def _message(environ: dict[str, str]) -> str:
+    """Return what is printed for a variable that is not understood."""
+    try:
+        canonical_values(environ)
+    except SettingsError as error:
+        return str(error)
+    raise AssertionError(f"{environ} is accepted")
 
 
 def _group(title: str, variables: tuple[Variable, ...]) -> str:

@@ -42,6 +42,7 @@ TYPED = {
 NOT_TYPED = {
     "README.md": "as in deploy/demos/label-a-deployment, which tests/e2e/test_lessons.py types",
     "docs/explain.md": "docs/generator runs the page's other commands; tests/unit/operator/explain asks a server",
+    "docs/operations.md": "production, whose Secrets it renews, is installed by no test: tests/e2e/test_charts.py",
     "docs/otelinjection.md": "tests/e2e/operator/test_injection.py runs them on Deployments of its own",
     "docs/install.md": "tests/charts/test_docs.py renders their values; Production needs CloudNativePG and OpenSearch",
     "helm/": "tests/e2e/test_charts.py and test_release.py install the charts into namespaces of their own",

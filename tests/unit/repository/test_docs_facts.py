@@ -9,10 +9,12 @@ from itertools import dropwhile, takewhile
 
 import pytest
 from compatibility.versions import PLATFORMS
+from prometheus_client import Counter, Gauge
 from support.paths import ROOT
 from unit.repository.test_imports import ROOMS
 
 from spanloom.sdk.distro import REPLACED
+from spanloom_operator.controller import metrics
 
 CODE = re.compile(r"`([^`]+)`")
 SKELETON = (
@@ -75,6 +77,13 @@ def test_figures_of_the_overhead_are_those_of_the_benchmark() -> None:
     assert {arm: measured[arm] for arm in compared} == compared
     expected = [measured["spanloom, 100 %"], measured["`opentelemetry-instrument`, its defaults"]]
     assert expected == [f"0.{number}" for number in percent]
+
+
+def test_metrics_of_the_operator_are_those_of_its_code() -> None:
+    """docs/operations.md names every metric of the operator, and no other."""
+    families = [metric.describe()[0] for metric in vars(metrics).values() if isinstance(metric, (Counter, Gauge))]
+    names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
+    assert names == set(re.findall(r"spanloom_operator_\w+", _text("docs/operations.md")))
 
 
 def test_the_libraries_are_those_that_have_hooks() -> None:

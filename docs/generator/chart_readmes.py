@@ -16,16 +16,46 @@ HELM = Path(__file__).parents[2] / "helm"
 CHARTS = ("jaeger", "operator", "otel-collector", "postgres", "spanloom", "users")
 NAMESPACES = {"operator": "spanloom-system"}
 """Namespaces that other parts expect; the others are named as the release."""
+COLLECTOR = "http://spanloom-otel-collector.spanloom:4318"
+IMAGES = "[pushed](../../docs/install.md#any-cluster) to `REGISTRY`: none is published"
+ARGUMENTS = {
+    "operator": ('"image.registry=$REGISTRY"', f"profile.exporter.endpoint={COLLECTOR}"),
+    "spanloom": (
+        '"operator.image.registry=$REGISTRY"',
+        '"users.services.users-api.image.registry=$REGISTRY"',
+        '"users.services.users-db-service.image.registry=$REGISTRY"',
+    ),
+    "users": ('"services.users-api.image.registry=$REGISTRY"', '"services.users-db-service.image.registry=$REGISTRY"'),
+}
+"""Values that an installation without further files needs."""
+SEPARATE = "[example](../../docs/install.md#collector-jaeger-and-operator-in-namespaces-of-their-own)"
+NEEDS = {
+    "jaeger": "It accepts telemetry from the Collector of its own namespace; for another one, set "
+    f"`networkPolicy.clients`: {SEPARATE}.",
+    "operator": f"Needs its image, {IMAGES}; and a receiver, here the Collector of the chart "
+    "[spanloom](../spanloom/README.md). The default of `profile.exporter.endpoint` is the Collector of the same "
+    "release, which only that chart has.",
+    "otel-collector": "Without `backends.traces.endpoint` or `vendor.endpoint` it prints spans to its log: "
+    f"{SEPARATE}.",
+    "spanloom": f"Needs the images of the services and of the operator, {IMAGES}. A chart that `deploy/package` "
+    "packaged has the registry. Without the example: "
+    "[the platform](../../docs/install.md#the-platform-without-the-example).",
+    "users": f"Needs the images, {IMAGES}; PostgreSQL and its Secret at `<release>-postgres` in the same namespace, or "
+    "at `database`; and an [operator](../operator/README.md) in the cluster, without which the services send no "
+    "telemetry.",
+}
+"""What must exist before the installation."""
 PAGE = """\
 # {name}
 
 {description}
 
 ```sh
-helm install {release} helm/{folder} --namespace {namespace} --create-namespace
+helm install {release} helm/{folder} --namespace {namespace} --create-namespace{arguments}
 helm test {release} --namespace {namespace} --logs
 ```
 
+{needs}\
 Kubernetes {kubernetes}; version {version} of the chart, {app} of the application. Keys that are not listed are refused.
 Written by `make docs` from [values.yaml](values.yaml).
 
@@ -49,6 +79,8 @@ def page(folder: str) -> str:
         name=chart["name"],
         folder=folder,
         release=release,
+        arguments="".join(f" \\\n  --set {argument}" for argument in ARGUMENTS.get(folder, ())),
+        needs=f"{NEEDS[folder]}\n\n" if folder in NEEDS else "",
         namespace=NAMESPACES.get(folder, release),
         description=chart["description"].rstrip(".") + ".",
         kubernetes=chart["kubeVersion"].removesuffix("-0"),

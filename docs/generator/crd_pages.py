@@ -23,7 +23,7 @@ metadata:
   namespace: demo
 spec:
   exporter:
-    endpoint: http://otel-collector.observability:4318
+    endpoint: http://spanloom-otel-collector.spanloom:4318
     protocol: http/protobuf
   propagators: [tracecontext, baggage]
   sampler:

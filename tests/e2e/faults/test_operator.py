@@ -53,6 +53,7 @@ def killed_at_random(operator: OperatorProcess, seed: int) -> Iterator[list[floa
     finally:
         ended.set()
         killer.join()
+        operator.wait_until_started()
 
 
 @pytest.mark.fault("operator killed (SIGKILL) at random during 200 changes of labels and profiles")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from textwrap import dedent
 from typing import TYPE_CHECKING, NamedTuple
 
 from support.paths import ROOT
@@ -35,7 +36,7 @@ def _blocks(page: str, text: str) -> Iterator[Block]:
     headings = [(found.start(), found[2]) for found in HEADING.finditer(FENCE.sub(_blank, text))]
     for found in FENCE.finditer(text):
         above = [heading for start, heading in headings if start < found.start()]
-        yield Block(page, above[-1] if above else "", found[2], found[3])
+        yield Block(page, above[-1] if above else "", found[2], dedent(found[3]))
 
 
 def _blank(found: re.Match[str]) -> str:

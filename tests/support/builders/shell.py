@@ -20,6 +20,7 @@ RULES = (
     (r"make (bench|test-matrix|reliability|sbom|checkov|golden)", ELSEWHERE, "CONTRIBUTING.md: takes minutes"),
     (r"make (up|down|e2e|bench-operator)\b", ELSEWHERE, "tests/e2e/test_lessons.py: deploy/up is where it starts"),
     (r"(kubectl|helm|curl|spanloom|deploy/package|deploy/production-secrets)\b", CLUSTER, "tests/e2e/test_docs.py"),
+    (r"\S+=\S+ deploy/image ", CLUSTER, "tests/e2e/test_docs.py"),
     (r"\S+=\S+ .*deploy/production-secrets", CLUSTER, "tests/e2e/test_charts.py"),
     (r"(for|until) .*", CLUSTER, "tests/e2e/test_docs.py"),
     (r".*\buvicorn ", SERVER, "tests/integration/test_docs_commands.py"),
@@ -43,7 +44,7 @@ NOT_TYPED = {
     "docs/explain.md": "docs/generator runs the page's other commands; tests/unit/operator/explain asks a server",
     "docs/operations.md": "production, whose Secrets it renews, is installed by no test: tests/e2e/test_charts.py",
     "docs/otelinjection.md": "tests/e2e/operator/test_injection.py runs them on Deployments of its own",
-    "docs/install.md": "Production needs CloudNativePG and OpenSearch: tests/charts and tests/e2e/test_charts.py",
+    "docs/install.md": "tests/charts/test_docs.py renders their values; Production needs CloudNativePG and OpenSearch",
     "helm/": "tests/e2e/test_charts.py and test_release.py install the charts into namespaces of their own",
     "operator/README.md": "as in docs/install.md, One chart alone; explain -f as in tests/unit/operator/explain",
 }

@@ -27,6 +27,7 @@ CHART = HELM / "operator"
 ACCOUNT = "op-operator"
 EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
 WORKLOADS = {"Deployment", "Job", "Pod"}
+STARTED = b"Initial authentication has finished"
 CLUSTER_SCOPED = ("Cluster", "Validating")
 EVERYWHERE = Kube("")
 """Applies objects to the namespaces that they name."""
@@ -82,9 +83,14 @@ class OperatorProcess:
 
     def start(self) -> None:
         with self.log.open("a") as output:
+            self._log_start = self.log.stat().st_size
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "spanloom_operator"], env=self._environment, stdout=output, stderr=output
             )
+
+    def wait_until_started(self) -> None:
+        """Wait until the operator handles signals; before, SIGTERM ends Python as it ends any program."""
+        poll_until(lambda: STARTED in self.log.read_bytes()[self._log_start :], f"the operator starts: {self.log}")
 
     def kill(self) -> None:
         self.process.kill()
@@ -128,7 +134,7 @@ def operator_process(account: Path, log: Path, **settings: str) -> Iterator[Oper
     operator = OperatorProcess(account, log, **settings)
     operator.start()
     try:
-        poll_until(lambda: "Initial authentication has finished" in log.read_text(), f"the operator starts: {log}")
+        operator.wait_until_started()
         yield operator
     finally:
         operator.stop()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from support.paths import HELM
+from support.paths import HELM, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,19 @@ def unknown_keys(schema: dict[str, Any], path: str) -> Iterator[str]:
     children |= {key: schema[key] for key in ("items", "additionalProperties") if isinstance(schema.get(key), dict)}
     for name, child in children.items():
         yield from unknown_keys(child, f"{path}.{name}")
+
+
+@pytest.mark.parametrize("path", CRDS, ids=lambda path: path.stem)
+def test_every_file_begins_a_document(path: Path) -> None:
+    """Helm 3 prints the files of `helm show crds` without separators: without one, kubectl reads the last file only."""
+    assert "---" == path.read_text().splitlines()[0]
+
+
+def test_make_down_deletes_every_crd() -> None:
+    """deploy/down names each CustomResourceDefinition of the operator's chart."""
+    names = {yaml.safe_load(path.read_text())["metadata"]["name"] for path in CRDS}
+    [command] = re.findall("kubectl delete customresourcedefinition (.*) --", (ROOT / "deploy" / "down").read_text())
+    assert names == set(command.split())
 
 
 @pytest.mark.parametrize("path", CRDS, ids=lambda path: path.stem)

@@ -46,6 +46,7 @@ READY = {
     "a connection pool": f"postgres.mode=cnpg,{CNPG},{TLS},users.database.host=demo-pooler.spanloom.svc",
     "a server without the chart": f"postgres.enabled=false,{OUTSIDE},{TLS},{ANYWHERE}",
     "a server of the same namespace": f"postgres.enabled=false,{OUTSIDE},users.database.host=db",
+    "a proxy in the pod": f"postgres.enabled=false,{OUTSIDE},users.database.host=127.0.0.1",
     "no services": f"users.enabled=false,{GIVEN}",
 }
 

@@ -37,5 +37,5 @@
 {{- define "spanloom.isOutside" -}}
 {{- $host := first . }}
 {{- $namespace := last . }}
-{{- if not (regexMatch (printf `^[^.:]+(\.%s(\.svc(\..*)?)?)?$` $namespace) $host) }}true{{ end }}
+{{- if not (regexMatch (printf `^(127\.[0-9.]+|::1|[^.:]+(\.%s(\.svc(\..*)?)?)?)$` $namespace) $host) }}true{{ end }}
 {{- end }}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from compatibility.programs import BARE, ENVIRONMENTS, agent, program
 from compatibility.versions import AGENT
-from support.processes.environments import install_environment
+from support.processes.environments import has_python, install_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +24,8 @@ SERVER GET /orders/<int:number>
 
 
 def environment(name: str) -> Path:
+    if not has_python(AGENT[name].python):
+        pytest.skip(f"Python {AGENT[name].python} is not on this machine; `uv python install` installs it")
     return install_environment(ENVIRONMENTS / f"{name}.txt", AGENT[name].python, has_distribution=False)
 
 

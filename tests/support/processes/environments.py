@@ -51,6 +51,15 @@ def _create(home: Path, requirements: Path, python: str) -> None:
     uv("pip", "sync", "--python", str(home / "bin/python"), str(requirements))
 
 
+def has_python(version: str) -> bool:
+    """Return whether this machine has an interpreter of a version such as "3.9"."""
+    try:
+        uv("python", "find", "--no-python-downloads", version, PYENV_VERSION=_pyenv_versions())
+    except NotInstalledError:
+        return False
+    return True
+
+
 def _pyenv_versions() -> str:
     """Return every version of pyenv, whose commands otherwise run only the selected one."""
     if shutil.which("pyenv") is None:

@@ -72,7 +72,7 @@ def test_one_label_is_enough(kube: Kube) -> None:
         ):
             response = send(edge, "GET", "/users")
             assert 503 == response.status
-            assert_shape(wait_for_trace(jaeger, response, len(TREE.splitlines())), TREE)
+            assert_shape(wait_for_trace(jaeger, response, len(TREE.splitlines()), service="shop"), TREE)
         kube("label", "deployment", "shop", f"{LABEL}-")
         wait_for_state(kube, None)
         assert before["shop"] == visible_fields(kube, "shop")

@@ -45,7 +45,7 @@ class Release:
 
         `parts` are values by the subchart's name.
         """
-        operator = {"namespaces": [self.name], "policy": {"enabled": False}, "cleanup": {"enabled": False}}
+        operator = {"namespaces": [self.name], "policy": {"enabled": False}}
         values = {"operator": operator, "postgres": {"volume": {"whenDeleted": "Delete"}}, **parts}
         arguments = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self._helm_quietly("install", *arguments)

@@ -53,7 +53,10 @@ def forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
         kubectl.communicate()
 
 
-def found_in_jaeger(jaeger_url: str, response: Response, service: str = "users-api") -> Trace | None:
+EDGE = "users-api"
+
+
+def found_in_jaeger(jaeger_url: str, response: Response, service: str = EDGE) -> Trace | None:
     """Return the trace of this request as Jaeger has it now, or None."""
     query = urlencode({"service": service, "tags": json.dumps({"user_agent.original": response.mark}), "limit": 5})
     try:
@@ -64,11 +67,16 @@ def found_in_jaeger(jaeger_url: str, response: Response, service: str = "users-a
     return trace_of(response, group(spans).values())
 
 
-def wait_for_trace(jaeger_url: str, response: Response, spans: int, seconds: float = TRACE_SECONDS) -> Trace:
-    """Wait until Jaeger has `spans` spans of this request and return the trace; TimeoutError after `seconds`."""
+def wait_for_trace(
+    jaeger_url: str, response: Response, spans: int, seconds: float = TRACE_SECONDS, service: str = EDGE
+) -> Trace:
+    """Wait until Jaeger has `spans` spans of this request to `service`, and return the trace.
+
+    TimeoutError after `seconds`.
+    """
 
     def complete() -> Trace | None:
-        trace = found_in_jaeger(jaeger_url, response)
+        trace = found_in_jaeger(jaeger_url, response, service)
         return trace if trace and len(trace.spans) >= spans else None
 
     return poll_until(complete, f"Jaeger has {spans} spans of {response.mark}", seconds)

@@ -150,6 +150,7 @@ ELSEWHERE = {
     'violates PodSecurity "restricted:latest"': "tests/e2e/test_docs.py",
     "uninstallation completed with 1 error(s)": "tests/e2e/test_docs.py",
     "cleanup failed: DeadlineExceeded": "tests/e2e/test_docs.py",
+    "users.database.existingSecret is": "tests/charts/test_database.py",
     "docker is not running": "tests/integration/test_docs_commands.py",
 }
 """Quoted lines that another test causes."""

@@ -115,12 +115,12 @@ def _set_propagators(names: str) -> None:
         headers.serve(_extract, _inject)
 
 
-def _extract(headers_: Iterable[tuple[str, str]]) -> Context:
+def _extract(pairs: Iterable[tuple[str, str]]) -> Context:
     found: dict[str, str] = {}
-    for name, value in headers_:
+    for name, value in pairs:
         found[name] = f"{found[name]},{value}" if name in found else value  # RFC 9110, section 5.3
     return propagate.extract(found, context={})  # type: ignore[arg-type] # a dictionary
 
 
-def _inject(headers_: MutableMapping[str, str], context: Context) -> None:
-    propagate.inject(headers_, context)  # type: ignore[arg-type] # a dictionary
+def _inject(target: MutableMapping[str, str], context: Context) -> None:
+    propagate.inject(target, context)  # type: ignore[arg-type] # a dictionary

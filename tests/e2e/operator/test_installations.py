@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e.operator.shop import env, generation, label, labelled_shop, profile, shop, unlabel
-from support.cluster.kube import Kube, injection, visible_fields, wait_for_state
+from support.cluster.kube import injection, visible_fields, wait_for_state
 from support.cluster.operator_process import operator_process, scope_settings
 from support.polling import poll_until
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from support.cluster.kube import Object
+    from support.cluster.kube import Kube, Object
     from support.cluster.operator_process import OperatorProcess
 
     Installed = Callable[..., OperatorProcess]
@@ -36,7 +36,6 @@ def installed(home: Kube, account: Path, tmp_path: Path) -> Callable[..., Operat
             return stack.enter_context(operator_process(account, tmp_path / f"{name}.log", **given))
 
         yield run  # type: ignore[misc]
-        Kube("default")("delete", "lease", "spanloom-operator-cluster", "--ignore-not-found")
 
 
 def managers(kube: Kube) -> set[str]:

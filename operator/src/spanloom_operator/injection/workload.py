@@ -1,4 +1,4 @@
-"""One frozen view of a Deployment, made once per decision."""
+"""One frozen view of a workload, made once per decision."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.injection.digests import fingerprint, marked
 from spanloom_operator.injection.ownership import Entry, Ownership
+from spanloom_operator.kinds import WorkloadKey
 from spanloom_operator.names import DEFAULT_CONTAINER_ANNOTATION, MARKER, STATUS_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from spanloom_operator.kinds import Kind
 
 EnvEntry = dict[str, Any]
 """An environment variable as Kubernetes writes it."""
@@ -40,12 +43,13 @@ class Container:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a decision reads of a Deployment.
+    """What a decision reads of a workload.
 
     `taken` are entries of the operator whose value a user has changed; `reclaimed` are entries that the marker
     recognizes in a copied template. Both change hands before anything else is written.
     """
 
+    kind: Kind
     namespace: str
     name: str
     uid: str
@@ -69,19 +73,20 @@ class Workload:
     managed_fields: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
     @classmethod
-    def from_deployment(cls, deployment: Mapping[str, Any], manager: str) -> Workload:
-        """Read a Deployment; `manager` is the operator's field manager."""
-        metadata, spec = deployment["metadata"], deployment["spec"]
-        template = spec["template"]
+    def from_object(cls, kind: Kind, found: Mapping[str, Any], manager: str) -> Workload:
+        """Read an object of this kind; `manager` is the operator's field manager."""
+        metadata, spec, template_owner = found["metadata"], found["spec"], kind.template_owner(found)
+        template = template_owner["template"]
         managed_fields = metadata.get("managedFields") or ()
-        ownership = Ownership.from_managed_fields(managed_fields, manager)
+        ownership = Ownership.from_managed_fields(managed_fields, manager, kind.pod_fields)
         pod, template_metadata = template["spec"], template.get("metadata") or {}
         listed = [(each, False) for each in pod.get("containers") or ()]
         listed += [(each, True) for each in pod.get("initContainers") or ()]
         reclaimed = frozenset(where for each, _ in listed for where in _reclaimed(each, ownership))
         containers = [_container(each, ownership, reclaimed, is_init=is_init) for each, is_init in listed]
-        selector = spec.get("selector") or {}
+        selector = template_owner.get("selector") or {}
         return cls(
+            kind=kind,
             namespace=metadata.get("namespace", ""),
             name=metadata["name"],
             uid=metadata.get("uid", ""),
@@ -97,7 +102,7 @@ class Workload:
             init_containers=tuple(each for each in containers if each.is_init),
             is_paused=bool(spec.get("paused")),
             replicas=int(spec.get("replicas", 1)),
-            status=deployment.get("status") or {},
+            status=found.get("status") or {},
             ownership=ownership,
             taken=frozenset(
                 where for where in ownership.shares if where not in reclaimed and ownership.is_taken(*where)
@@ -106,6 +111,11 @@ class Workload:
             template=template,
             managed_fields=managed_fields,
         )
+
+    @property
+    def key(self) -> WorkloadKey:
+        """Namespace, name and kind."""
+        return WorkloadKey(self.namespace, self.name, self.kind.name)
 
     @property
     def all_containers(self) -> tuple[Container, ...]:

@@ -97,9 +97,9 @@ ALLOWED: dict[str, Object] = {
 
 
 REFUSED_OF_KIND: dict[str, list[Object]] = {
-    "Deployment": [{"replicas": 3}, {"strategy": {"type": "Recreate"}}],
-    "StatefulSet": [{"replicas": 3}, {"updateStrategy": {"type": "OnDelete"}}],
-    "DaemonSet": [{"updateStrategy": {"type": "OnDelete"}}, {"minReadySeconds": 5}],
+    "Deployment": [{"replicas": 3}, {"minReadySeconds": 5}],
+    "StatefulSet": [{"replicas": 3}, {"minReadySeconds": 5}],
+    "DaemonSet": [{"minReadySeconds": 5}, {"revisionHistoryLimit": 5}],
     "CronJob": [
         {"schedule": "1 0 * * *"},
         {"suspend": True},

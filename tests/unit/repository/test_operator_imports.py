@@ -11,10 +11,11 @@ OPERATOR = "spanloom_operator"
 ROOMS = {
     "names": (),
     "references": (),
-    "kinds": (),
+    "rollouts": (),
+    "kinds": ("rollouts",),
     "kube": ("names", "kinds", "aiohttp", "kopf", "pydantic_core", "yaml"),
     "profiles": ("names", "references", "pydantic"),
-    "injection": ("names", "references", "kinds", "profiles"),
+    "injection": ("names", "references", "rollouts", "kinds", "profiles"),
     "controller": (
         "names", "kinds", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
         "spanloom.instrument",

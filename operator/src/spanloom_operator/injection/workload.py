@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.injection.digests import fingerprint, marked
-from spanloom_operator.injection.ownership import Entry, Ownership
+from spanloom_operator.injection.ownership import Entry, Ownership, is_ours
 from spanloom_operator.kinds import WorkloadKey
 from spanloom_operator.names import DEFAULT_CONTAINER_ANNOTATION, MARKER, STATUS_ANNOTATION
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from spanloom_operator.kinds import Kind
+    from spanloom_operator.rollouts import Rollout
 
 EnvEntry = dict[str, Any]
 """An environment variable as Kubernetes writes it."""
@@ -64,8 +65,7 @@ class Workload:
     containers: tuple[Container, ...]
     init_containers: tuple[Container, ...]
     is_paused: bool
-    replicas: int
-    status: Mapping[str, Any]
+    rollout: Rollout
     ownership: Ownership
     taken: frozenset[Entry] = frozenset()
     reclaimed: frozenset[Entry] = frozenset()
@@ -101,8 +101,7 @@ class Workload:
             containers=tuple(each for each in containers if not each.is_init),
             init_containers=tuple(each for each in containers if each.is_init),
             is_paused=bool(spec.get("paused")),
-            replicas=int(spec.get("replicas", 1)),
-            status=found.get("status") or {},
+            rollout=kind.rollout(found, _applied_at(managed_fields, manager)),
             ownership=ownership,
             taken=frozenset(
                 where for where in ownership.shares if where not in reclaimed and ownership.is_taken(*where)
@@ -157,6 +156,12 @@ class Workload:
         for kind in ("containers", "initContainers"):
             pod[kind] = [_without(each, owned[each["name"]]) for each in self.template["spec"].get(kind) or ()]
         return fingerprint([self.template.get("metadata"), pod])
+
+
+def _applied_at(managed_fields: Sequence[Mapping[str, Any]], manager: str) -> str:
+    """Return when the operator last changed something (RFC 3339), empty for never."""
+    times = [str(entry.get("time") or "") for entry in managed_fields if is_ours(entry, manager)]
+    return max(times, default="")
 
 
 def _reclaimed(container: Mapping[str, Any], ownership: Ownership) -> Iterable[Entry]:

@@ -7,13 +7,14 @@ import re
 from copy import deepcopy
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
-from support.builders.deployments import Object, deployment, env, of_kind
+from support.builders.deployments import Object, deployment, env, of_kind, workload_of
 from support.builders.strategies import CONTAINERS
 from support.servers.simulation import DEMO, Simulation, injection_path, namespace, set_value, started
 
 from spanloom_operator.controller.cleanup import withdraw_everything
+from spanloom_operator.injection.decision import Inputs, requested_profile
 from spanloom_operator.injection.record import record_key
 from spanloom_operator.kinds import DEPLOYMENT, KINDS, MAX_NAME_LENGTH, Kind, WorkloadKey
 from spanloom_operator.names import INJECT_LABEL
@@ -94,6 +95,10 @@ def test_namespace_label(kind: Kind) -> None:
     sim.add(deployment())
     sim.run(sim.settle)
     assert ("Injected" if kind is DEPLOYMENT else None) == sim.state()
+    its = sim.double.shown(sim.path())
+    expected = "default" if kind is DEPLOYMENT else None
+    assert expected == requested_profile(workload_of(its), Inputs(namespace_label="true"))
+    assert expected == sim.running().cache.requested_profile(kind.key_of(its), its)
 
 
 def test_same_name_of_every_kind() -> None:
@@ -111,6 +116,8 @@ def test_same_name_of_every_kind() -> None:
 
 
 @given(KEYS, KEYS)
+@example(WorkloadKey("demo", "shop", "StatefulSet"), WorkloadKey("demo", "statefulset.shop", "Deployment"))
+@example(WorkloadKey("demo", "a" * 227 + "." + "b" * 20, "StatefulSet"), WorkloadKey("demo", "a", "CronJob"))
 def test_names_of_records(one: WorkloadKey, other: WorkloadKey) -> None:
     """Names of OtelInjections are valid, differ for different workloads, and are a Deployment's own for it."""
     assert (one == other) == (one.injection_name == other.injection_name)

@@ -110,10 +110,10 @@ class ApiDouble:
             self._check_version(at, body.get("metadata", {}).get("resourceVersion"))
             thing |= {key: {**thing.get(key, {}), **value} for key, value in body.items() if key in {"status", "spec"}}
             if entries := body.get("metadata", {}).get("managedFields"):
-                self.shares[at] = read_shares(entries)
+                self.shares[at] = read_shares(entries, fields(thing))
             for key in body.get("metadata", {}).get("annotations", {}):
                 thing["metadata"]["annotations"].pop(key, None)
-                self.shares[at].pop(("annotation", key), None)
+                self.shares[at].pop((*field_ownership.ANNOTATIONS, f"f:{key}"), None)
             self._store(at, None if entries else self.objects[at], thing)
             return self.shown(at)
 
@@ -148,21 +148,30 @@ class ApiDouble:
     ) -> None:
         shares, live = self.shares[path], fields(old)
         for field, value in expected.items():
-            others = {other for other, held in shares.get(field, {}).items() if other != manager and "value" in held}
+            others = shares.get(field, set()) - {manager}
             if others and live.get(field) != value:
                 raise ApiError(409, f"conflict with {others}: {field}", is_field_conflict=True)
         self._check_version(path, version)
         self.writes += manager == OURS
         thing = deepcopy(old)
         for field in [field for field, holders in shares.items() if manager in holders and field not in expected]:
-            del shares[field][manager]
-            if not any("whole" in held for held in shares[field].values()):
-                del shares[field]
-                field_ownership.remove(thing, field)
+            self._let_go(path, thing, field, manager)
         for field, value in expected.items():
-            shares.setdefault(field, {})[manager] = {"whole", "value"}
+            shares.setdefault(field, set()).add(manager)
             field_ownership.put(thing, field, value)
         self._store(path, old, thing, is_write=True)
+
+    def _let_go(self, path: str, thing: Object, field: field_ownership.Path, manager: Manager) -> None:
+        """Remove a manager from a field, and a field without an owner: an item with all that is in it."""
+        shares = self.shares[path]
+        if manager not in shares.get(field, ()):
+            return  # it went with its item
+        shares[field].discard(manager)
+        if not shares[field]:
+            field_ownership.remove(thing, field)
+            within = field[:-1] if field[-1] == field_ownership.ITEM else field
+            for gone in [other for other in shares if other[: len(within)] == within]:
+                del shares[gone]
 
     def _store(self, path: str, old: Object | None, thing: Object, *, is_write: bool = False) -> None:
         if old is not None and thing == old and not is_write:
@@ -183,7 +192,7 @@ class ApiDouble:
         """Return an object with its managedFields, as the API server shows it."""
         thing = deepcopy(self.objects[path])
         if thing.get("kind") == "Deployment":
-            thing["metadata"]["managedFields"] = managed_fields(self.shares.get(path, {}), fields(thing))
+            thing["metadata"]["managedFields"] = managed_fields(self.shares.get(path, {}))
         return thing
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from support.builders.deployments import MANAGER, Object, container, deployment, env
 from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM
-from support.servers.api_double import USER, ApiDouble
+from support.servers.api_double import ApiDouble
 
 from spanloom_operator.injection.apply import body, changes_template, managed_fields_patch
 from spanloom_operator.injection.environment import NOTHING, Injection, inject
 from spanloom_operator.injection.managed_fields import changed_owners, without_values
+from spanloom_operator.injection.pieces import ENV, Piece
 from spanloom_operator.injection.workload import Workload
 from spanloom_operator.kube.api import ApiError
 
@@ -104,14 +105,14 @@ def test_changed_value_is_the_users() -> None:
     stored.inject()
     stored.set_value("OTEL_PROPAGATORS", "b3")
     stored.change_owners()
-    assert not stored.workload.taken
+    assert not stored.workload.handover.taken
     assert "OTEL_PROPAGATORS" in {skipped.name for skipped in inject(stored.workload, [PLATFORM]).skipped}
     stored.withdraw()
     assert env(A="1", OTEL_PROPAGATORS="b3") == stored.env
 
 
 def test_handover_of_the_only_entry_leaves_no_empty_field() -> None:
-    """`f:env: {}` would mean that the operator owns the list: what has become empty goes."""
+    """`f:env: {}` would mean that the operator owns the list: only the container that had the entry is left."""
     stored = Stored(deployment())
     workload = stored.workload
     applied = body(workload, NOTHING)
@@ -119,7 +120,8 @@ def test_handover_of_the_only_entry_leaves_no_empty_field() -> None:
     asyncio.run(stored.double.apply(PATH, applied, MANAGER))
     stored.set_value("OTEL_A", "2")
     fields = changed_owners(stored.workload.managed_fields, stored.workload)
-    assert [USER[0]] == [entry["manager"] for entry in fields]
+    own = next(entry["fieldsV1"] for entry in fields if entry["manager"] == MANAGER)
+    assert {'k:{"name":"app"}': {".": {}, "f:name": {}}} == own["f:spec"]["f:template"]["f:spec"]["f:containers"]
 
 
 def test_shared_entry_stays_after_withdrawal() -> None:
@@ -127,7 +129,7 @@ def test_shared_entry_stays_after_withdrawal() -> None:
     stored = Stored(deployment())
     stored.inject()
     stored.double.apply_as(PATH, applied_by_chart("shop"), HELM)
-    assert (MANAGER, "helm") == stored.workload.ownership.managers("app", "OTEL_SERVICE_NAME")
+    assert (MANAGER, "helm") == stored.workload.ownership.managers(Piece(ENV, "app", "OTEL_SERVICE_NAME"))
     assert "container env has it" in {skipped.reason for skipped in inject(stored.workload, [PLATFORM]).skipped}
     stored.withdraw()
     assert env(OTEL_SERVICE_NAME="shop") == stored.env
@@ -181,7 +183,7 @@ def test_copy_is_recognized() -> None:
     copy.set_value("OTEL_PROPAGATORS", "b3")
     assert env(A="1", OTEL_PROPAGATORS="b3") == [dict(e) for e in copy.workload.containers[0].user_env]
     copy.change_owners()
-    assert not copy.workload.reclaimed
+    assert not copy.workload.handover.reclaimed
     copy.withdraw()
     assert env(A="1", OTEL_PROPAGATORS="b3") == copy.env
 
@@ -193,7 +195,7 @@ def test_copy_that_a_user_applies_is_theirs() -> None:
     copy = Stored(deployment())
     its = {**copied(original.double.objects[PATH], "shop"), "kind": "Deployment", "metadata": {}}
     copy.double.apply_as(PATH, its, HELM)
-    assert not copy.workload.reclaimed
+    assert not copy.workload.handover.reclaimed
 
 
 def test_earlier_version_is_taken_over() -> None:

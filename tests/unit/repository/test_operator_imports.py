@@ -11,9 +11,10 @@ OPERATOR = "spanloom_operator"
 ROOMS = {
     "names": (),
     "references": (),
+    "quantities": (),
     "kube": ("names", "aiohttp", "kopf", "pydantic_core", "yaml"),
-    "profiles": ("names", "references", "pydantic"),
-    "injection": ("names", "references", "profiles"),
+    "profiles": ("names", "references", "quantities", "pydantic"),
+    "injection": ("names", "references", "quantities", "profiles"),
     "controller": (
         "names", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
         "spanloom.instrument",

@@ -68,7 +68,7 @@ async def _withdraw_once(api: Api, key: Key, manager: str) -> bool:
     if deployment is None:
         return False
     workload = Workload.from_deployment(deployment, manager)
-    if workload.taken or workload.ownership.is_legacy or workload.has_legacy_status:
+    if workload.handover.taken or workload.ownership.is_legacy or workload.has_legacy_status:
         patch = managed_fields_patch(workload, changed_owners(workload.managed_fields, workload))
         workload = Workload.from_deployment(await api.merge(path, patch), manager)
     if not workload.ownership.is_ours:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from spanloom_operator.explain.explanation import Attribute, Explanation, Skipped, Variable
 from spanloom_operator.injection import decision
 from spanloom_operator.injection.attributes import resource_attributes
-from spanloom_operator.injection.decision import decide, requested_profile, secrets_note
-from spanloom_operator.injection.environment import inject
+from spanloom_operator.injection.decision import decide, find_injection, requested_profile, secrets_note
+from spanloom_operator.injection.pieces import ENV, Piece
 from spanloom_operator.injection.record import Record, from_injection_object
 from spanloom_operator.injection.user_env import UserEnv
 from spanloom_operator.injection.workload import Workload
@@ -129,7 +129,7 @@ def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
     if base.outcome in NOTHING_INJECTED:
         return base
     layers = _layers(workload.namespace, name or DEFAULT_PROFILE, given)
-    injection = inject(workload, layers, given.config_maps, record.containers if record else ())
+    injection = find_injection(workload, record, layers, given)
     return _with_rows(base, workload, injection, layers, given)
 
 
@@ -212,13 +212,13 @@ def _with_rows(
 
 def _variables(workload: Workload, injection: Injection) -> Iterator[Variable]:
     for entry in injection.entries:
-        owner = ", ".join(workload.ownership.managers(entry.container, entry.name)) or NOT_APPLIED
+        owner = ", ".join(workload.ownership.managers(Piece(ENV, entry.container, entry.name))) or NOT_APPLIED
         yield Variable(entry.container, entry.name, value_text(entry), entry.layer, owner)
 
 
 def _skipped(workload: Workload, injection: Injection) -> Iterator[Skipped]:
     for skipped in injection.skipped:
-        owner = ", ".join(workload.ownership.managers(skipped.container, skipped.name))
+        owner = ", ".join(workload.ownership.managers(Piece(ENV, skipped.container, skipped.name)))
         yield Skipped(skipped.container, skipped.name, skipped.reason, owner)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from support.builders.deployments import MANAGER, rolled_out
 from support.servers import field_ownership
 from support.servers.field_ownership import Manager, Object, Shares, fields, managed_fields, read_shares, update_shares
+from support.servers.validation import check_pod, refusals, without_image_volumes
 
 from spanloom_operator.kube.api import ApiError
 
@@ -35,6 +36,9 @@ class ApiDouble:
         self.crash_in: int | None = None
         self.before_call: Callable[[], None] | None = None
         self.events: list[Object] = []
+        self.refusals: list[str] = []
+        """Writes that the operator should not have tried."""
+        self.has_image_volumes = False
         self.rolls_out: Callable[[Object], Object] = lambda found: rolled_out(found["metadata"]["generation"])
         self._version = 1
 
@@ -42,6 +46,7 @@ class ApiDouble:
     def put(self, path: str, thing: Object, manager: Manager = USER) -> None:
         """Create or replace an object; fields that are removed lose their owners, changed ones get a new one."""
         old = self.objects.get(path)
+        check_pod(thing)
         update_shares(self.shares.setdefault(path, {}), fields(old or {}), fields(thing), manager)
         self._store(path, old, deepcopy(thing))
 
@@ -84,10 +89,13 @@ class ApiDouble:
         raise NotImplementedError
         yield {}
 
-    async def apply(self, path: str, body: Object, manager: str, *, force: bool = False) -> Object:
+    async def apply(
+        self, path: str, body: Object, manager: str, *, force: bool = False, dry_run: bool = False
+    ) -> Object:
         """Server-side apply."""
         with self._call():
-            return self.apply_as(path, body, (manager, "Apply"), force=force)
+            to = self._copy() if dry_run else self
+            return to.apply_as(path, body, (manager, "Apply"), force=force)
 
     def apply_as(self, path: str, body: Object, manager: Manager, *, force: bool = False) -> Object:
         """Server-side apply by any manager."""
@@ -97,6 +105,7 @@ class ApiDouble:
             return self.shown(path)
         if old is None or old["metadata"]["uid"] != body["metadata"].get("uid", old["metadata"]["uid"]):
             raise ApiError(409, "uid mismatch")
+        body = body if self.has_image_volumes else without_image_volumes(body)
         self._merge(path, old, fields(body), manager, body["metadata"].get("resourceVersion"))
         return self.shown(path)
 
@@ -136,6 +145,12 @@ class ApiDouble:
                 self.delete_object(path)
 
     # ---- how
+    def _copy(self) -> ApiDouble:
+        copy = ApiDouble()
+        copy.objects, copy.shares = deepcopy(self.objects), deepcopy(self.shares)
+        copy.has_image_volumes = self.has_image_volumes
+        return copy
+
     def _call(self) -> Call:
         return Call(self)
 
@@ -159,6 +174,8 @@ class ApiDouble:
         for field, value in expected.items():
             shares.setdefault(field, set()).add(manager)
             field_ownership.put(thing, field, value)
+        self.refusals += refusals(thing)
+        check_pod(thing)
         self._store(path, old, thing, is_write=True)
 
     def _let_go(self, path: str, thing: Object, field: field_ownership.Path, manager: Manager) -> None:

@@ -31,6 +31,13 @@ LISTS = {
     "volumeMounts": "mountPath",
 }
 """Lists whose items have a key, which identifies them."""
+CONTAINERS = ("containers", "initContainers")
+DEFAULTS = {
+    "imagePullPolicy": "IfNotPresent",
+    "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File",
+}
+"""What the API server adds to a new container, and no manager owns."""
 
 
 def fields(thing: Object) -> dict[Path, Any]:
@@ -66,7 +73,7 @@ def managed_fields(shares: Shares) -> list[Object]:
     """Return shares the way the API server writes them."""
     entries: dict[Manager, Object] = {}
     for path, holders in shares.items():
-        for manager in holders:
+        for manager in sorted(holders):
             entry: Object = {"manager": manager[0], "operation": manager[1], "apiVersion": "apps/v1", "fieldsV1": {}}
             written = entries.setdefault(manager, entry)["fieldsV1"]
             for step in path:
@@ -133,7 +140,7 @@ def _item(holder: Object, kind: str, key: str) -> Object:
     items: list[Object] = holder.setdefault(kind, [])
     found = next((item for item in items if item[LISTS[kind]] == key), None)
     if found is None:
-        found = {LISTS[kind]: key}
+        found = {LISTS[kind]: key, **(DEFAULTS if kind in CONTAINERS else {})}
         items.append(found)
     return found
 

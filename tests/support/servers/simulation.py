@@ -6,7 +6,7 @@ import asyncio
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from support.builders.deployments import EXPORTER, Object, deployment, profile
+from support.builders.deployments import AGENT_IMAGE, EXPORTER, Object, deployment, profile
 from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.controller import Controller
@@ -17,7 +17,7 @@ from spanloom_operator.settings import Settings
 if TYPE_CHECKING:
     from spanloom_operator.kube.api import Key
 
-SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300)
+SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300, agent_image=AGENT_IMAGE)
 DEMO = "/api/v1/namespaces/demo"
 
 

@@ -7,6 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
+from spanloom_operator.controller.agent_delivery import AgentDelivery
 from spanloom_operator.controller.cache import Cache
 from spanloom_operator.controller.cleanup import operator_managers
 from spanloom_operator.controller.events import EventRecorder
@@ -56,6 +57,7 @@ class Controller:
             slots=RolloutSlots(settings.rollouts, settings.grace, now),
             backoff=ReapplyBackoff(now),
             events=self.events,
+            delivery=AgentDelivery(api, settings.manager, now, image_volumes=settings.agent_image_volume),
         )
 
     async def load(self) -> None:

@@ -18,11 +18,12 @@ from spanloom_operator.injection.decision import Inputs, decide, requested_profi
 from spanloom_operator.injection.record import ROLLED_BACK
 from spanloom_operator.injection.workload import Workload
 from spanloom_operator.kube import paths
-from spanloom_operator.kube.api import CONFLICT, NOT_FOUND, ApiError, version_of
+from spanloom_operator.kube.api import CONFLICT, NOT_FOUND, REFUSALS, ApiError, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from spanloom_operator.controller.agent_delivery import AgentDelivery
     from spanloom_operator.controller.cache import Cache
     from spanloom_operator.controller.events import EventRecorder
     from spanloom_operator.controller.leases import Claims
@@ -30,11 +31,10 @@ if TYPE_CHECKING:
     from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
     from spanloom_operator.controller.work_queue import WorkQueue
     from spanloom_operator.injection.decision import Decision
+    from spanloom_operator.injection.record import Record
     from spanloom_operator.kube.api import Api, Key, Object
     from spanloom_operator.settings import Settings
 
-REFUSALS = frozenset({400, 403, 422})
-"""Status codes of requests that would be refused again."""
 RECHECK_SECONDS = 1.0
 """How long after a write to look at the Deployment again."""
 STALE_BACKOFF_SECONDS, MAX_STALE_BACKOFF_SECONDS = 0.01, 5.0
@@ -58,10 +58,11 @@ class Reconciler:
         slots: RolloutSlots,
         backoff: ReapplyBackoff,
         events: EventRecorder,
+        delivery: AgentDelivery,
     ) -> None:
         self._api, self._settings, self._now = api, settings, now
         self._cache, self._queue, self._records, self._claims = cache, queue, records, claims
-        self._slots, self._backoff, self._events = slots, backoff, events
+        self._slots, self._backoff, self._events, self._delivery = slots, backoff, events, delivery
         self._failures: dict[Key, int] = {}
 
     @instrument
@@ -82,7 +83,7 @@ class Reconciler:
         workload = Workload.from_deployment(deployment, self._settings.manager)
         record = self._records.get(workload)
         self._queue.add_all(self._slots.observe(key, workload, record))
-        decision = decide(workload, record, await self._inputs(workload))
+        decision = await self._decide(key, workload, record)
         if decision.managed_fields is not None:
             await self._change_owners(key, workload, decision)
         elif decision.body is not None:
@@ -90,6 +91,14 @@ class Reconciler:
         else:
             self._settle(key, deployment, workload, decision)
         return None
+
+    async def _decide(self, key: Key, workload: Workload, record: Record | None) -> Decision:
+        inputs = await self._inputs(workload)
+        decision = decide(workload, record, inputs)
+        if decision.body is None or decision.injection.agent is None:
+            return decision
+        delivery = await self._delivery.find(paths.deployments(*key), workload, decision.injection)
+        return decision if delivery == inputs.delivery else decide(workload, record, replace(inputs, delivery=delivery))
 
     async def _inputs(self, workload: Workload) -> Inputs:
         namespace = workload.namespace
@@ -101,6 +110,7 @@ class Reconciler:
             now=self._now(),
             grace=self._settings.grace,
             holder=self._claims.holder(namespace),
+            delivery=self._delivery.current,
         )
         names = {name for each in workload.all_containers for name in each.env_from_names("configMapRef")}
         if not names or requested_profile(workload, inputs) is None:

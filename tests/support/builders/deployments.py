@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import KINDS
+
 Object = dict[str, Any]
 
 MANAGER = "spanloom-operator/home/operator"
@@ -86,3 +89,8 @@ def profile(name: str = "default", namespace: str = "demo", **spec: Any) -> Obje
         "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "resourceVersion": "1"},
         "spec": spec or {"exporter": EXPORTER},
     }
+
+
+def workload_of(its: Object, manager: str = MANAGER) -> Workload:
+    """Return the operator's view of an object, by its kind."""
+    return Workload.from_object(KINDS[its["kind"]], its, manager)

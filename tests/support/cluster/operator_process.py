@@ -45,7 +45,6 @@ def installed_chart(namespace: str) -> Iterator[Kube]:
         EVERYWHERE("apply", "-f", "-", stdin=manifest)
         yield kube
     finally:
-        Kube(CLUSTER_LEASE_NAMESPACE)("delete", "lease", CLUSTER_LEASE_NAME, "--ignore-not-found")
         EVERYWHERE("delete", "--wait=false", "--ignore-not-found", "-f", "-", stdin=manifest)
         kube("delete", "namespace", namespace, "--wait=false")
 
@@ -130,7 +129,11 @@ def _namespace_reader(home: str, namespace: str) -> list[Object]:
 
 @contextmanager
 def operator_process(account: Path, log: Path, **settings: str) -> Iterator[OperatorProcess]:
-    """Run the operator; the settings are SPANLOOM_OPERATOR_* variables without the prefix."""
+    """Run the operator; the settings are SPANLOOM_OPERATOR_* variables without the prefix.
+
+    At the end the cluster's Lease is deleted: it outlives its holder by minutes, in which every other installation of
+    the whole cluster stands by.
+    """
     operator = OperatorProcess(account, log, **settings)
     operator.start()
     try:
@@ -138,3 +141,5 @@ def operator_process(account: Path, log: Path, **settings: str) -> Iterator[Oper
         yield operator
     finally:
         operator.stop()
+        if "NAMESPACES" not in settings:
+            Kube(CLUSTER_LEASE_NAMESPACE)("delete", "lease", CLUSTER_LEASE_NAME, "--ignore-not-found")

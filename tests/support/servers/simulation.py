@@ -11,11 +11,12 @@ from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.controller import Controller
 from spanloom_operator.controller.reconciler import RECHECK_SECONDS
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.settings import Settings
 
 if TYPE_CHECKING:
-    from spanloom_operator.kube.api import Key
+    from spanloom_operator.kinds import WorkloadKey
 
 SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300, agent_image=AGENT_IMAGE)
 DEMO = "/api/v1/namespaces/demo"
@@ -50,7 +51,7 @@ class Simulation:
         self.double.put(profile_path("home"), profile(namespace="home"))
         self.double.put(DEMO, namespace())
         self.controller: Controller | None = None
-        self.later: dict[Key, float] = {}
+        self.later: dict[WorkloadKey, float] = {}
         self._known: dict[str, Object] = {}
 
     def add(self, *deployments: Object) -> None:
@@ -137,17 +138,17 @@ class Simulation:
         cache = self.running().cache
         cache.namespace_changed("demo", label)
         if label:
-            cache.deployments_listed(
-                "demo", [self.double.shown(p) for p in self.double.objects if "/deployments/" in p]
+            cache.workloads_listed(
+                DEPLOYMENT, "demo", [self.double.shown(p) for p in self.double.objects if "/deployments/" in p]
             )
 
     def _bring_deployment(self, path: str, old: Object | None, new: Object | None) -> None:
         has_default = bool(self.double.objects[DEMO]["metadata"]["labels"])
         selected = [bool(x and (INJECT_LABEL in x["metadata"]["labels"] or has_default)) for x in (old, new)]
         if selected[1]:
-            self.running().cache.deployment_changed("MODIFIED", self.double.shown(path))
+            self.running().cache.workload_changed(DEPLOYMENT, "MODIFIED", self.double.shown(path))
         elif selected[0] and old:
-            self.running().cache.deployment_changed("DELETED", deepcopy(old))
+            self.running().cache.workload_changed(DEPLOYMENT, "DELETED", deepcopy(old))
 
     # ---- what is there
     def env(self, name: str = "shop", container: int = 0) -> list[Object]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.builders.deployments import AGENT_IMAGE, EXPORTER, MANAGER, Object, container, deployment, env
+from support.builders.deployments import AGENT_IMAGE, EXPORTER, Object, container, deployment, env, workload_of
 from support.builders.strategies import AGENT, PLATFORM, layer
 
 from spanloom_operator.injection.agent import IMAGE_VOLUME, INIT_CONTAINER
 from spanloom_operator.injection.apply import body
 from spanloom_operator.injection.environment import NOTHING, Injection, inject
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import MARKER, PYTHONPATH_ANNOTATION
 
 LAYERS = [layer(**AGENT), PLATFORM]
@@ -18,12 +17,12 @@ ELSEWHERE = {"volumeMounts": [{"name": "data", "mountPath": "/data"}]}
 
 
 def injected(its: Object, delivery: str = INIT_CONTAINER, maps: dict[str, dict[str, str]] | None = None) -> Injection:
-    return inject(Workload.from_deployment(its, MANAGER), LAYERS, maps, delivery=delivery)
+    return inject(workload_of(its), LAYERS, maps, delivery=delivery)
 
 
 def pod_of(its: Object, delivery: str = INIT_CONTAINER) -> Object:
     """Return the spec of the pods in the operator's apply."""
-    workload = Workload.from_deployment(its, MANAGER)
+    workload = workload_of(its)
     pod: Object = body(workload, injected(its, delivery))["spec"]["template"]["spec"]
     return pod
 
@@ -72,14 +71,14 @@ def without_marker(each: Object) -> Object:
 @pytest.mark.parametrize("spec", [{}, {"agent": {"enabled": False}}, {"agent": {"image": AGENT_IMAGE}}], ids=str)
 def test_without_the_agent_nothing_changes(spec: Object) -> None:
     """An agent that is not enabled adds nothing: no piece, and no word in the digests."""
-    workload = Workload.from_deployment(deployment(), MANAGER)
+    workload = workload_of(deployment())
     assert inject(workload, [PLATFORM]) == inject(workload, [layer(**spec), PLATFORM])
 
 
 def test_namespace_switches_the_agent_off() -> None:
     """A namespace's own profile decides, whatever the operator's default profile has."""
     default = layer("home/default", exporter=EXPORTER, **AGENT)
-    found = inject(Workload.from_deployment(deployment(), MANAGER), [layer(agent={"enabled": False}), default])
+    found = inject(workload_of(deployment()), [layer(agent={"enabled": False}), default])
     assert found.agent is None
 
 
@@ -187,7 +186,7 @@ def test_only_containers_that_can_have_it_get_it() -> None:
     setup, blocked = container("setup"), container("web", env=env(PYTHONPATH="/app"))
     its = deployment(container(), blocked, pod={"initContainers": [setup]})
     layers = [layer(containers=["*", "setup"], **AGENT), PLATFORM]
-    found = inject(Workload.from_deployment(its, MANAGER), layers)
+    found = inject(workload_of(its), layers)
 
     assert found.agent is not None
     assert ("app",) == found.agent.placed.containers
@@ -199,11 +198,11 @@ def test_resources_are_the_profiles() -> None:
     """A quota or limit range that refuses the default is met by a profile's own requests and limits."""
     own = {"requests": {"cpu": "10m"}, "limits": {"cpu": 1, "memory": "64Mi"}}
     layers = [layer(agent={"enabled": True, "resources": own}), PLATFORM]
-    workload = Workload.from_deployment(deployment(), MANAGER)
+    workload = workload_of(deployment())
     [init] = body(workload, inject(workload, layers))["spec"]["template"]["spec"]["initContainers"]
     assert {"requests": {"cpu": "10m"}, "limits": {"cpu": "1", "memory": "64Mi"}} == init["resources"]
 
 
 def test_nothing_is_left_to_apply() -> None:
     """The body that removes an injection has no pod."""
-    assert "spec" not in body(Workload.from_deployment(deployment(), MANAGER), NOTHING)
+    assert "spec" not in body(workload_of(deployment()), NOTHING)

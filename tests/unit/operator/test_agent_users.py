@@ -57,7 +57,9 @@ def test_agent_disabled() -> None:
 def test_cleanup() -> None:
     """After `spanloom cleanup` nothing of the agent is left."""
     sim = started_with_agent()
-    assert [("demo", "shop")] == asyncio.run(withdraw_everything(sim.double, installation="home/operator"))
+    assert [("demo", "shop", "Deployment")] == asyncio.run(
+        withdraw_everything(sim.double, installation="home/operator")
+    )
     assert shop()["spec"] == sim.double.objects[SHOP]["spec"]
 
 

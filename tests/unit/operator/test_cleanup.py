@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from support.builders.deployments import (
-    MANAGER,
-    deployment,
-    env,
-)
+from support.builders.deployments import MANAGER, deployment, env
 from support.servers.api_double import USER
 from support.servers.simulation import (
     deployment_path,
@@ -17,6 +13,7 @@ from support.servers.simulation import (
 )
 
 from spanloom_operator.controller.cleanup import withdraw_everything
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.names import INJECT_LABEL
 
 ON = {INJECT_LABEL: "true"}
@@ -26,7 +23,9 @@ SHOP = deployment_path()
 def test_cleanup_removes_everything() -> None:
     """After `spanloom cleanup` nothing of the operator is left, with or without labels."""
     sim = started(deployment(labels=ON), deployment(name="other"))
-    assert [("demo", "shop")] == asyncio.run(withdraw_everything(sim.double, installation="home/operator"))
+    assert [DEPLOYMENT.key_of(deployment())] == asyncio.run(
+        withdraw_everything(sim.double, installation="home/operator")
+    )
     assert ([], None) == (sim.env(), sim.state())
     assert not [path for path in sim.double.objects if "/leases/" in path]
 

@@ -11,16 +11,17 @@ OPERATOR = "spanloom_operator"
 ROOMS = {
     "names": (),
     "references": (),
+    "kinds": (),
     "quantities": (),
-    "kube": ("names", "aiohttp", "kopf", "pydantic_core", "yaml"),
+    "kube": ("names", "kinds", "aiohttp", "kopf", "pydantic_core", "yaml"),
     "profiles": ("names", "references", "quantities", "pydantic"),
-    "injection": ("names", "references", "quantities", "profiles"),
+    "injection": ("names", "references", "quantities", "kinds", "profiles"),
     "controller": (
-        "names", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
+        "names", "kinds", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
         "spanloom.instrument",
     ),
     "settings": ("names", "profiles", "pydantic", "spanloom.web.service_settings"),
-    "explain": ("names", "injection", "profiles", "settings", "kopf", "pydantic", "typer", "yaml"),
+    "explain": ("names", "kinds", "injection", "profiles", "settings", "kopf", "pydantic", "typer", "yaml"),
     "cli": ("explain", "controller", "kube", "kopf", "typer"),
     "__main__": (
         "names", "kube", "controller", "settings", "kopf", "prometheus_client", "spanloom.web",

@@ -19,11 +19,12 @@ from spanloom_operator.controller.records import RecordStore
 from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
 from spanloom_operator.controller.watches import Watches
 from spanloom_operator.controller.work_queue import WorkQueue
-from spanloom_operator.kube.api import ApiError, Key
+from spanloom_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spanloom_operator.kinds import WorkloadKey
     from spanloom_operator.kube.api import Api, Object
     from spanloom_operator.settings import Settings
 
@@ -39,7 +40,7 @@ class Controller:
 
     def __init__(self, api: Api, settings: Settings, now: Callable[[], float] = time.time) -> None:
         self.api, self.settings = api, settings
-        self.queue: WorkQueue[Key] = WorkQueue()
+        self.queue: WorkQueue[WorkloadKey] = WorkQueue()
         self.cache = Cache(settings.namespace, self.queue)
         self.events = EventRecorder()
         self.records = RecordStore(api, settings.installation, settings.manager)
@@ -61,11 +62,11 @@ class Controller:
         )
 
     async def load(self) -> None:
-        """Learn all there is: other installations, own records, profiles and Deployments."""
+        """Learn all there is: other installations, own records, profiles and workloads."""
         await self.claims.refresh()
         await self.records.load(self.settings.scopes)
         await self.watches.load()
-        for key in self.records.found - self.cache.deployments.keys():
+        for key in self.records.found - self.cache.workloads.keys():
             self.cache.read_again(key)
 
     async def run(self) -> None:
@@ -121,7 +122,7 @@ class Controller:
             await self.report()
 
     async def _renew(self) -> None:
-        """Renew the Leases; look again at the Deployments of namespaces that have changed hands."""
+        """Renew the Leases; look again at the workloads of namespaces that have changed hands."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
@@ -139,7 +140,7 @@ class Controller:
                 await self.records.verify(self.settings.scopes)
             except ApiError as error:
                 log.warning("resync failed: %s", error)
-            self.queue.add_all(list(self.cache.deployments))
+            self.queue.add_all(list(self.cache.workloads))
 
     def _is_ours(self, metadata: Object) -> bool:
         return bool(operator_managers(metadata, self.settings.installation))

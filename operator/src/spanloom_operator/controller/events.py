@@ -1,4 +1,4 @@
-"""Kubernetes Events about Deployments and OtelProfiles, with a log line and a count for each."""
+"""Kubernetes Events about workloads and OtelProfiles, with a log line and a count for each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.controller.metrics import EVENTS
 from spanloom_operator.injection.digests import fingerprint
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube import paths
 from spanloom_operator.names import API_VERSION
 
@@ -51,7 +52,7 @@ class EventRecorder:
 def event(kind: str, metadata: Mapping[str, Any], reason: str, message: str, unique: str) -> dict[str, Any]:
     """Return an Event (core/v1) about the object with this `metadata`."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    version = {"Deployment": "apps/v1"}.get(kind, API_VERSION)
+    version = KINDS[kind].api_version if kind in KINDS else API_VERSION
     involved = {key: metadata[key] for key in ("name", "namespace", "uid")}
     return {
         "apiVersion": "v1",

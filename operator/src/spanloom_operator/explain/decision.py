@@ -13,6 +13,7 @@ from spanloom_operator.injection.pieces import ENV, Piece
 from spanloom_operator.injection.record import Record, from_injection_object
 from spanloom_operator.injection.user_env import UserEnv
 from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.names import (
     DEFAULT_PROFILE,
     FIELD_MANAGER_PREFIX,
@@ -143,7 +144,7 @@ def _workload(deployment: Mapping[str, Any], operator: Installation | None = Non
     entries = deployment["metadata"].get("managedFields") or ()
     present = [entry["manager"] for entry in entries if is_operator_manager(entry.get("manager", ""))]
     manager = operator.settings.manager if operator else next(iter(present), FIELD_MANAGER_PREFIX)
-    return Workload.from_deployment(deployment, manager)
+    return Workload.from_object(DEPLOYMENT, deployment, manager)
 
 
 def _decision_inputs(inputs: Inputs) -> decision.Inputs:

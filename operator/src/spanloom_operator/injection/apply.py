@@ -2,7 +2,7 @@
 
 Applying it again changes nothing; applying it without an entry removes that entry; what others own is never in
 it, so nothing has to be forced. It carries the resourceVersion it was decided on: the API server refuses it (409) when
-the Deployment has changed since.
+the workload has changed since.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 
 def body(workload: Workload, injection: Injection) -> dict[str, Any]:
-    """Return what to apply. The uid keeps it from reaching a later Deployment of the same name."""
-    applied: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _identity(workload)}
-    pod = {kind: listed for kind, listed in _lists(workload, injection.pieces) if listed}
+    """Return what to apply. The uid keeps it from reaching a later workload of the same name."""
+    kind, metadata = workload.kind, _identity(workload)
+    applied: dict[str, Any] = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
+    pod = {name: listed for name, listed in _lists(workload, injection.pieces) if listed}
     if pod:
-        applied["spec"] = {"template": {"spec": pod}}
+        applied |= kind.with_pod(pod)
     return applied
 
 

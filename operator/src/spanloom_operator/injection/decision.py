@@ -91,11 +91,11 @@ def decide(workload: Workload, record: Record | None, inputs: Inputs) -> Decisio
     if _is_dry_run(workload):
         return _announced(decision, record)
     if _changes_hands(workload, inputs):
-        fields = changed_owners(workload.managed_fields, workload)
+        fields = changed_owners(workload)
         kept = decision.record if workload.legacy_state else record
         return Decision("OwnersChanged", record=kept, managed_fields=fields)
     if decision.body is None and decision.wait is None and _blocks_others(workload):
-        fields = without_values(workload.managed_fields, workload.ownership.manager)
+        fields = without_values(workload)
         return replace(decision, managed_fields=fields)
     return decision
 

@@ -8,48 +8,45 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.injection.ownership import POD_SPEC, fields_at, is_ours, pod_fields
+from spanloom_operator.injection.ownership import fields_at, is_ours
 from spanloom_operator.injection.pieces import KEYS, field_key, list_path, managed_pieces
 from spanloom_operator.names import LEGACY_FIELD_MANAGER, STATUS_ANNOTATION
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from spanloom_operator.injection.pieces import Piece
     from spanloom_operator.injection.workload import Workload
+    from spanloom_operator.kinds import Kind
 
 Fields = dict[str, Any]
 
 
-def changed_owners(entries: Sequence[Mapping[str, Any]], workload: Workload) -> list[Fields]:
+def changed_owners(workload: Workload) -> list[Fields]:
     """Return managedFields after every pending change of hands.
 
     Pieces whose value a user has changed become theirs. Pieces that the marker recognizes in a copy become the
     operator's. What versions up to 0.1 owned becomes this installation's.
     """
-    fields, manager = _copied(entries), workload.ownership.manager
-    own = _own_entry(fields, manager)
+    fields, pod = _copied(workload), workload.kind.pod_fields
+    own = _own_entry(fields, workload.ownership.manager, workload.kind)
     for entry in fields:
-        pod = pod_fields(entry)
-        for piece, path, key in list(managed_pieces(pod, is_ours=entry is own)):
-            _hand_over(fields_at(pod, *path), piece, key, workload, is_own=entry is own)
-            _drop_empty(entry["fieldsV1"], *POD_SPEC, *path)
+        for piece, path, key in list(managed_pieces(fields_at(entry, *pod), is_ours=entry is own)):
+            _hand_over(fields_at(entry, *pod, *path), piece, key, workload, is_own=entry is own)
+            _drop_empty(entry["fieldsV1"], *pod, *path)
     for piece in sorted(workload.handover.reclaimed):
         _claim(own, piece, workload)
     return [entry for entry in fields if entry["fieldsV1"]]
 
 
-def without_values(entries: Sequence[Mapping[str, Any]], manager: str) -> list[Fields]:
+def without_values(workload: Workload) -> list[Fields]:
     """Return managedFields in which the operator owns its pieces but not their values.
 
     Another manager's server-side apply then changes a value without a conflict.
     """
-    fields = _copied(entries)
+    fields, pod = _copied(workload), workload.kind.pod_fields
     for entry in fields:
-        if is_ours(entry, manager):
-            pod = pod_fields(entry)
-            for piece, path, key in list(managed_pieces(pod, is_ours=True)):
-                held = fields_at(pod, *path)
+        if is_ours(entry, workload.ownership.manager):
+            for piece, path, key in list(managed_pieces(fields_at(entry, *pod), is_ours=True)):
+                held = fields_at(entry, *pod, *path)
                 held[key] = {part: below for part, below in held[key].items() if part in _whole(piece)}
     return fields
 
@@ -59,18 +56,18 @@ def _whole(piece: Piece) -> Fields:
     return {".": {}, f"f:{KEYS[piece.kind]}": {}}
 
 
-def _copied(entries: Sequence[Mapping[str, Any]]) -> list[Fields]:
-    return [deepcopy(dict(entry)) for entry in entries]
+def _copied(workload: Workload) -> list[Fields]:
+    return [deepcopy(dict(entry)) for entry in workload.managed_fields]
 
 
-def _own_entry(fields: list[Fields], manager: str) -> Fields:
+def _own_entry(fields: list[Fields], manager: str, kind: Kind) -> Fields:
     """Return the entry of `manager` with what versions up to 0.1 owned, without their status annotation."""
     own, legacy = _find(fields, manager), _find(fields, LEGACY_FIELD_MANAGER)
     if own is None:
         own = {
             "manager": manager,
             "operation": "Apply",
-            "apiVersion": "apps/v1",
+            "apiVersion": kind.api_version,
             "fieldsType": "FieldsV1",
             "fieldsV1": {},
         }
@@ -102,7 +99,7 @@ def _hand_over(held: Fields, piece: Piece, key: str, workload: Workload, *, is_o
 def _claim(own: Fields, piece: Piece, workload: Workload) -> None:
     """Own a piece; its value is owned with the next apply."""
     held: Fields = own["fieldsV1"]
-    for step in (*POD_SPEC, *list_path(piece, is_init=workload.is_init(piece.container))):
+    for step in (*workload.kind.pod_fields, *list_path(piece, is_init=workload.is_init(piece.container))):
         held = held.setdefault(step, {})
     held[field_key(piece)] = _whole(piece)
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from spanloom_operator.injection.pieces import Piece
 
-POD_SPEC = ("f:spec", "f:template", "f:spec")
-
 
 @dataclass(frozen=True)
 class Share:
@@ -47,20 +45,20 @@ class Ownership:
     status_appliers: tuple[str, ...] = ()
 
     @classmethod
-    def from_managed_fields(cls, entries: Sequence[Mapping[str, Any]], manager: str) -> Ownership:
-        """Read the managedFields of a workload."""
+    def from_managed_fields(cls, entries: Sequence[Mapping[str, Any]], manager: str, pod: tuple[str, ...]) -> Ownership:
+        """Read the managedFields of a workload; `pod` is the path of its pod's spec in them (`Kind.pod_fields`)."""
         shares: defaultdict[Piece, tuple[Share, ...]] = defaultdict(tuple)
         ours = [entry for entry in entries if is_ours(entry, manager)]
         others = [entry for entry in entries if entry.get("operation") == "Apply" and entry not in ours]
         for entry in entries:
-            for piece, share in _shares(entry, manager):
+            for piece, share in _shares(entry, manager, pod):
                 shares[piece] += (share,)
         return cls(
             manager,
             dict(shares),
             bool(ours),
             any(entry["manager"] == LEGACY_FIELD_MANAGER for entry in ours),
-            any(_has_containers(entry) for entry in others),
+            any(_has_containers(entry, pod) for entry in others),
             tuple(entry["manager"] for entry in others if _owns_status_annotation(entry)),
         )
 
@@ -104,34 +102,30 @@ def is_ours(entry: Mapping[str, Any], manager: str) -> bool:
     return by_name and entry.get("operation") == "Apply" and not entry.get("subresource")
 
 
-def fields_at(fields: Mapping[str, Any], *path: str) -> Any:
-    """Return the fields below `path`; {} when there are none."""
+def fields_at(entry: Mapping[str, Any], *path: str) -> Any:
+    """Return the fields of an entry of managedFields below `path`; {} when there are none."""
+    fields = entry.get("fieldsV1") or {}
     for step in path:
         fields = fields.get(step) or {}
     return fields
-
-
-def pod_fields(entry: Mapping[str, Any]) -> Any:
-    """Return the fields of the pod's spec in an entry of managedFields."""
-    return fields_at(entry.get("fieldsV1") or {}, *POD_SPEC)
 
 
 def _is_applied(shares: Sequence[Share]) -> bool:
     return any(share.is_ours and share.is_whole for share in shares)
 
 
-def _has_containers(entry: Mapping[str, Any]) -> bool:
-    pod = pod_fields(entry)
-    return any(key != "." for kind in CONTAINER_LISTS for key in pod.get(f"f:{kind}") or ())
+def _has_containers(entry: Mapping[str, Any], pod: tuple[str, ...]) -> bool:
+    fields = fields_at(entry, *pod)
+    return any(key != "." for kind in CONTAINER_LISTS for key in fields.get(f"f:{kind}") or ())
 
 
-def _shares(entry: Mapping[str, Any], manager: str) -> Iterator[tuple[Piece, Share]]:
-    ours, is_apply, pod = is_ours(entry, manager), entry.get("operation") == "Apply", pod_fields(entry)
-    for piece, path, key in managed_pieces(pod, is_ours=ours):
-        parts = fields_at(pod, *path)[key]
+def _shares(entry: Mapping[str, Any], manager: str, pod: tuple[str, ...]) -> Iterator[tuple[Piece, Share]]:
+    ours, is_apply = is_ours(entry, manager), entry.get("operation") == "Apply"
+    for piece, path, key in managed_pieces(fields_at(entry, *pod), is_ours=ours):
+        parts = fields_at(entry, *pod, *path)[key]
         has_value = bool(parts.keys() - {".", f"f:{KEYS[piece.kind]}"})
         yield piece, Share(str(entry.get("manager", "")), ours, is_apply, "." in parts, has_value)
 
 
 def _owns_status_annotation(entry: Mapping[str, Any]) -> bool:
-    return f"f:{STATUS_ANNOTATION}" in fields_at(entry.get("fieldsV1") or {}, "f:metadata", "f:annotations")
+    return f"f:{STATUS_ANNOTATION}" in fields_at(entry, "f:metadata", "f:annotations")

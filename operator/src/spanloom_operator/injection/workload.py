@@ -1,4 +1,4 @@
-"""One frozen view of a Deployment, made once per decision."""
+"""One frozen view of a workload, made once per decision."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from spanloom_operator.injection.pieces import (
     live_pieces,
     without_pieces,
 )
+from spanloom_operator.kinds import WorkloadKey
 from spanloom_operator.names import AGENT, DEFAULT_CONTAINER_ANNOTATION, STATUS_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from spanloom_operator.kinds import Kind
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,13 @@ class Container:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a decision reads of a Deployment.
+    """What a decision reads of a workload.
 
     `live` are the pieces that are there, those of users included. In `handover`, what is taken or reclaimed changes
     hands before anything else is written. The agent's init container is not one of `init_containers`.
     """
 
+    kind: Kind
     namespace: str
     name: str
     uid: str
@@ -82,17 +86,18 @@ class Workload:
     managed_fields: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
     @classmethod
-    def from_deployment(cls, deployment: Mapping[str, Any], manager: str) -> Workload:
-        """Read a Deployment; `manager` is the operator's field manager."""
-        metadata, spec = deployment["metadata"], deployment["spec"]
-        template = spec["template"]
+    def from_object(cls, kind: Kind, found: Mapping[str, Any], manager: str) -> Workload:
+        """Read an object of this kind; `manager` is the operator's field manager."""
+        metadata, spec, template_owner = found["metadata"], found["spec"], kind.template_owner(found)
+        template = template_owner["template"]
         managed_fields = metadata.get("managedFields") or ()
-        ownership = Ownership.from_managed_fields(managed_fields, manager)
+        ownership = Ownership.from_managed_fields(managed_fields, manager, kind.pod_fields)
         pod, template_metadata = template["spec"], template.get("metadata") or {}
         live = live_pieces(pod)
         handover = find_handover(pod, live, ownership)
-        selector = spec.get("selector") or {}
+        selector = template_owner.get("selector") or {}
         return cls(
+            kind=kind,
             namespace=metadata.get("namespace", ""),
             name=metadata["name"],
             uid=metadata.get("uid", ""),
@@ -108,13 +113,18 @@ class Workload:
             init_containers=_init_containers(pod, handover.owned),
             is_paused=bool(spec.get("paused")),
             replicas=int(spec.get("replicas", 1)),
-            status=deployment.get("status") or {},
+            status=found.get("status") or {},
             ownership=ownership,
             live=live,
             handover=handover,
             template=template,
             managed_fields=managed_fields,
         )
+
+    @property
+    def key(self) -> WorkloadKey:
+        """Namespace, name and kind."""
+        return WorkloadKey(self.namespace, self.name, self.kind.name)
 
     @property
     def all_containers(self) -> tuple[Container, ...]:

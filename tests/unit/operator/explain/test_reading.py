@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.builders.deployments import EXPORTER, container, deployment, env, profile
+from support.builders.deployments import EXPORTER, container, deployment, env, profile, workload_of
 
 from spanloom_operator.explain.documents import Document
 from spanloom_operator.explain.problems import UnreadableError
@@ -14,7 +14,6 @@ from spanloom_operator.explain.reading import explain_with
 from spanloom_operator.explain.sources import Files, NoCluster, Reader
 from spanloom_operator.injection.decision import Inputs as DecisionInputs
 from spanloom_operator.injection.decision import decide
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.profiles.rules import Rules
 
 if TYPE_CHECKING:
@@ -194,7 +193,7 @@ def test_broken_inputs_are_named(broken: Any, expected: str) -> None:
 
 def injection_of(its: Object, **changes: Any) -> Object:
     """Return the OtelInjection that the operator writes for a Deployment, with changes of its record."""
-    workload = Workload.from_deployment(its, "manager")
+    workload = workload_of(its, "manager")
     inputs = DecisionInputs(Rules(endpoints=("*",)), "system", {("system", "default"): DEFAULT["spec"]})
     record = decide(workload, None, inputs).record
     assert record is not None

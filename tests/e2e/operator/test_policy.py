@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from support.cluster.kube import Kube
+
+from spanloom_operator.injection.agent import SECURITY_CONTEXT, AgentInjection, PlacedAgent
+from spanloom_operator.injection.pieces import AGENT_INIT_CONTAINER, AGENT_VOLUME
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +68,54 @@ def init_container(**fields: object) -> Object:
     return {"spec": {"template": {"spec": {"initContainers": [{"name": "setup", **fields}]}}}}
 
 
+AGENT = PlacedAgent("spanloom-agent:0.1.0", "initContainer", ("app",))
+AGENT_MOUNT = {"name": "spanloom-agent", "mountPath": "/spanloom-agent", "readOnly": True}
+
+
+def agent(
+    image: str = AGENT.image, delivery: str = AGENT.delivery, mount: Object = AGENT_MOUNT, **init: object
+) -> Object:
+    """Return a patch that adds the agent to the container app, with other fields of its init container."""
+    pieces = AgentInjection(replace(AGENT, image=image, delivery=delivery), "", {}).pieces
+    pod: Object = {"volumes": [pieces[AGENT_VOLUME]], "containers": [{"name": "app", "volumeMounts": [mount]}]}
+    if AGENT_INIT_CONTAINER in pieces:
+        pod["initContainers"] = [{**pieces[AGENT_INIT_CONTAINER], **init}]
+    return {"spec": {"template": {"spec": pod}}}
+
+
+def agent_volume(**source: object) -> Object:
+    """Return a patch that adds a volume of the agent's name."""
+    return {"spec": {"template": {"spec": {"volumes": [{"name": "spanloom-agent", **source}]}}}}
+
+
+WEAKER = [
+    {"privileged": True, "allowPrivilegeEscalation": True},
+    {"runAsUser": 0},
+    {"allowPrivilegeEscalation": True},
+    {"readOnlyRootFilesystem": False},
+]
+ELSEWHERE = {"name": "PYTHONPATH", "value": "/tmp"}
+SIMILAR = {"name": "PYTHONPATH", "value": "/spanloom-agent/agents"}
+REFUSED_AGENTS: dict[str, Object] = {
+    "another image of the agent": agent("evil:1"),
+    "another command": agent(command=["/bin/sh"]),
+    "more arguments": agent(args=["/etc"]),
+    "env of the agent's container": agent(env=[{"name": "A", "value": "1"}]),
+    "another mount of the agent's container": agent(
+        volumeMounts=[{"name": "spanloom-agent", "mountPath": "/spanloom-agent", "subPath": "x"}]
+    ),
+    "an init container that runs on": agent(restartPolicy="Always"),
+    "a volume of the host": agent_volume(hostPath={"path": "/"}),
+    "a volume in memory": agent_volume(emptyDir={"sizeLimit": "16Mi", "medium": "Memory"}),
+    "a larger volume": agent_volume(emptyDir={"sizeLimit": "16Gi"}),
+    "a mount that is not read-only": agent(mount={**AGENT_MOUNT, "readOnly": False}),
+    "a mount elsewhere": agent(mount={**AGENT_MOUNT, "mountPath": "/etc"}),
+    "PYTHONPATH to elsewhere": container(env=[ELSEWHERE]),
+    "PYTHONPATH to a similar path": container(env=[SIMILAR]),
+    **{f"a security context with {weaker}": agent(securityContext={**SECURITY_CONTEXT, **weaker}) for weaker in WEAKER},
+}
 REFUSED: dict[str, Object] = {
+    **REFUSED_AGENTS,
     "an entry outside OTEL_*": container(env=[{"name": "LD_PRELOAD", "value": "/x"}]),
     "a user's entry": container(env=[{"name": "A", "value": "2"}]),
     "image": container(image="evil:1"),
@@ -88,6 +139,9 @@ ALLOWED: dict[str, Object] = {
     "OTEL_* entries": container(env=[{"name": "OTEL_SERVICE_NAME", "value": "shop"}]),
     "the marker of the injected entries": container(env=[{"name": "SPANLOOM_INJECTED", "value": "x"}]),
     "OTEL_* entries of an init container": init_container(env=[{"name": "OTEL_SERVICE_NAME", "value": "shop"}]),
+    "the agent": agent(),
+    "the agent with resources": agent(resources={"limits": {"memory": "64Mi"}}),
+    "PYTHONPATH with the agent": container(env=[{"name": "PYTHONPATH", "value": "/spanloom-agent/agent:/app"}]),
     "the annotation of earlier versions removed": {"metadata": {"annotations": {"spanloom.dev/status": None}}},
 }
 
@@ -113,7 +167,7 @@ def test_can_i(account: Path, verb: str, resource: str, response: str) -> None:
 
 @pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 def test_patch_outside_otel_is_refused(operator: Kube, body: Object) -> None:
-    """A thief of the operator's account can change only OTEL_* entries and the old annotation."""
+    """A thief of the operator's account can change only OTEL_* entries, the old annotation, and what is the agent's."""
     assert "the operator" in patch(operator, body, succeeds=False)
 
 
@@ -123,14 +177,41 @@ def test_patch_inside_is_allowed(operator: Kube, body: Object) -> None:
     patch(operator, body, succeeds=True)
 
 
+def test_agent_may_be_removed(operator: Kube) -> None:
+    """The operator removes what it has added, also when its image is allowed no more."""
+    patch(operator, agent(), succeeds=True)
+    pieces: dict[str, list[Object]] = {
+        "volumes": [{"$patch": "delete", "name": "spanloom-agent"}],
+        "initContainers": [{"$patch": "delete", "name": "spanloom-agent"}],
+        "containers": [{"name": "app", "volumeMounts": [{"$patch": "delete", "mountPath": "/spanloom-agent"}]}],
+    }
+    patch(operator, {"spec": {"template": {"spec": pieces}}}, succeeds=True)
+
+
+def test_agent_of_an_image_that_is_allowed_no_more(operator: Kube, kube: Kube) -> None:
+    """What is there is left alone or removed, whatever its image; other changes are not in its way."""
+    kube("patch", "deployment/shop", "--type=strategic", "--patch", json.dumps(agent("spanloom-agent:0.0.1")))
+    patch(operator, container(env=[{"name": "OTEL_SERVICE_NAME", "value": "shop"}]), succeeds=True)
+    patch(operator, agent(), succeeds=True)
+
+
+def test_users_init_container_of_the_agents_name(operator: Kube, kube: Kube) -> None:
+    """An init container of the agent's name that is not the agent is a user's, and stays."""
+    its = {"name": "spanloom-agent", "image": "none:0"}
+    kube("patch", "deployment/shop", "--type=strategic", "--patch", json.dumps(init_container(**its)))
+    removed = {"spec": {"template": {"spec": {"initContainers": [{"$patch": "delete", "name": "spanloom-agent"}]}}}}
+    assert "the operator" in patch(operator, removed, succeeds=False)
+    assert "the operator" in patch(operator, agent(), succeeds=False)
+
+
 def test_no_field_is_forgotten(home: Kube) -> None:
     """The policy covers every field that this API server has in a Deployment and its pods."""
     schemas = json.loads(home("get", "--raw", "/openapi/v3/apis/apps/v1"))["components"]["schemas"]
     policy = json.dumps(home.get("validatingadmissionpolicy/op-e2e-home-op-operator")["spec"])
     kinds = {
         "apps.v1.DeploymentSpec": {"template"},
-        "core.v1.PodSpec": {"containers", "initContainers"},
-        "core.v1.Container": {"env"},
+        "core.v1.PodSpec": {"containers", "initContainers", "volumes"},
+        "core.v1.Container": {"env", "volumeMounts"},
     }
     fields = {
         f"{kind}.{field}"
@@ -138,3 +219,22 @@ def test_no_field_is_forgotten(home: Kube) -> None:
         for field in schemas[f"io.k8s.api.{kind}"]["properties"].keys() - free
     }
     assert {field for field in fields if f".?{field.rsplit('.', 1)[1]} ==" not in policy} == set()
+
+
+OF_THE_AGENT = {
+    ("Container", "c"): {"name", "image", "imagePullPolicy", "terminationMessagePath", "terminationMessagePolicy"},
+    ("SecurityContext", "securityContext"): set[str](),
+    ("VolumeMount", "m"): {"name", "mountPath"},
+}
+
+
+def test_no_field_of_the_agent_is_forgotten(home: Kube) -> None:
+    """The policy covers every field that this API server has in the agent's init container and its mounts."""
+    schemas = json.loads(home("get", "--raw", "/openapi/v3/apis/apps/v1"))["components"]["schemas"]
+    policy = json.dumps(home.get("validatingadmissionpolicy/op-e2e-home-op-operator")["spec"])
+    fields = {
+        f"{variable}.?{field}"
+        for (kind, variable), free in OF_THE_AGENT.items()
+        for field in schemas[f"io.k8s.api.core.v1.{kind}"]["properties"].keys() - free
+    }
+    assert {field for field in fields if f"{field}." not in policy} == set()

@@ -196,7 +196,7 @@ def test_only_containers_that_can_have_it_get_it() -> None:
 
 def test_resources_are_the_profiles() -> None:
     """A quota or limit range that refuses the default is met by a profile's own requests and limits."""
-    own = {"requests": {"cpu": "10m"}, "limits": {"cpu": 1, "memory": "64Mi"}}
+    own = {"requests": {"cpu": "10m"}, "limits": {"cpu": "1", "memory": "64Mi"}}
     layers = [layer(agent={"enabled": True, "resources": own}), PLATFORM]
     workload = workload_of(deployment())
     [init] = body(workload, inject(workload, layers))["spec"]["template"]["spec"]["initContainers"]

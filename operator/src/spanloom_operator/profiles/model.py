@@ -45,9 +45,9 @@ def _agent_image(image: str, info: ValidationInfo) -> str:
     return image or rules.agent_image
 
 
-def _quantity(amount: str | int) -> str:
-    quantity(str(amount))
-    return str(amount)
+def _quantity(amount: str) -> str:
+    quantity(amount)
+    return amount
 
 
 def _attribute_key(key: str) -> str:
@@ -61,7 +61,7 @@ def _attribute_key(key: str) -> str:
 FilePath = Annotated[str, Field(pattern=r"^/[^\s$,]+$", max_length=1024)]
 SignalExporter = Literal["otlp", "console", "none"]
 AttributeKey = Annotated[str, AfterValidator(_attribute_key)]
-Amounts = dict[Literal["cpu", "memory", "ephemeral-storage"], Annotated[str | int, AfterValidator(_quantity)]]
+Amounts = dict[Literal["cpu", "memory", "ephemeral-storage"], Annotated[str, AfterValidator(_quantity)]]
 
 
 class _Part(BaseModel):
@@ -173,7 +173,7 @@ class Resources(_Part):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         for name, amount in self.requests.items():
-            if name in self.limits and quantity(str(amount)) > quantity(str(self.limits[name])):
+            if name in self.limits and quantity(amount) > quantity(self.limits[name]):
                 raise ValueError(f"requests.{name} {amount!r}: expected at most its limit, {self.limits[name]}")
         return self
 

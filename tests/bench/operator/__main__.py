@@ -173,7 +173,8 @@ async def restart(api: Client) -> bool:
     await settled(api)
     versions = await resource_versions(api)
     async with running_operator() as operator:
-        await until(lambda: operator.metric("spanloom_operator_deployments") == INJECTIONS, "all are known again")
+        known = 'spanloom_operator_workloads{kind="Deployment"}'
+        await until(lambda: operator.metric(known) == INJECTIONS, "all are known again")
         writes = operator.applied
     changed = len(set(versions.items()) ^ set((await resource_versions(api)).items()))
     print(f"writes after a restart: {writes + changed:g}")

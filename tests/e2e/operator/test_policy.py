@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from support.builders.deployments import of_kind
 from support.cluster.kube import Kube
 
 from spanloom_operator.injection.agent import SECURITY_CONTEXT, AgentInjection, PlacedAgent
 from spanloom_operator.injection.pieces import AGENT_INIT_CONTAINER, AGENT_VOLUME
+from spanloom_operator.kinds import DEPLOYMENT, KINDS, Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,26 +21,26 @@ if TYPE_CHECKING:
     from support.cluster.kube import Object
 
 MAY = [
-    ("list", "deployments.apps", "yes"),
-    ("watch", "deployments.apps", "yes"),
-    ("patch", "deployments.apps", "yes"),
+    *((verb, kind.resource, "yes") for verb in ("list", "watch", "patch") for kind in KINDS.values()),
+    ("watch", "jobs.batch", "yes"),
+    ("watch", "pods", "yes"),
     ("create", "events", "yes"),
     ("get", "configmaps", "yes"),
     ("watch", "otelprofiles.spanloom.dev", "yes"),
     ("patch", "otelprofiles.spanloom.dev/status", "yes"),
     ("patch", "otelinjections.spanloom.dev", "yes"),
     ("list", "leases.coordination.k8s.io", "no"),
-    ("create", "deployments.apps", "no"),
-    ("update", "deployments.apps", "no"),
-    ("delete", "deployments.apps", "no"),
+    *((verb, kind.resource, "no") for verb in ("create", "update", "delete") for kind in KINDS.values()),
+    ("patch", "jobs.batch", "no"),
+    ("patch", "pods", "no"),
+    ("delete", "pods", "no"),
     ("get", "secrets", "no"),
     ("list", "secrets", "no"),
-    ("list", "pods", "no"),
+    ("get", "pods", "no"),
     ("create", "pods", "no"),
     ("create", "pods/exec", "no"),
     ("list", "configmaps", "no"),
     ("patch", "otelprofiles.spanloom.dev", "no"),
-    ("patch", "statefulsets.apps", "no"),
     ("patch", "namespaces", "no"),
     ("create", "serviceaccounts/token", "no"),
     ("impersonate", "users", "no"),
@@ -52,6 +55,7 @@ BASE: Object = {
         "template": {
             "metadata": {"labels": {"app": "shop"}},
             "spec": {
+                "nodeSelector": {"spanloom.dev/none": "none"},  # no pods of the DaemonSet
                 "initContainers": [{"name": "setup", "image": "none:0"}],
                 "containers": [{"name": "app", "image": "none:0", "env": [{"name": "A", "value": "1"}]}],
             },
@@ -129,7 +133,6 @@ REFUSED: dict[str, Object] = {
     "host network": {"spec": {"template": {"spec": {"hostNetwork": True}}}},
     "volume": {"spec": {"template": {"spec": {"volumes": [{"name": "x", "hostPath": {"path": "/"}}]}}}},
     "pod label": {"spec": {"template": {"metadata": {"labels": {"x": "y"}}}}},
-    "replicas": {"spec": {"replicas": 3}},
     "label": {"metadata": {"labels": {"a": "c"}}},
     "finalizer": {"metadata": {"finalizers": ["spanloom.dev/x"]}},
     "a user's annotation": {"metadata": {"annotations": {"mine": "2"}}},
@@ -146,14 +149,39 @@ ALLOWED: dict[str, Object] = {
 }
 
 
+REFUSED_OF_KIND: dict[str, list[Object]] = {
+    "Deployment": [{"replicas": 3}, {"minReadySeconds": 5}],
+    "StatefulSet": [{"replicas": 3}, {"minReadySeconds": 5}],
+    "DaemonSet": [{"minReadySeconds": 5}, {"revisionHistoryLimit": 5}],
+    "CronJob": [
+        {"schedule": "1 0 * * *"},
+        {"suspend": True},
+        {"jobTemplate": {"spec": {"backoffLimit": 1}}},
+        {"jobTemplate": {"metadata": {"labels": {"x": "y"}}}},
+    ],
+}
+EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
 @pytest.fixture
-def operator(kube: Kube, account: Path) -> Kube:
-    kube.apply({**BASE, "metadata": {**BASE["metadata"], "namespace": kube.namespace}})
+def operator(kube: Kube, account: Path, kind: Kind) -> Kube:
+    kube.apply(of_kind(kind, deepcopy({**BASE, "metadata": {**BASE["metadata"], "namespace": kube.namespace}})))
     return Kube(kube.namespace, str(account))
 
 
-def patch(operator: Kube, body: Object, *, succeeds: bool) -> str:
-    return operator("patch", "deployment/shop", "--type=strategic", "--patch", json.dumps(body), succeeds=succeeds)
+def patch(operator: Kube, kind: Kind, body: Object, *, succeeds: bool) -> str:
+    command = ("patch", f"{kind.resource}/shop", "--type=strategic", "--patch", json.dumps(body))
+    return operator(*command, succeeds=succeeds)
+
+
+def moved(kind: Kind, body: Object) -> Object:
+    """Return a patch of a Deployment as one of another kind."""
+    template = body.get("spec", {}).get("template")
+    if template is None:
+        return body
+    pod = kind.with_pod({})
+    kind.template_owner(pod)["template"] = template  # type: ignore[index]
+    return pod
 
 
 @pytest.mark.parametrize(("verb", "resource", "response"), MAY)
@@ -165,51 +193,63 @@ def test_can_i(account: Path, verb: str, resource: str, response: str) -> None:
     )
 
 
-@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
-def test_patch_outside_otel_is_refused(operator: Kube, body: Object) -> None:
+@EVERY_KIND
+def test_patch_outside_otel_is_refused(operator: Kube, kind: Kind) -> None:
     """A thief of the operator's account can change only OTEL_* entries, the old annotation, and what is the agent's."""
-    assert "the operator" in patch(operator, body, succeeds=False)
+    bodies = [moved(kind, body) for body in REFUSED.values()] + [{"spec": spec} for spec in REFUSED_OF_KIND[kind.name]]
+    for body in bodies:
+        assert "the operator may" in patch(operator, kind, body, succeeds=False), body
 
 
-@pytest.mark.parametrize("body", ALLOWED.values(), ids=ALLOWED)
-def test_patch_inside_is_allowed(operator: Kube, body: Object) -> None:
+@EVERY_KIND
+def test_patch_inside_is_allowed(operator: Kube, kind: Kind) -> None:
     """What the operator is for passes the policy."""
-    patch(operator, body, succeeds=True)
+    for body in ALLOWED.values():
+        patch(operator, kind, moved(kind, body), succeeds=True)
 
 
-def test_agent_may_be_removed(operator: Kube) -> None:
+@pytest.mark.parametrize("kind", [DEPLOYMENT])
+def test_agent_may_be_removed(operator: Kube, kind: Kind) -> None:
     """The operator removes what it has added, also when its image is allowed no more."""
-    patch(operator, agent(), succeeds=True)
+    patch(operator, kind, agent(), succeeds=True)
     pieces: dict[str, list[Object]] = {
         "volumes": [{"$patch": "delete", "name": "spanloom-agent"}],
         "initContainers": [{"$patch": "delete", "name": "spanloom-agent"}],
         "containers": [{"name": "app", "volumeMounts": [{"$patch": "delete", "mountPath": "/spanloom-agent"}]}],
     }
-    patch(operator, {"spec": {"template": {"spec": pieces}}}, succeeds=True)
+    patch(operator, kind, {"spec": {"template": {"spec": pieces}}}, succeeds=True)
 
 
-def test_agent_of_an_image_that_is_allowed_no_more(operator: Kube, kube: Kube) -> None:
+@pytest.mark.parametrize("kind", [DEPLOYMENT])
+def test_agent_of_an_image_that_is_allowed_no_more(operator: Kube, kube: Kube, kind: Kind) -> None:
     """What is there is left alone or removed, whatever its image; other changes are not in its way."""
     kube("patch", "deployment/shop", "--type=strategic", "--patch", json.dumps(agent("spanloom-agent:0.0.1")))
-    patch(operator, container(env=[{"name": "OTEL_SERVICE_NAME", "value": "shop"}]), succeeds=True)
-    patch(operator, agent(), succeeds=True)
+    patch(operator, kind, container(env=[{"name": "OTEL_SERVICE_NAME", "value": "shop"}]), succeeds=True)
+    patch(operator, kind, agent(), succeeds=True)
 
 
-def test_users_init_container_of_the_agents_name(operator: Kube, kube: Kube) -> None:
+@pytest.mark.parametrize("kind", [DEPLOYMENT])
+def test_users_init_container_of_the_agents_name(operator: Kube, kube: Kube, kind: Kind) -> None:
     """An init container of the agent's name that is not the agent is a user's, and stays."""
     its = {"name": "spanloom-agent", "image": "none:0"}
     kube("patch", "deployment/shop", "--type=strategic", "--patch", json.dumps(init_container(**its)))
     removed = {"spec": {"template": {"spec": {"initContainers": [{"$patch": "delete", "name": "spanloom-agent"}]}}}}
-    assert "the operator" in patch(operator, removed, succeeds=False)
-    assert "the operator" in patch(operator, agent(), succeeds=False)
+    assert "the operator" in patch(operator, kind, removed, succeeds=False)
+    assert "the operator" in patch(operator, kind, agent(), succeeds=False)
 
 
 def test_no_field_is_forgotten(home: Kube) -> None:
-    """The policy covers every field that this API server has in a Deployment and its pods."""
-    schemas = json.loads(home("get", "--raw", "/openapi/v3/apis/apps/v1"))["components"]["schemas"]
+    """The policy covers every field that this API server has in a workload and its pods, and every kind."""
+    groups = {kind.api_version for kind in KINDS.values()}
+    pages = [json.loads(home("get", "--raw", f"/openapi/v3/apis/{group}")) for group in groups]
+    schemas = {name: schema for page in pages for name, schema in page["components"]["schemas"].items()}
     policy = json.dumps(home.get("validatingadmissionpolicy/op-e2e-home-op-operator")["spec"])
     kinds = {
-        "apps.v1.DeploymentSpec": {"template"},
+        **{
+            f"{kind.api_version.replace('/', '.')}.{kind.name}Spec": {"template", "jobTemplate"}
+            for kind in KINDS.values()
+        },
+        "batch.v1.JobSpec": {"template"},
         "core.v1.PodSpec": {"containers", "initContainers", "volumes"},
         "core.v1.Container": {"env", "volumeMounts"},
     }
@@ -219,6 +259,7 @@ def test_no_field_is_forgotten(home: Kube) -> None:
         for field in schemas[f"io.k8s.api.{kind}"]["properties"].keys() - free
     }
     assert {field for field in fields if f".?{field.rsplit('.', 1)[1]} ==" not in policy} == set()
+    assert {kind.plural for kind in KINDS.values() if f'"{kind.plural}/*"' not in policy} == set()
 
 
 OF_THE_AGENT = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING
 
+from support.servers.pod_templates import as_deployment
+
 from spanloom_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 def without_image_volumes(body: Object) -> Object:
     """Return what is left of a body where image volumes are off: the volume and its mounts are dropped in silence."""
     body = deepcopy(body)
-    pod = body.get("spec", {}).get("template", {}).get("spec", {})
+    pod = as_deployment(body)["spec"]["template"].get("spec", {})
     dropped = {volume["name"] for volume in pod.get("volumes", ()) if "image" in volume}
     pod |= {"volumes": [each for each in pod["volumes"] if each["name"] not in dropped]} if dropped else {}
     for each in pod.get("containers", ()) if dropped else ():

@@ -111,4 +111,4 @@ def test_profile_counts() -> None:
     sim = started(deployment(labels=ON), deployment(name="other", labels={INJECT_LABEL: "missing"}))
     sim.run(sim.settle)
     status = sim.double.objects[profile_path("home")]["status"]
-    assert (True, 2, 1) == (status["valid"], status["deployments"], status["injected"])
+    assert (True, 2, 1) == (status["valid"], status["workloads"], status["injected"])

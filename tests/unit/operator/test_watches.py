@@ -30,7 +30,6 @@ def test_pages_are_used_where_they_can_be() -> None:
     controller = controller_at(0)
     watches, cache = controller.watches, controller.cache
     watches._namespaces_changed("PAGE", [{"metadata": {"name": "demo", "labels": {INJECT_LABEL: "true"}}}])
-    watches._replicasets_changed("PAGE", [deployment()])
     watches._workloads_changed(DEPLOYMENT, "", "PAGE", [deployment()])
     assert ({}, [DEPLOYMENT.key_of(deployment())]) == (cache.namespaces, list(cache.workloads))
     assert not controller.queue.idle.is_set()

@@ -11,11 +11,12 @@ OPERATOR = "spanloom_operator"
 ROOMS = {
     "names": (),
     "references": (),
-    "kinds": (),
+    "rollouts": (),
+    "kinds": ("rollouts",),
     "quantities": (),
     "kube": ("names", "kinds", "aiohttp", "kopf", "pydantic_core", "yaml"),
     "profiles": ("names", "references", "quantities", "pydantic"),
-    "injection": ("names", "references", "quantities", "kinds", "profiles"),
+    "injection": ("names", "references", "quantities", "rollouts", "kinds", "profiles"),
     "controller": (
         "names", "kinds", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
         "spanloom.instrument",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.controller.work_queue import DELAYED, NOW
 from spanloom_operator.injection.decision import profile_of_label
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube.api import Key, Object, key_of, version_of
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.profiles.reader import profile_keys
@@ -27,6 +28,10 @@ class Cache:
         self.profiles: dict[Key, Object] = {}
         self.specs: dict[Key, dict[str, Any]] = {}
         self.namespaces: dict[str, str] = {}
+
+    def count(self, kind: str) -> int:
+        """Return how many workloads of a kind there are; also called by the thread that serves metrics."""
+        return sum(key.kind == kind for key in list(self.workloads))
 
     def workload_changed(self, kind: Kind, change: str, workload: Object) -> bool:
         """Store a workload and return True when it is new.
@@ -85,14 +90,13 @@ class Cache:
     def profile_keys(self, key: WorkloadKey) -> tuple[Key, ...]:
         """Return the profiles that a workload uses, or would use if they existed."""
         workload = self.workloads.get(key)
-        name = self.requested_profile(workload) if workload else None
+        name = self.requested_profile(key, workload) if workload else None
         return profile_keys(key.namespace, name, self._home) if name else ()
 
-    def requested_profile(self, workload: Mapping[str, Any]) -> str | None:
+    def requested_profile(self, key: WorkloadKey, workload: Mapping[str, Any]) -> str | None:
         """Return the profile that the labels of a workload and of its namespace request, or None."""
-        metadata = workload["metadata"]
-        default = self.namespaces.get(metadata["namespace"])
-        return profile_of_label((metadata.get("labels") or {}).get(INJECT_LABEL, default))
+        default = self.namespaces.get(key.namespace) if KINDS[key.kind].follows_namespace else None
+        return profile_of_label((workload["metadata"].get("labels") or {}).get(INJECT_LABEL, default))
 
 
 def _content(workload: Object) -> tuple[object, ...]:

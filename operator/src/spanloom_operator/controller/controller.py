@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spanloom_operator.controller.agent_delivery import AgentDelivery
@@ -12,13 +13,14 @@ from spanloom_operator.controller.cache import Cache
 from spanloom_operator.controller.cleanup import operator_managers
 from spanloom_operator.controller.events import EventRecorder
 from spanloom_operator.controller.leases import RENEW_SECONDS, Claims
-from spanloom_operator.controller.metrics import READY
+from spanloom_operator.controller.metrics import READY, WATCHED
 from spanloom_operator.controller.profile_status import ProfileStatus
 from spanloom_operator.controller.reconciler import Reconciler
 from spanloom_operator.controller.records import RecordStore
 from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
 from spanloom_operator.controller.watches import Watches
 from spanloom_operator.controller.work_queue import WorkQueue
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
@@ -42,6 +44,8 @@ class Controller:
         self.api, self.settings = api, settings
         self.queue: WorkQueue[WorkloadKey] = WorkQueue()
         self.cache = Cache(settings.namespace, self.queue)
+        for kind in KINDS:
+            WATCHED.labels(kind).set_function(partial(self.cache.count, kind))
         self.events = EventRecorder()
         self.records = RecordStore(api, settings.installation, settings.manager)
         self.claims = Claims(api, settings.installation, settings.namespaces)

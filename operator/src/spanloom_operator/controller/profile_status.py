@@ -58,7 +58,7 @@ class ProfileStatus:
             "observedGeneration": profile["metadata"].get("generation", 0),
             "valid": not problems,
             "problems": list(problems),
-            "deployments": len(states),
+            "workloads": len(states),
             "injected": states.count(INJECTED),
             "rolledBack": states.count(ROLLED_BACK),
         }

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spanloom import instrument
-from spanloom_operator.controller.metrics import SKIPPED, WATCHED, WRITES
+from spanloom_operator.controller.metrics import SKIPPED, WRITES
 from spanloom_operator.controller.throttle import backoff_seconds
 from spanloom_operator.injection.apply import managed_fields_patch
 from spanloom_operator.injection.decision import Inputs, decide, requested_profile
@@ -81,7 +81,6 @@ class Reconciler:
         if found is None:
             return self._forget(key)
         self._cache.workloads[key] = found
-        WATCHED.set(len(self._cache.workloads))
         workload = self._view(key, found)
         record = self._records.get(workload)
         self._queue.add_all(self._slots.observe(key, workload, record))
@@ -214,7 +213,6 @@ class Reconciler:
         self._queue.add_all(self._slots.release(key))
         self._backoff.forget(key)
         self._queue.cancel(key)
-        WATCHED.set(len(self._cache.workloads))
 
     # ---- failures
     def _failed(self, key: WorkloadKey, error: ApiError) -> None:

@@ -104,7 +104,7 @@ class RecordStore:
             raise
 
     async def _write_or_delete(self, key: WorkloadKey, workload: Workload) -> None:
-        path, known = paths.injections(key.namespace, key.name), self._records.get(key)
+        path, known = paths.injections(key.namespace, key.injection_name), self._records.get(key)
         if known is None:
             await self._delete(path)
             self._stored.pop(key, None)

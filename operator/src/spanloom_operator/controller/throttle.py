@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spanloom_operator.injection import rollout
 from spanloom_operator.injection.digests import fingerprint
 
 if TYPE_CHECKING:
@@ -62,9 +61,9 @@ class RolloutSlots:
         if key in self._writing:
             return set()
         if key in self._expires_at:
-            is_over = rollout.is_complete(workload) or self._expires_at[key] <= self._now()
+            is_over = workload.rollout.is_over or self._expires_at[key] <= self._now()
             return self.release(key) if is_over else set()
-        if record is not None and record.guard.is_armed and rollout.is_failing(workload):
+        if record is not None and record.guard.is_armed and workload.rollout.is_under_way:
             self._expires_at[key] = record.guard.started + self._grace
         return set()
 

@@ -6,13 +6,13 @@ are all Deployments watched.
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.kinds import DEPLOYMENT, KINDS, WorkloadKey
+from spanloom_operator.controller.misplaced import MisplacedLabels
+from spanloom_operator.kinds import DEPLOYMENT, KINDS
 from spanloom_operator.kube import paths
-from spanloom_operator.kube.api import ApiError, items, key_of, version_of
+from spanloom_operator.kube.api import items, key_of, version_of
 from spanloom_operator.kube.list_watch import ListWatch
 from spanloom_operator.names import INJECT_LABEL, STATUS_ANNOTATION
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     Handler = Callable[[str, Any], None]
 
-log = logging.getLogger(__name__)
-
 
 class Watches:
     """Brings objects into the cache. `is_ours` decides by its metadata whether the operator owns fields of it."""
@@ -37,7 +35,8 @@ class Watches:
     def __init__(
         self, api: Api, settings: Settings, cache: Cache, events: EventRecorder, is_ours: Callable[[Object], bool]
     ) -> None:
-        self._api, self._settings, self._cache, self._events, self._is_ours = api, settings, cache, events, is_ours
+        self._api, self._settings, self._cache, self._is_ours = api, settings, cache, is_ours
+        self._misplaced = MisplacedLabels(api, cache, events)
         self.list_watches: dict[str, ListWatch] = {}
         self._group: asyncio.TaskGroup | None = None
         self._namespace_tasks: dict[str, asyncio.Task[None]] = {}
@@ -62,12 +61,13 @@ class Watches:
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Watch from where the lists ended, in tasks of `group`."""
-        self._group = group
+        self._group = self._misplaced.group = group
         for list_watch, handle, version in self._started:
             group.create_task(follow(list_watch, handle, version))
         for scope in self._settings.scopes:
-            list_watch = self._list_watch("misplaced", paths.replicasets(scope), INJECT_LABEL)
-            group.create_task(follow(list_watch, self._replicasets_changed))
+            for kind, path in self._misplaced.paths(scope):
+                list_watch = self._list_watch("misplaced", path, INJECT_LABEL, metadata_only=True)
+                group.create_task(follow(list_watch, partial(self._misplaced.changed, kind)))
         self._follow_namespaces()
 
     async def resync(self) -> None:
@@ -90,8 +90,9 @@ class Watches:
         handle("LISTED", found)
         return list_watch, handle, version
 
-    def _list_watch(self, name: str, path: str, selector: str) -> ListWatch:
-        return self.list_watches.setdefault(f"{name} {path}", ListWatch(self._api, path, selector))
+    def _list_watch(self, name: str, path: str, selector: str, *, metadata_only: bool = False) -> ListWatch:
+        list_watch = ListWatch(self._api, path, selector, metadata_only)
+        return self.list_watches.setdefault(f"{name} {path}", list_watch)
 
     def _workloads(self, kind: Kind, namespace: str, selector: str) -> tuple[ListWatch, Handler]:
         name = "labelled" if selector else "all"
@@ -155,34 +156,6 @@ class Watches:
         for namespace in labelled - self._namespace_tasks.keys():
             task = follow(*self._workloads(DEPLOYMENT, namespace, ""))
             self._namespace_tasks[namespace] = self._group.create_task(task)
-
-    # ---- labels in the wrong place
-    def _replicasets_changed(self, change: str, found: Any) -> None:
-        if change in {"PAGE", "DELETED"} or self._group is None:
-            return
-        for item in found if change == "LISTED" else [found]:
-            for owner in item["metadata"].get("ownerReferences") or ():
-                if owner["kind"] in KINDS:
-                    key = WorkloadKey(item["metadata"]["namespace"], owner["name"], owner["kind"])
-                    self._group.create_task(self._report_misplaced(key))
-
-    async def _report_misplaced(self, key: WorkloadKey) -> None:
-        """Emit an Event when a workload has the label on its pod template only, where it has no effect."""
-        found = self._cache.workloads.get(key) or await self._get(paths.workload(key))
-        if not found or self._cache.requested_profile(found):
-            return
-        template = KINDS[key.kind].template_owner(found)["template"]
-        if label := ((template.get("metadata") or {}).get("labels") or {}).get(INJECT_LABEL):
-            command = f"kubectl label {key.kind.lower()} {key.name} -n {key.namespace} {INJECT_LABEL}={label}"
-            message = f"the label {INJECT_LABEL} on the pod template has no effect; put it on the {key.kind}: {command}"
-            self._events.record(key.kind, found["metadata"], "Misplaced", message)
-
-    async def _get(self, path: str) -> Object | None:
-        try:
-            return await self._api.get(path)
-        except ApiError as error:
-            log.warning("%s: %s", path, error)
-            return None
 
 
 async def follow(list_watch: ListWatch, handle: Handler, version: str = "") -> None:

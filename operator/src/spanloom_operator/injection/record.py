@@ -25,7 +25,7 @@ class Guard:
 
     `template` is the fingerprint of the user's pod template, `cause` that of profiles and acknowledgement. The rollout
     `started` (seconds since the epoch) at `generation`. `was_healthy`: the workload was healthy before;
-    `is_rolled_out`: the injection has proved to be harmless.
+    `is_rolled_out`: the injection has proved to be harmless. `updated`: the pods that were replaced at the last look.
     """
 
     cause: str = ""
@@ -34,6 +34,7 @@ class Guard:
     started: float = 0
     was_healthy: bool = False
     is_rolled_out: bool = False
+    updated: int = 0
 
     @property
     def is_armed(self) -> bool:
@@ -79,13 +80,15 @@ class Record:
     @property
     def to_persist(self) -> Record:
         """The record without what needs no write: the generation of a guard that is not armed."""
-        return self if self.guard.is_armed else replace(self, guard=replace(self.guard, generation=0, started=0))
+        idle = replace(self.guard, generation=0, started=0, updated=0)
+        return self if self.guard.is_armed else replace(self, guard=idle)
 
     def body(self, workload: Workload, installation: str) -> dict[str, Any]:
         """Return the OtelInjection, owned by the workload."""
         kind = workload.kind
         owner = {"apiVersion": kind.api_version, "kind": kind.name, "name": workload.name, "uid": workload.uid}
-        metadata = {"name": workload.name, "namespace": workload.namespace, "ownerReferences": [owner]}
+        name = workload.key.injection_name
+        metadata = {"name": name, "namespace": workload.namespace, "ownerReferences": [owner]}
         return {
             "apiVersion": API_VERSION,
             "kind": INJECTION_KIND,
@@ -112,6 +115,7 @@ class Record:
                 "started": _time(self.guard.started),
                 "wasHealthy": self.guard.was_healthy,
                 "isRolledOut": self.guard.is_rolled_out,
+                "updated": self.guard.updated,
             },
         }
 
@@ -158,6 +162,7 @@ def _record(status: Mapping[str, Any]) -> Record:
             _seconds(guard["started"]),
             guard["wasHealthy"],
             guard["isRolledOut"],
+            int(guard.get("updated", 0)),
         ),
         _placed_agent(status.get("agent")),
     )

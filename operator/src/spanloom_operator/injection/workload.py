@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.injection.digests import fingerprint
 from spanloom_operator.injection.handover import Handover, find_handover
-from spanloom_operator.injection.ownership import Ownership
+from spanloom_operator.injection.ownership import Ownership, is_ours
 from spanloom_operator.injection.pieces import (
     AGENT_INIT_CONTAINER,
     ENV,
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from spanloom_operator.kinds import Kind
+    from spanloom_operator.rollouts import Rollout
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,7 @@ class Workload:
     containers: tuple[Container, ...]
     init_containers: tuple[Container, ...]
     is_paused: bool
-    replicas: int
-    status: Mapping[str, Any]
+    rollout: Rollout
     ownership: Ownership
     live: Mapping[Piece, Body] = field(default_factory=dict, repr=False)
     handover: Handover = field(default_factory=Handover)
@@ -112,8 +112,7 @@ class Workload:
             containers=_containers(pod, handover.owned),
             init_containers=_init_containers(pod, handover.owned),
             is_paused=bool(spec.get("paused")),
-            replicas=int(spec.get("replicas", 1)),
-            status=found.get("status") or {},
+            rollout=kind.rollout(found, _applied_at(managed_fields, manager)),
             ownership=ownership,
             live=live,
             handover=handover,
@@ -164,6 +163,12 @@ class Workload:
         """Fingerprint of the pod template as it would be without the operator."""
         pod = without_pieces(self.template["spec"], self.handover.owned)
         return fingerprint([self.template.get("metadata"), pod])
+
+
+def _applied_at(managed_fields: Sequence[Mapping[str, Any]], manager: str) -> str:
+    """Return when the operator last changed something (RFC 3339), empty for never."""
+    times = [str(entry.get("time") or "") for entry in managed_fields if is_ours(entry, manager)]
+    return max(times, default="")
 
 
 def _containers(pod: Mapping[str, Any], owned: frozenset[Piece]) -> tuple[Container, ...]:

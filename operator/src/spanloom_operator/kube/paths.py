@@ -8,7 +8,7 @@ from spanloom_operator.kinds import KINDS
 from spanloom_operator.names import GROUP, INJECTION_PLURAL, PROFILE_PLURAL, VERSION
 
 if TYPE_CHECKING:
-    from spanloom_operator.kinds import Kind, WorkloadKey
+    from spanloom_operator.kinds import Kind, Unchangeable, WorkloadKey
 
 NAMESPACES = "/api/v1/namespaces"
 
@@ -26,6 +26,12 @@ def workloads(kind: Kind, namespace: str = "", name: str = "") -> str:
 def workload(key: WorkloadKey) -> str:
     """One workload."""
     return workloads(KINDS[key.kind], key.namespace, key.name)
+
+
+def unchangeable(kind: Unchangeable, namespace: str = "") -> str:
+    """Objects of a kind that cannot be changed."""
+    prefix = "/apis" if "/" in kind.api_version else "/api"
+    return _path(f"{prefix}/{kind.api_version}", namespace, kind.plural, "")
 
 
 def replicasets(namespace: str = "") -> str:

@@ -19,6 +19,7 @@ from spanloom_operator.profiles.rules import Rules
 if TYPE_CHECKING:
     from spanloom_operator.explain.documents import Object
     from spanloom_operator.explain.explanation import Explanation
+    from spanloom_operator.kinds import Kind
 
 LABELLED = deployment(labels={"spanloom.dev/inject": "true"})
 PLAIN = deployment()
@@ -52,7 +53,7 @@ class Objects:
             raise UnreadableError("403 Forbidden")
         return self.files.get(kind, namespace, name)
 
-    def deployments(self, namespace: str, selector: str = "") -> list[Object]:
+    def workloads(self, _: Kind, namespace: str, selector: str = "") -> list[Object]:
         assert "app.kubernetes.io/part-of=spanloom" == selector
         if f"Deployment {namespace}" in self.unreadable:
             raise UnreadableError("403 Forbidden")

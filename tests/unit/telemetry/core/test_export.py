@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from spanloom.testing import from_otlp
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 SCOPE = Scope("test")
 
@@ -197,6 +198,22 @@ def test_a_forked_process_exports_its_own_spans(has_sent: bool, receiver: Receiv
         for span in from_otlp(b)
     ]
     assert sorted([*[("before", False)] * has_sent, ("parent", False), ("child", True)]) == sorted(found)
+
+
+FORKS = {"Python": os.fork, "C, as uWSGI does": ctypes.PyDLL(None).fork}
+
+
+@pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS)
+def test_forked_processes_have_ids_of_their_own(fork: Callable[[], int], url: str) -> None:
+    """Two children of one parent make different traces."""
+    telemetry, (reads, writes) = exporting(url), os.pipe()
+    for _ in range(2):
+        child = fork()
+        if not child:
+            os.write(writes, b"%x\n" % telemetry.tracer(SCOPE).start("work").trace_id)
+            os._exit(0)
+        os.waitpid(child, 0)
+    assert 2 == len(set(os.read(reads, 100).splitlines()))
 
 
 def test_no_thread_runs_before_there_is_something_to_send(url: str) -> None:

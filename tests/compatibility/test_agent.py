@@ -67,6 +67,15 @@ def test_a_process_sees_what_it_sees_without_the_agent(
     assert (0, json.loads(bare[1]), "") == (traced[0], json.loads(traced[1]), traced[2])
 
 
+def test_without_site_the_directory_stays_on_the_path(home: Path, agent_directory: Path) -> None:
+    """Python's option -S runs no sitecustomize; one more entry of sys.path is all that is different."""
+    bare, traced = (
+        json.loads(run(home / "bin/python", ["-S", str(FACTS), "child"], path)[1]) for path in ((), (agent_directory,))
+    )
+    traced["path"].remove(str(agent_directory))
+    assert bare == traced
+
+
 def test_children_are_traced_too(home: Path, agent_directory: Path) -> None:
     """PYTHONPATH stays as it was given."""
     _, out, _ = run(home / "bin/python", ["-c", "import os; print(os.environ['PYTHONPATH'])"], [agent_directory])

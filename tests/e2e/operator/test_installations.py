@@ -12,6 +12,7 @@ from support.cluster.kube import injection, visible_fields, wait_for_state
 from support.cluster.operator_process import operator_process, scope_settings
 from support.polling import poll_until
 
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.kube import paths
 from spanloom_operator.kube.client import Client
 from spanloom_operator.names import field_manager
@@ -96,7 +97,7 @@ def test_uninstalled_one_leaves_the_others_injections(
 async def apply_as(manager: str, kube: Kube, body: Object) -> None:
     """Apply server-side; kubectl would move the fields of its client-side apply to this manager, too."""
     async with Client() as api:
-        await api.apply(paths.deployments(kube.namespace, "shop"), body, manager)
+        await api.apply(paths.workloads(DEPLOYMENT, kube.namespace, "shop"), body, manager)
 
 
 def test_upgrade_from_an_earlier_version(kube: Kube, installed: Installed) -> None:

@@ -1,8 +1,11 @@
-"""Builders of the operator's objects: Deployments and OtelProfiles."""
+"""Builders of the operator's objects: Deployments, workloads of other kinds, and OtelProfiles."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import CRONJOB, KINDS, Kind
 
 Object = dict[str, Any]
 
@@ -60,6 +63,19 @@ def deployment(
     }
 
 
+def of_kind(kind: Kind, its: Object) -> Object:
+    """Return a Deployment as a workload of another kind, with the same metadata and pod template, and no status."""
+    if kind.name == its["kind"]:
+        return its
+    template = {"template": its["spec"]["template"]}
+    spec = {key: value for key, value in its["spec"].items() if key == "selector"} | template
+    if kind is CRONJOB:
+        pod = {"restartPolicy": "OnFailure", **template["template"]["spec"]}
+        template = {"template": {**template["template"], "spec": pod}}
+        spec = {"schedule": "0 0 * * *", "jobTemplate": {"spec": template}}
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": its["metadata"], "spec": spec}
+
+
 def rolled_out(generation: int, replicas: int = 1) -> Object:
     """Return the status of a Deployment whose rollout is complete."""
     progress = {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable"}
@@ -82,3 +98,8 @@ def profile(name: str = "default", namespace: str = "demo", **spec: Any) -> Obje
         "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "resourceVersion": "1"},
         "spec": spec or {"exporter": EXPORTER},
     }
+
+
+def workload_of(its: Object, manager: str = MANAGER) -> Workload:
+    """Return the operator's view of an object, by its kind."""
+    return Workload.from_object(KINDS[its["kind"]], its, manager)

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from support.builders.deployments import (
-    MANAGER,
-    deployment,
-    env,
-)
+from support.builders.deployments import MANAGER, deployment, env
 from support.servers.simulation import (
     deployment_path,
     set_value,
@@ -16,6 +12,7 @@ from support.servers.simulation import (
 )
 
 from spanloom_operator.controller.cleanup import withdraw_everything
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.names import INJECT_LABEL
 
 ON = {INJECT_LABEL: "true"}
@@ -25,7 +22,9 @@ SHOP = deployment_path()
 def test_cleanup_removes_everything() -> None:
     """After `spanloom cleanup` nothing of the operator is left, with or without labels."""
     sim = started(deployment(labels=ON), deployment(name="other"))
-    assert [("demo", "shop")] == asyncio.run(withdraw_everything(sim.double, installation="home/operator"))
+    assert [DEPLOYMENT.key_of(deployment())] == asyncio.run(
+        withdraw_everything(sim.double, installation="home/operator")
+    )
     assert ([], None) == (sim.env(), sim.state())
     assert not [path for path in sim.double.objects if "/leases/" in path]
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
-from support.builders.deployments import MANAGER, Object, container, deployment, env
+from support.builders.deployments import MANAGER, Object, container, deployment, env, workload_of
 from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM
 from support.servers.api_double import USER, ApiDouble
 
 from spanloom_operator.injection.apply import body, changes_template, managed_fields_patch
 from spanloom_operator.injection.environment import NOTHING, Injection, inject
 from spanloom_operator.injection.managed_fields import changed_owners, without_values
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
+    from spanloom_operator.injection.workload import Workload
     from spanloom_operator.profiles.reader import Layer
 
 PATH = "/apis/apps/v1/namespaces/demo/deployments/shop"
@@ -34,7 +34,7 @@ class Stored:
 
     @property
     def workload(self) -> Workload:
-        return Workload.from_deployment(self.double.shown(PATH), MANAGER)
+        return workload_of(self.double.shown(PATH))
 
     def apply(self, injection: Injection) -> None:
         asyncio.run(self.double.apply(PATH, body(self.workload, injection), MANAGER))
@@ -48,7 +48,7 @@ class Stored:
         self.apply(NOTHING)
 
     def change_owners(self) -> None:
-        patch = managed_fields_patch(self.workload, changed_owners(self.workload.managed_fields, self.workload))
+        patch = managed_fields_patch(self.workload, changed_owners(self.workload))
         asyncio.run(self.double.merge(PATH, patch))
 
     def set_value(self, name: str, value: str) -> None:
@@ -118,7 +118,7 @@ def test_handover_of_the_only_entry_leaves_no_empty_field() -> None:
     applied["spec"] = {"template": {"spec": {"containers": [{"name": "app", "env": env(OTEL_A="1")}]}}}
     asyncio.run(stored.double.apply(PATH, applied, MANAGER))
     stored.set_value("OTEL_A", "2")
-    fields = changed_owners(stored.workload.managed_fields, stored.workload)
+    fields = changed_owners(stored.workload)
     assert [USER[0]] == [entry["manager"] for entry in fields]
 
 
@@ -144,7 +144,7 @@ def test_another_appliers_value_is_no_conflict() -> None:
     stored.inject()
     with pytest.raises(ApiError, match="conflict"):
         stored.double.apply_as(PATH, applied_by_chart("mine"), HELM)
-    fields = without_values(stored.workload.managed_fields, MANAGER)
+    fields = without_values(stored.workload)
     asyncio.run(stored.double.merge(PATH, managed_fields_patch(stored.workload, fields)))
     assert not stored.workload.ownership.holds_values
     assert not changes_template(stored.workload, inject(stored.workload, [PLATFORM]))

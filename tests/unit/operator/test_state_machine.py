@@ -15,12 +15,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.builders.deployments import EXPORTER, MANAGER, Object, deployment, env, profile
+from support.builders.deployments import EXPORTER, Object, deployment, env, profile, workload_of
 from support.servers.api_double import Crash
 from support.servers.simulation import DEMO, Simulation, deployment_path, namespace, profile_path
 
 from spanloom_operator.injection.environment import inject
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.profiles.reader import InvalidProfile, Layer, read
 from spanloom_operator.profiles.rules import Rules
@@ -142,7 +141,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def users_template_is_untouched(self) -> None:
         """Whatever happens, what is not the operator's is what the user wrote."""
-        workload = Workload.from_deployment(self.sim.double.shown(SHOP), MANAGER)
+        workload = workload_of(self.sim.double.shown(SHOP))
         assert sorted(self.users.own, key=str) == sorted(map(dict, workload.containers[0].user_env), key=str)
 
     def teardown(self) -> None:
@@ -170,7 +169,7 @@ class Machine(RuleBasedStateMachine):
             return sorted(own)
         plain = deployment()
         plain["spec"]["template"]["spec"]["containers"][0]["env"] = deepcopy(self.users.own)
-        injection = inject(Workload.from_deployment(plain, MANAGER), layers)
+        injection = inject(workload_of(plain), layers)
         return sorted([*own, *(entry.name for entry in injection.entries)])
 
 

@@ -1,4 +1,4 @@
-"""The operator's own decision about one Deployment, as an Explanation: the only module here that calls the operator."""
+"""The operator's own decision about one workload, as an Explanation: the only module here that calls the operator."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from spanloom_operator.injection.environment import inject
 from spanloom_operator.injection.record import Record, from_injection_object
 from spanloom_operator.injection.user_env import UserEnv
 from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.names import (
     DEFAULT_PROFILE,
     FIELD_MANAGER_PREFIX,
@@ -52,13 +53,13 @@ class Installation:
         return self.settings.namespace
 
     def manages(self, namespace: str) -> bool:
-        """Return whether the operator manages Deployments of `namespace`."""
+        """Return whether the operator manages workloads of `namespace`."""
         return not self.settings.namespaces or namespace in self.settings.namespaces
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a decision needs beside the Deployment; `profiles` are specs by (namespace, name)."""
+    """What a decision needs beside the workload; `profiles` are specs by (namespace, name)."""
 
     home: str
     operator: Installation | None = None
@@ -68,7 +69,7 @@ class Inputs:
     unread: frozenset[tuple[str, str, str]] = frozenset()
     """Kind, namespace and name of the objects that could not be read."""
     injection: Object = field(default_factory=dict)
-    """The Deployment's OtelInjection; empty when there is none."""
+    """The workload's OtelInjection; empty when there is none."""
     now: float = 0
     """Seconds since the epoch."""
 
@@ -93,9 +94,9 @@ def _literal(entry: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     return str(entry.get("value", ""))
 
 
-def has_own_label(deployment: Mapping[str, Any]) -> bool:
-    """Return whether the Deployment itself says whether it is injected: its namespace does not count then."""
-    return INJECT_LABEL in (deployment["metadata"].get("labels") or {})
+def follows_namespace(found: Mapping[str, Any]) -> bool:
+    """Return whether the label of its namespace counts for a workload: not with a label of its own."""
+    return KINDS[found["kind"]].follows_namespace and INJECT_LABEL not in (found["metadata"].get("labels") or {})
 
 
 def namespace_label(labels: Mapping[str, Any]) -> str | None:
@@ -103,23 +104,24 @@ def namespace_label(labels: Mapping[str, Any]) -> str | None:
     return None if labels.get(INJECT_LABEL) is None else str(labels[INJECT_LABEL])
 
 
-def profile_names(deployment: Mapping[str, Any], label: str | None, home: str) -> tuple[tuple[str, str], ...]:
-    """Return namespace and name of the OtelProfiles that may count for `deployment`."""
-    name = requested_profile(_workload(deployment), decision.Inputs(namespace_label=label))
-    return profile_keys(deployment["metadata"]["namespace"], name or DEFAULT_PROFILE, home)
+def profile_names(found: Mapping[str, Any], label: str | None, home: str) -> tuple[tuple[str, str], ...]:
+    """Return namespace and name of the OtelProfiles that may count for a workload."""
+    name = requested_profile(_workload(found), decision.Inputs(namespace_label=label))
+    return profile_keys(found["metadata"]["namespace"], name or DEFAULT_PROFILE, home)
 
 
-def config_map_names(deployment: Mapping[str, Any]) -> tuple[str, ...]:
+def config_map_names(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the ConfigMaps that containers take variables from."""
-    containers = _workload(deployment).all_containers
+    containers = _workload(found).all_containers
     return tuple(sorted({name for each in containers for name in each.env_from_names("configMapRef")}))
 
 
-def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
-    """Explain `deployment`; one without a label is explained as if it had one, and says so."""
-    workload, given = _workload(deployment, inputs.operator), _decision_inputs(inputs)
+def explain(found: Mapping[str, Any], inputs: Inputs) -> Explanation:
+    """Explain a workload; one without a label is explained as if it had one, and says so."""
+    workload, given = _workload(found, inputs.operator), _decision_inputs(inputs)
     name, record = requested_profile(workload, given), _record(workload, inputs)
     base = Explanation(
+        workload.kind.name,
         workload.namespace,
         workload.name,
         *_outcome(workload, name, given, inputs.unread, record),
@@ -134,16 +136,16 @@ def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
 
 
 def _record(workload: Workload, inputs: Inputs) -> Record | None:
-    """Return what the operator recorded of this very Deployment, or None."""
+    """Return what the operator recorded of this very workload, or None."""
     return from_injection_object({"metadata": {}, **inputs.injection}, workload.uid)
 
 
-def _workload(deployment: Mapping[str, Any], operator: Installation | None = None) -> Workload:
-    """Return the operator's view of a Deployment: with its field manager, or the one that is there already."""
-    entries = deployment["metadata"].get("managedFields") or ()
+def _workload(found: Mapping[str, Any], operator: Installation | None = None) -> Workload:
+    """Return the operator's view of a workload: with its field manager, or the one that is there already."""
+    entries = found["metadata"].get("managedFields") or ()
     present = [entry["manager"] for entry in entries if is_operator_manager(entry.get("manager", ""))]
     manager = operator.settings.manager if operator else next(iter(present), FIELD_MANAGER_PREFIX)
-    return Workload.from_deployment(deployment, manager)
+    return Workload.from_object(KINDS[found["kind"]], found, manager)
 
 
 def _decision_inputs(inputs: Inputs) -> decision.Inputs:
@@ -178,7 +180,8 @@ def _outcome(
     if name is None and ("Namespace", "", namespace) in unread:
         return UNKNOWN, f"the namespace's label {INJECT_LABEL} is not known; {shown}"
     if name is None:
-        return NOT_REQUESTED, f"no label {INJECT_LABEL} on the Deployment or its namespace; {shown}"
+        where = f"{workload.kind.name}{' or its namespace' if workload.kind.follows_namespace else ''}"
+        return NOT_REQUESTED, f"no label {INJECT_LABEL} on the {where}; {shown}"
     return _decided(workload, record, given)
 
 

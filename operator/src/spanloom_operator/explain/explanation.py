@@ -1,4 +1,4 @@
-"""What `spanloom explain` says about one Deployment."""
+"""What `spanloom explain` says about one workload."""
 
 from __future__ import annotations
 
@@ -39,12 +39,13 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The outcome for a Deployment, and why.
+    """The outcome for a workload, and why.
 
     `reported` is what the operator last reported. `operator` names the installation whose settings count, empty when
     none is known. `profiles` are `namespace/name`, the first wins. `notes` say what could not be read.
     """
 
+    kind: str
     namespace: str
     name: str
     outcome: str

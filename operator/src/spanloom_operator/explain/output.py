@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def as_json(explanations: Sequence[Explanation]) -> str:
-    """Return a JSON array with an object for each Deployment."""
+    """Return a JSON array with an object for each workload."""
     return json.dumps([explanation.as_dict() for explanation in explanations], indent=2)
 
 
@@ -50,7 +50,8 @@ def _blocks(explanation: Explanation) -> Iterator[str]:
 
 def _heading(explanation: Explanation) -> Iterator[str]:
     message = f": {explanation.message}" if explanation.message else ""
-    yield printable(f"deployment {explanation.namespace}/{explanation.name}: {explanation.outcome}{message}")
+    kind, name = explanation.kind.lower(), f"{explanation.namespace}/{explanation.name}"
+    yield printable(f"{kind} {name}: {explanation.outcome}{message}")
     if explanation.reported:
         yield printable(f"reported by the operator: {explanation.reported}")
     if explanation.operator:

@@ -2,7 +2,7 @@
 
 Applying it again changes nothing; applying it without an entry removes that entry; what others own is never in
 it, so nothing has to be forced. It carries the resourceVersion it was decided on: the API server refuses it (409) when
-the Deployment has changed since.
+the workload has changed since.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ if TYPE_CHECKING:
 
 
 def body(workload: Workload, injection: Injection) -> dict[str, Any]:
-    """Return what to apply. The uid keeps it from reaching a later Deployment of the same name."""
-    applied: dict[str, Any] = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": _identity(workload)}
+    """Return what to apply. The uid keeps it from reaching a later workload of the same name."""
+    kind, metadata = workload.kind, _identity(workload)
+    applied: dict[str, Any] = {"apiVersion": kind.api_version, "kind": kind.name, "metadata": metadata}
     pod = {
-        kind: [{"name": each.name, "env": injection.env(each.name)} for each in containers if injection.env(each.name)]
-        for kind, containers in (("containers", workload.containers), ("initContainers", workload.init_containers))
+        key: [{"name": each.name, "env": injection.env(each.name)} for each in containers if injection.env(each.name)]
+        for key, containers in (("containers", workload.containers), ("initContainers", workload.init_containers))
     }
     if any(pod.values()):
-        applied["spec"] = {"template": {"spec": {kind: listed for kind, listed in pod.items() if listed}}}
+        applied |= kind.with_pod({key: listed for key, listed in pod.items() if listed})
     return applied
 
 

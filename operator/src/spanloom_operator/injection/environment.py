@@ -1,4 +1,4 @@
-"""Which variables a Deployment gets, which it does not get, and why.
+"""Which variables a workload gets, which it does not get, and why.
 
 The user's configuration always wins: container env, then keys of envFrom ConfigMaps, then annotations and labels, then
 the namespace's profile, then the operator's. This is the order of the OpenTelemetry Operator; what differs is that
@@ -148,7 +148,7 @@ def _candidates(workload: Workload, container: Container, user: UserEnv, layers:
     attributes = resource_attributes(workload, container, layers)
     service, source = attributes.pop("service.name")
     yield Entry(name, SERVICE_NAME, source, service)
-    yield Entry(name, RESOURCE_ATTRIBUTES, "Deployment and profiles", _joined(attributes, user))
+    yield Entry(name, RESOURCE_ATTRIBUTES, f"{workload.kind.name} and profiles", _joined(attributes, user))
 
 
 def _profile_values(layers: Sequence[Layer]) -> dict[str, tuple[str, str]]:

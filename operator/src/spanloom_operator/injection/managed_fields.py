@@ -9,62 +9,63 @@ import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.injection.ownership import CONTAINER_LISTS, POD_SPEC, VALUE_FIELDS, is_ours, name_of
+from spanloom_operator.injection.ownership import CONTAINER_LISTS, VALUE_FIELDS, fields_at, is_ours, name_of
 from spanloom_operator.names import LEGACY_FIELD_MANAGER, STATUS_ANNOTATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator
 
     from spanloom_operator.injection.workload import Workload
+    from spanloom_operator.kinds import Kind
 
 Fields = dict[str, Any]
 WHOLE: Fields = {".": {}, "f:name": {}}
 """Fields of an env entry whose value has no owner."""
 
 
-def changed_owners(entries: Sequence[Mapping[str, Any]], workload: Workload) -> list[Fields]:
+def changed_owners(workload: Workload) -> list[Fields]:
     """Return managedFields after every pending change of hands.
 
     Entries whose value a user has changed become theirs. Entries that the marker recognizes in a copy become the
     operator's. What versions up to 0.1 owned becomes this installation's.
     """
-    fields, manager = _copied(entries), workload.ownership.manager
-    own = _own_entry(fields, manager)
+    fields, pod = _copied(workload), workload.kind.pod_fields
+    own = _own_entry(fields, workload.ownership.manager, workload.kind)
     for entry in fields:
-        for kind, container, env in _env_fields(entry):
+        for containers, container, env in _env_fields(entry, pod):
             _hand_over(env, name_of(container), workload, is_own=entry is own)
-            _drop_empty(entry["fieldsV1"], *POD_SPEC, kind, container, "f:env")
+            _drop_empty(entry["fieldsV1"], *pod, containers, container, "f:env")
     for where, name in sorted(workload.reclaimed):
         _claim(own, workload, where, name)
     return [entry for entry in fields if entry["fieldsV1"]]
 
 
-def without_values(entries: Sequence[Mapping[str, Any]], manager: str) -> list[Fields]:
+def without_values(workload: Workload) -> list[Fields]:
     """Return managedFields in which the operator owns its entries but not their values.
 
     Another manager's server-side apply then changes a value without a conflict.
     """
-    fields = _copied(entries)
+    fields = _copied(workload)
     for entry in fields:
-        if is_ours(entry, manager):
-            for _, _, env in _env_fields(entry):
+        if is_ours(entry, workload.ownership.manager):
+            for _, _, env in _env_fields(entry, workload.kind.pod_fields):
                 for key in [key for key in env if key != "."]:
                     env[key] = {part: held for part, held in env[key].items() if part not in VALUE_FIELDS}
     return fields
 
 
-def _copied(entries: Sequence[Mapping[str, Any]]) -> list[Fields]:
-    return [deepcopy(dict(entry)) for entry in entries]
+def _copied(workload: Workload) -> list[Fields]:
+    return [deepcopy(dict(entry)) for entry in workload.managed_fields]
 
 
-def _own_entry(fields: list[Fields], manager: str) -> Fields:
+def _own_entry(fields: list[Fields], manager: str, kind: Kind) -> Fields:
     """Return the entry of `manager` with what versions up to 0.1 owned, without their status annotation."""
     own, legacy = _find(fields, manager), _find(fields, LEGACY_FIELD_MANAGER)
     if own is None:
         own = {
             "manager": manager,
             "operation": "Apply",
-            "apiVersion": "apps/v1",
+            "apiVersion": kind.api_version,
             "fieldsType": "FieldsV1",
             "fieldsV1": {},
         }
@@ -101,7 +102,7 @@ def _claim(own: Fields, workload: Workload, container: str, name: str) -> None:
     source = entry.get("valueFrom") or {}
     value: Fields = {"f:valueFrom": {f"f:{kind}": {} for kind in source}} if source else {"f:value": {}}
     held: Fields = own["fieldsV1"]
-    for step in (*POD_SPEC, CONTAINER_LISTS[found.is_init], _key(container), "f:env"):
+    for step in (*workload.kind.pod_fields, CONTAINER_LISTS[found.is_init], _key(container), "f:env"):
         held = held.setdefault(step, {})
     held[_key(name)] = {**WHOLE, **value}
 
@@ -110,15 +111,13 @@ def _key(name: str) -> str:
     return "k:" + json.dumps({"name": name}, separators=(",", ":"))
 
 
-def _env_fields(entry: Fields) -> Iterator[tuple[str, str, Fields]]:
+def _env_fields(entry: Fields, pod: tuple[str, ...]) -> Iterator[tuple[str, str, Fields]]:
     """Yield list, key and env fields of every container with env fields."""
-    pod: Fields = entry.get("fieldsV1") or {}
-    for step in POD_SPEC:
-        pod = pod.get(step) or {}
-    for kind in CONTAINER_LISTS:
-        for container, held in list((pod.get(kind) or {}).items()):
+    fields = fields_at(entry, *pod)
+    for containers in CONTAINER_LISTS:
+        for container, held in list((fields.get(containers) or {}).items()):
             if env := held.get("f:env"):
-                yield kind, container, env
+                yield containers, container, env
 
 
 def _drop_empty(fields: Fields, *path: str) -> None:

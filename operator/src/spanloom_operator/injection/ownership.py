@@ -1,4 +1,4 @@
-"""Who owns which environment entry of a Deployment: its managedFields, read once."""
+"""Who owns which environment entry of a workload: its managedFields, read once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from spanloom_operator.names import LEGACY_FIELD_MANAGER, STATUS_ANNOTATION
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-POD_SPEC = ("f:spec", "f:template", "f:spec")
 CONTAINER_LISTS = ("f:containers", "f:initContainers")
 VALUE_FIELDS = ("f:value", "f:valueFrom")
 
@@ -50,20 +49,20 @@ class Ownership:
     status_appliers: tuple[str, ...] = ()
 
     @classmethod
-    def from_managed_fields(cls, entries: Sequence[Mapping[str, Any]], manager: str) -> Ownership:
-        """Read the managedFields of a Deployment."""
+    def from_managed_fields(cls, entries: Sequence[Mapping[str, Any]], manager: str, pod: tuple[str, ...]) -> Ownership:
+        """Read the managedFields of a workload; `pod` is the path of its pod's spec in them (`Kind.pod_fields`)."""
         shares: defaultdict[Entry, tuple[Share, ...]] = defaultdict(tuple)
         ours = [entry for entry in entries if is_ours(entry, manager)]
         others = [entry for entry in entries if entry.get("operation") == "Apply" and entry not in ours]
         for entry in entries:
-            for where, share in _entry_shares(entry, manager):
+            for where, share in _entry_shares(entry, manager, pod):
                 shares[where] += (share,)
         return cls(
             manager,
             dict(shares),
             bool(ours),
             any(entry["manager"] == LEGACY_FIELD_MANAGER for entry in ours),
-            any(_container_fields(entry) for entry in others),
+            any(_container_fields(entry, pod) for entry in others),
             tuple(entry["manager"] for entry in others if _owns_status_annotation(entry)),
         )
 
@@ -126,14 +125,14 @@ def _is_applied(shares: Sequence[Share]) -> bool:
     return any(share.is_ours and share.is_whole for share in shares)
 
 
-def _container_fields(entry: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    pod = fields_at(entry, *POD_SPEC)
-    return [(key, held) for kind in CONTAINER_LISTS for key, held in (pod.get(kind) or {}).items() if key != "."]
+def _container_fields(entry: Mapping[str, Any], pod: tuple[str, ...]) -> list[tuple[str, Mapping[str, Any]]]:
+    fields = fields_at(entry, *pod)
+    return [(key, held) for kind in CONTAINER_LISTS for key, held in (fields.get(kind) or {}).items() if key != "."]
 
 
-def _entry_shares(entry: Mapping[str, Any], manager: str) -> Iterator[tuple[Entry, Share]]:
+def _entry_shares(entry: Mapping[str, Any], manager: str, pod: tuple[str, ...]) -> Iterator[tuple[Entry, Share]]:
     ours, is_apply = is_ours(entry, manager), entry.get("operation") == "Apply"
-    for container, held in _container_fields(entry):
+    for container, held in _container_fields(entry, pod):
         for key, parts in (held.get("f:env") or {}).items():
             if key != ".":
                 has_value = any(part in parts for part in VALUE_FIELDS)

@@ -1,4 +1,4 @@
-"""One frozen view of a Deployment, made once per decision."""
+"""One frozen view of a workload, made once per decision."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.injection.digests import fingerprint, marked
-from spanloom_operator.injection.ownership import Entry, Ownership
+from spanloom_operator.injection.ownership import Entry, Ownership, is_ours
+from spanloom_operator.kinds import WorkloadKey
 from spanloom_operator.names import DEFAULT_CONTAINER_ANNOTATION, MARKER, STATUS_ANNOTATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+    from spanloom_operator.kinds import Kind
+    from spanloom_operator.rollouts import Rollout
 
 EnvEntry = dict[str, Any]
 """An environment variable as Kubernetes writes it."""
@@ -40,12 +44,13 @@ class Container:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a decision reads of a Deployment.
+    """What a decision reads of a workload.
 
     `taken` are entries of the operator whose value a user has changed; `reclaimed` are entries that the marker
     recognizes in a copied template. Both change hands before anything else is written.
     """
 
+    kind: Kind
     namespace: str
     name: str
     uid: str
@@ -60,8 +65,7 @@ class Workload:
     containers: tuple[Container, ...]
     init_containers: tuple[Container, ...]
     is_paused: bool
-    replicas: int
-    status: Mapping[str, Any]
+    rollout: Rollout
     ownership: Ownership
     taken: frozenset[Entry] = frozenset()
     reclaimed: frozenset[Entry] = frozenset()
@@ -69,19 +73,20 @@ class Workload:
     managed_fields: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
     @classmethod
-    def from_deployment(cls, deployment: Mapping[str, Any], manager: str) -> Workload:
-        """Read a Deployment; `manager` is the operator's field manager."""
-        metadata, spec = deployment["metadata"], deployment["spec"]
-        template = spec["template"]
+    def from_object(cls, kind: Kind, found: Mapping[str, Any], manager: str) -> Workload:
+        """Read an object of this kind; `manager` is the operator's field manager."""
+        metadata, spec, template_owner = found["metadata"], found["spec"], kind.template_owner(found)
+        template = template_owner["template"]
         managed_fields = metadata.get("managedFields") or ()
-        ownership = Ownership.from_managed_fields(managed_fields, manager)
+        ownership = Ownership.from_managed_fields(managed_fields, manager, kind.pod_fields)
         pod, template_metadata = template["spec"], template.get("metadata") or {}
         listed = [(each, False) for each in pod.get("containers") or ()]
         listed += [(each, True) for each in pod.get("initContainers") or ()]
         reclaimed = frozenset(where for each, _ in listed for where in _reclaimed(each, ownership))
         containers = [_container(each, ownership, reclaimed, is_init=is_init) for each, is_init in listed]
-        selector = spec.get("selector") or {}
+        selector = template_owner.get("selector") or {}
         return cls(
+            kind=kind,
             namespace=metadata.get("namespace", ""),
             name=metadata["name"],
             uid=metadata.get("uid", ""),
@@ -96,8 +101,7 @@ class Workload:
             containers=tuple(each for each in containers if not each.is_init),
             init_containers=tuple(each for each in containers if each.is_init),
             is_paused=bool(spec.get("paused")),
-            replicas=int(spec.get("replicas", 1)),
-            status=deployment.get("status") or {},
+            rollout=kind.rollout(found, _applied_at(managed_fields, manager)),
             ownership=ownership,
             taken=frozenset(
                 where for where in ownership.shares if where not in reclaimed and ownership.is_taken(*where)
@@ -106,6 +110,11 @@ class Workload:
             template=template,
             managed_fields=managed_fields,
         )
+
+    @property
+    def key(self) -> WorkloadKey:
+        """Namespace, name and kind."""
+        return WorkloadKey(self.namespace, self.name, self.kind.name)
 
     @property
     def all_containers(self) -> tuple[Container, ...]:
@@ -147,6 +156,12 @@ class Workload:
         for kind in ("containers", "initContainers"):
             pod[kind] = [_without(each, owned[each["name"]]) for each in self.template["spec"].get(kind) or ()]
         return fingerprint([self.template.get("metadata"), pod])
+
+
+def _applied_at(managed_fields: Sequence[Mapping[str, Any]], manager: str) -> str:
+    """Return when the operator last changed something (RFC 3339), empty for never."""
+    times = [str(entry.get("time") or "") for entry in managed_fields if is_ours(entry, manager)]
+    return max(times, default="")
 
 
 def _reclaimed(container: Mapping[str, Any], ownership: Ownership) -> Iterable[Entry]:

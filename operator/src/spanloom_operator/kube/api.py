@@ -40,7 +40,7 @@ class Api(Protocol):
     ) -> AsyncIterator[Object]:
         """List in pages; the last one's metadata holds the resourceVersion to watch from."""
 
-    def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Object]:
+    def watch(self, path: str, selector: str, version: str, *, metadata_only: bool = False) -> AsyncIterator[Object]:
         """Yield events (type, object) after `version` until the server ends the watch."""
 
     async def apply(self, path: str, body: Object, manager: str, *, force: bool = False) -> Object:

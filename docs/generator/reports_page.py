@@ -19,7 +19,8 @@ TEXT = """\
 
 Agents that bring OpenTelemetry into a Python application bring its packages, too. Their users report what follows from
 it. The [agent](../services/telemetry/agent/README.md) was designed against these public reports; for each of them this
-page names what happens here, and the tests that hold it.
+page names what happens here, and the tests that hold it. `make conflicts` runs applications with pinned packages under
+the layout of the OpenTelemetry Operator's image as well: [comparison](comparison.md#the-operators).
 
 {reports}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from support.polling import poll_until
 from support.servers.scripted_receiver import Receiver
 
-from spanloom.core import reports
+from spanloom.core import forks, reports
 from spanloom.core.export import outbox
 from spanloom.core.export.sender import Destination
 from spanloom.core.spans.tracer import Scope
@@ -200,12 +201,15 @@ def test_a_forked_process_exports_its_own_spans(has_sent: bool, receiver: Receiv
     assert sorted([*[("before", False)] * has_sent, ("parent", False), ("child", True)]) == sorted(found)
 
 
-FORKS = {"Python": os.fork, "C, as uWSGI does": ctypes.PyDLL(None).fork}
+FORKS = {"Python": os.fork, "uWSGI": ctypes.PyDLL(None).fork}
 
 
 @pytest.mark.parametrize("fork", FORKS.values(), ids=FORKS)
-def test_forked_processes_have_ids_of_their_own(fork: Callable[[], int], url: str) -> None:
-    """Two children of one parent make different traces."""
+def test_forked_processes_have_ids_of_their_own(
+    fork: Callable[[], int], url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two children of one parent make different traces, also where uWSGI forks in C."""
+    monkeypatch.setitem(sys.modules, forks.UWSGI, forks)
     telemetry, (reads, writes) = exporting(url), os.pipe()
     for _ in range(2):
         child = fork()

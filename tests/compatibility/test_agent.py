@@ -105,10 +105,11 @@ def test_a_hidden_sitecustomize_is_run(module: str, text: str, agent_directory: 
 
 
 def test_no_module_has_a_public_name(agent_directory: Path) -> None:
-    """The directory defines sitecustomize and one package with a private name; it is small."""
+    """The directory defines sitecustomize and one package with a private name, no extension module; it is small."""
     assert {"sitecustomize.py", "_spanloom_agent"} == {file.name for file in agent_directory.iterdir()} - {
         "__pycache__"
     }
+    assert [] == list(agent_directory.rglob("*.so"))
     assert sum(file.stat().st_size for file in agent_directory.rglob("*")) < 1_000_000
 
 

@@ -35,7 +35,7 @@ class Settings(ServiceSettings):
     namespace: str = Field(min_length=1)
     """The operator's own namespace, with its default profile."""
     name: str = Field(default="operator", min_length=1)
-    """Name of this installation in its namespace; both together separate its fields of Deployments from others."""
+    """Name of this installation in its namespace; both together separate its fields of workloads from others."""
     namespaces: Words = ()
     """Namespaces to look after; empty for the whole cluster."""
     endpoints: Patterns = ()

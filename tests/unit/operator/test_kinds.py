@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.builders.deployments import Object, deployment, env, of_kind, workload_of
 from support.builders.strategies import CONTAINERS
+from support.servers.agent_simulation import set_agent
 from support.servers.simulation import DEMO, Simulation, injection_path, namespace, set_value, started
 
 from spanloom_operator.controller.cleanup import withdraw_everything
@@ -76,6 +77,21 @@ def test_changed_value_is_the_users(kind: Kind) -> None:
     sim = started(kind=kind)
     sim.run(lambda: set_value(sim, "OTEL_SERVICE_NAME", "mine"), sim.settle, sim.label, sim.settle)
     assert env(OTEL_SERVICE_NAME="mine") == sim.env()
+
+
+@pytest.mark.parametrize(("has_image_volumes", "delivery"), [(True, "imageVolume"), (False, "initContainer")])
+@EVERY_KIND
+def test_agent(kind: Kind, has_image_volumes: bool, delivery: str) -> None:
+    """The agent comes into every kind, by an image volume or an init container, and leaves nothing behind."""
+    sim = Simulation(kind=kind)
+    sim.double.has_image_volumes = has_image_volumes
+    set_agent(sim)
+    sim.add(deployment())
+    before = user_fields(sim)
+    sim.run(lambda: sim.label(**ON), sim.settle)
+    assert delivery == sim.status()["agent"]["delivery"]
+    sim.run(sim.label, sim.settle)
+    assert (before, None) == (user_fields(sim), sim.state())
 
 
 @EVERY_KIND

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from spanloom_operator.injection.environment import Injection
     from spanloom_operator.injection.workload import Workload
-    from spanloom_operator.kube.api import Api, Object
+    from spanloom_operator.kube.api import Api
 
 PROBE_SECONDS = 86400
 """How long what a dry run has shown counts: an API server gets image volumes by an upgrade."""
@@ -49,7 +49,8 @@ class AgentDelivery:
             if error.code in REFUSALS:
                 return False
             raise
-        return "image" in live_pieces(_pod(stored)).get(AGENT_VOLUME, {})
+        pod = workload.kind.template_owner(stored)["template"]["spec"]
+        return "image" in live_pieces(pod).get(AGENT_VOLUME, {})
 
 
 def _by_image_volume(injection: Injection) -> Injection:
@@ -57,8 +58,3 @@ def _by_image_volume(injection: Injection) -> Injection:
         return injection
     placed = replace(injection.agent.placed, delivery=IMAGE_VOLUME)
     return replace(injection, agent=replace(injection.agent, placed=placed))
-
-
-def _pod(stored: Object) -> Object:
-    pod: Object = stored["spec"]["template"]["spec"]
-    return pod

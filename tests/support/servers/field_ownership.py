@@ -54,7 +54,7 @@ def _list_fields(base: Path, kind: str, holder: Object) -> Iterator[tuple[Path, 
         yield (*path, ITEM), None
         # an empty value is owned like any other
         for key, value in ({"value": ""} | item if kind == "env" and "valueFrom" not in item else item).items():
-            if key not in LISTS:
+            if key not in LISTS and value is not False:  # false is as good as absent
                 yield (*path, f"f:{key}"), value
         for inner in LISTS:
             yield from _list_fields(path, inner, item)

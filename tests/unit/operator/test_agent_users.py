@@ -80,7 +80,7 @@ def change_size(its: Object) -> None:
 
 
 def change_mount(its: Object) -> None:
-    (mount(its) or {})["readOnly"] = False
+    (mount(its) or {})["subPath"] = "x"
 
 
 def mount_in_sidecar(its: Object) -> None:
@@ -99,7 +99,7 @@ CHANGES: dict[str, tuple[Callable[[Object], None], Callable[[Object], object], o
     "its env": (add_variable, lambda its: init(its)["env"], env(A="1")),
     "size of the volume": (change_size, lambda its: volume(its)["emptyDir"], {"sizeLimit": "1Gi"}),
     "source of the volume": (replace_volume, lambda its: volume(its)["hostPath"], {"path": "/opt/agent"}),
-    "the mount": (change_mount, lambda its: mount(its)["readOnly"], False),
+    "the mount": (change_mount, lambda its: mount(its)["subPath"], "x"),
     "a mount of the volume elsewhere": (
         mount_in_sidecar,
         lambda its: its["containers"][1]["volumeMounts"][0]["mountPath"],
@@ -133,16 +133,21 @@ def delete_mount(its: Object) -> None:
     its["containers"][0]["volumeMounts"].pop()
 
 
+def make_writable(its: Object) -> None:
+    (mount(its) or {})["readOnly"] = False
+
+
 def delete_all(its: Object) -> None:
     its |= deepcopy(shop()["spec"]["template"]["spec"])
 
 
-@pytest.mark.parametrize("change", [delete_init, delete_mount, delete_all])
+@pytest.mark.parametrize("change", [delete_init, delete_mount, make_writable, delete_all])
 def test_deleted_piece_comes_back(change: Callable[[Object], None]) -> None:
     """As long as the label is there, what is deleted is applied again, and everything goes with the label."""
     sim = started_with_agent()
     edit(sim, change)
     rest(sim)
+    assert True is (mount(pod(sim)) or {})["readOnly"]
     assert all([volume(pod(sim)), init(pod(sim)), mount(pod(sim)), python_path(pod(sim))])
     sim.run(sim.label, sim.settle)
     assert shop()["spec"] == sim.double.objects[SHOP]["spec"]

@@ -19,7 +19,8 @@ SKAFFOLD: dict[str, Any] = yaml.safe_load((ROOT / "skaffold.yaml").read_text())
 ARTIFACTS = {artifact["image"]: artifact for artifact in SKAFFOLD["build"]["artifacts"]}
 PROFILES = {profile["name"]: profile for profile in SKAFFOLD["profiles"]}
 SECTIONS = {"apiVersion", "kind", "metadata", "build", "deploy", "portForward", "verify", "profiles"}
-BUILT = [image for image in ARTIFACTS if image != "spanloom-local"]  # the image of verify is not installed
+AGENT = "spanloom-agent"  # no member of the workspace; the operator brings its image into workloads
+BUILT = [image for image in ARTIFACTS if image not in {"spanloom-local", AGENT}]  # that of verify is not installed
 MEMBERS = {
     tomllib.loads(path.read_text())["project"]["name"]: path.parent.relative_to(ROOT)
     for path in [
@@ -95,6 +96,8 @@ def _apply(document: Any, patch: dict[str, Any]) -> None:
 
 def _packages(image: str) -> set[str]:
     """Return the workspace packages of an image: its member and its dependencies, recursively."""
+    if image == AGENT:
+        return {"spanloom"}
     project = tomllib.loads((ROOT / MEMBERS[image] / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]} & MEMBERS.keys()  # type: ignore[index]
     return {image}.union(*map(_packages, names))
@@ -116,11 +119,11 @@ def test_sections() -> None:
 
 
 def test_artifacts_are_built_from_the_one_dockerfile() -> None:
-    """Each artifact is built by deploy/image and is a member with a stage in deploy/Dockerfile."""
+    """Each artifact is built by deploy/image and, but for the agent, is a member with a stage in deploy/Dockerfile."""
     dockerfile = (ROOT / "deploy" / "Dockerfile").read_text()
     for image, artifact in ARTIFACTS.items():
         assert f"deploy/image {image}" == artifact["custom"]["buildCommand"]
-        assert f"FROM runtime AS {image}\n" in dockerfile
+        assert image == AGENT or f"FROM runtime AS {image}\n" in dockerfile
 
 
 @pytest.mark.parametrize("image", ARTIFACTS)
@@ -158,6 +161,14 @@ def test_built_images_are_installed() -> None:
     images = _containers(_rendered())
     assert {f"{image}:built" for image in BUILT} <= images
     assert not {f"{image}:{default}" for image in BUILT} & images
+    assert {"name": "SPANLOOM_OPERATOR_AGENT_IMAGE", "value": f"{AGENT}:built"} in _operator_env(_rendered())
+
+
+def _operator_env(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    [pod] = [item["spec"]["template"]["spec"] for item in items if item["metadata"]["name"] == "spanloom-operator"
+             and item["kind"] == "Deployment"]  # fmt: skip
+    found: list[dict[str, Any]] = pod["containers"][0]["env"]
+    return found
 
 
 @pytest.mark.parametrize("profile", PROFILES)

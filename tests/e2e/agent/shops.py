@@ -9,13 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from support.cluster.agent_image import docker
+from support.cluster.kube import is_rolled_out
 from support.cluster.namespaces import new_namespace
 from support.paths import HELM
+from support.polling import poll_until
+
+from spanloom.testing import assert_shape
+from spanloom_local.cluster import forwarded, wait_for_trace
+from spanloom_local.journey import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from support.cluster.kube import Kube, Object
+
+    from spanloom_local.journey import Response
 
 HERE = Path(__file__).parent
 RIGHTS = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
@@ -63,11 +71,9 @@ def load(shop: Shop) -> None:
 
 
 @contextmanager
-def backends(**labels: str) -> Iterator[Kube]:
-    """Create a namespace with these labels that enforces Pod Security `restricted`, with PostgreSQL and Jaeger."""
+def backends() -> Iterator[Kube]:
+    """Create a namespace that enforces Pod Security `restricted`, with PostgreSQL and Jaeger."""
     with new_namespace("agent") as kube:
-        for key, value in labels.items():
-            kube("label", "namespace", kube.namespace, f"{key}={value}")
         everyone = "networkPolicy.clients[0].podSelector.matchLabels=null"
         for name, chart in {"db": "postgres", "traces": "jaeger"}.items():
             kube.run("helm", "install", name, str(HELM / chart), f"--set={everyone}", "--wait", "--timeout=3m")
@@ -106,3 +112,19 @@ def deployment(shop: Shop) -> list[Object]:
             "spec": {"selector": {"matchLabels": labels}, "template": template},
         },
     ]
+
+
+def response_of(kube: Kube, shop: Shop) -> Response:
+    """Return the response of a shop to one request, once every replica has the newest template."""
+    poll_until(lambda: is_rolled_out(kube.get(f"deployment/{shop.name}")), f"{shop.name} is ready", 120)
+    with forwarded(kube.namespace, shop.name, 8000) as url:
+        response = send(url, "GET", "/orders/7")
+    assert (200, {"number": 7, "name": "users"}) == (response.status, response.body)
+    return response
+
+
+def assert_traced(kube: Kube, shop: Shop, response: Response) -> None:
+    """Assert that Jaeger gets the whole trace of a request."""
+    with forwarded(kube.namespace, "traces-jaeger", 16686) as jaeger:
+        trace = wait_for_trace(jaeger, response, len(shop.tree.splitlines()), service=shop.name)
+    assert_shape(trace, shop.tree)

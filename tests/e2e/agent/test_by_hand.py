@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from e2e.agent.shops import SHOPS, backends, deployment, load
+from e2e.agent.shops import SHOPS, assert_traced, backends, deployment, load, response_of
 from support.builders.pages import blocks
 from support.cluster.images import load_images
-from support.cluster.kube import is_rolled_out
-from support.polling import poll_until
-
-from spanloom.testing import assert_shape
-from spanloom_local.cluster import forwarded, wait_for_trace
-from spanloom_local.journey import send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,13 +46,8 @@ def with_agent(shop: Shop) -> list[Object]:
 def test_a_request_is_traced_through_to_postgresql(shop: Shop, site: Kube) -> None:
     """The Pod is admitted as restricted, with another user id and a group; its response is that of the bare one."""
     load(shop)
-    responses = []
-    for objects in (deployment(shop), with_agent(shop)):
-        site.apply(*objects)
-        poll_until(lambda: is_rolled_out(site.get(f"deployment/{shop.name}")), f"{shop.name} is ready", 120)
-        with forwarded(site.namespace, shop.name, 8000) as url:
-            responses.append(send(url, "GET", "/orders/7"))
-    assert [(200, {"number": 7, "name": "users"})] * 2 == [(one.status, one.body) for one in responses]
-    with forwarded(site.namespace, "traces-jaeger", 16686) as jaeger:
-        trace = wait_for_trace(jaeger, responses[1], len(shop.tree.splitlines()), service=shop.name)
-    assert_shape(trace, shop.tree)
+    site.apply(*deployment(shop))
+    response_of(site, shop)
+
+    site.apply(*with_agent(shop))
+    assert_traced(site, shop, response_of(site, shop))

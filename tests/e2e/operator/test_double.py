@@ -130,9 +130,11 @@ class Story:
         found = await self.api.get(self.users.path)
         assert found is not None
         workload = workload_of(found)
-        owned = {each.name: sorted(each.owned) for each in workload.containers}
+        owned = sorted(workload.handover.owned)
         names = sorted(entry["name"] for entry in entries(found))
-        self.left.append([names, workload.applied, owned, sorted(workload.taken), workload.ownership.holds_values])
+        self.left.append(
+            [names, sorted(workload.applied), owned, sorted(workload.handover.taken), workload.ownership.holds_values]
+        )
         return workload
 
     async def apply(self, workload: Workload, injection: Injection) -> None:
@@ -160,7 +162,7 @@ async def taken_over(api: Api, users: Real | InMemory, edit: Edit) -> list[objec
     users.change(edit)
     found = await story.look()
     await story.apply(stale, NOTHING)
-    if found.taken:
+    if found.handover.taken:
         found = await story.change_owners(found, changed_owners(found))
     await story.apply(found, NOTHING)
     await story.look()

@@ -14,6 +14,9 @@ MANAGER = "spanloom-operator/home/operator"
 EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
 
 
+AGENT_IMAGE = "spanloom-agent:0.1.0"
+
+
 def env(**values: str) -> list[Object]:
     """Return literal env entries."""
     return [{"name": name, "value": value} for name, value in values.items()]
@@ -32,9 +35,10 @@ def deployment(
     annotations: dict[str, str] | None = None,
     template_labels: dict[str, str] | None = None,
     template_annotations: dict[str, str] | None = None,
+    pod: Object | None = None,
     **spec: Any,
 ) -> Object:
-    """Return a healthy Deployment, by default with one container."""
+    """Return a healthy Deployment, by default with one container; `pod` are more fields of its pods' spec."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -56,7 +60,7 @@ def deployment(
                     "labels": {"app": name, **(template_labels or {})},
                     "annotations": template_annotations or {},
                 },
-                "spec": {"containers": list(containers) or [container()]},
+                "spec": {"containers": list(containers) or [container()], **(pod or {})},
             },
         },
         "status": rolled_out(1),

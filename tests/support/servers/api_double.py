@@ -13,6 +13,7 @@ from support.builders.statuses import rolled_out_status
 from support.servers import field_ownership
 from support.servers.field_ownership import Manager, Object, Shares, managed_fields, read_shares, update_shares
 from support.servers.pod_templates import as_deployment, fields_as_deployment, fields_of_kind
+from support.servers.validation import check_pod, refusals, without_image_volumes
 
 from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube.api import ApiError
@@ -38,6 +39,9 @@ class ApiDouble:
         self.crash_in: int | None = None
         self.before_call: Callable[[], None] | None = None
         self.events: list[Object] = []
+        self.refusals: list[str] = []
+        """Writes that the operator should not have tried."""
+        self.has_image_volumes = False
         self.rolls_out: Callable[[Object], Object] = rolled_out_status
         self.now: Callable[[], str] = lambda: ""
         self._times: dict[tuple[str, str], str] = {}
@@ -47,6 +51,7 @@ class ApiDouble:
     def put(self, path: str, thing: Object, manager: Manager = USER) -> None:
         """Create or replace an object; fields that are removed lose their owners, changed ones get a new one."""
         old = self.objects.get(path)
+        check_pod(as_deployment(thing))
         update_shares(self.shares.setdefault(path, {}), fields(old or {}), fields(thing), manager)
         self._store(path, old, deepcopy(thing))
 
@@ -90,10 +95,13 @@ class ApiDouble:
         raise NotImplementedError
         yield {}
 
-    async def apply(self, path: str, body: Object, manager: str, *, force: bool = False) -> Object:
+    async def apply(
+        self, path: str, body: Object, manager: str, *, force: bool = False, dry_run: bool = False
+    ) -> Object:
         """Server-side apply."""
         with self._call():
-            return self.apply_as(path, body, (manager, "Apply"), force=force)
+            to = self._copy() if dry_run else self
+            return to.apply_as(path, body, (manager, "Apply"), force=force)
 
     def apply_as(self, path: str, body: Object, manager: Manager, *, force: bool = False) -> Object:
         """Server-side apply by any manager."""
@@ -103,6 +111,7 @@ class ApiDouble:
             return self.shown(path)
         if old is None or old["metadata"]["uid"] != body["metadata"].get("uid", old["metadata"]["uid"]):
             raise ApiError(409, "uid mismatch")
+        body = body if self.has_image_volumes else without_image_volumes(body)
         self._merge(path, old, fields(body), manager, body["metadata"].get("resourceVersion"))
         return self.shown(path)
 
@@ -116,10 +125,10 @@ class ApiDouble:
             self._check_version(at, body.get("metadata", {}).get("resourceVersion"))
             thing |= {key: {**thing.get(key, {}), **value} for key, value in body.items() if key in {"status", "spec"}}
             if entries := body.get("metadata", {}).get("managedFields"):
-                self.shares[at] = read_shares(fields_as_deployment(entries, thing["kind"]))
+                self.shares[at] = read_shares(fields_as_deployment(entries, thing["kind"]), fields(thing))
             for key in body.get("metadata", {}).get("annotations", {}):
                 thing["metadata"]["annotations"].pop(key, None)
-                self.shares[at].pop(("annotation", key), None)
+                self.shares[at].pop((*field_ownership.ANNOTATIONS, f"f:{key}"), None)
             self._store(at, None if entries else self.objects[at], thing)
             return self.shown(at)
 
@@ -142,6 +151,12 @@ class ApiDouble:
                 self.delete_object(path)
 
     # ---- how
+    def _copy(self) -> ApiDouble:
+        copy = ApiDouble()
+        copy.objects, copy.shares = deepcopy(self.objects), deepcopy(self.shares)
+        copy.has_image_volumes = self.has_image_volumes
+        return copy
+
     def _call(self) -> Call:
         return Call(self)
 
@@ -154,22 +169,33 @@ class ApiDouble:
     ) -> None:
         shares, live = self.shares[path], fields(old)
         for field, value in expected.items():
-            others = {other for other, held in shares.get(field, {}).items() if other != manager and "value" in held}
+            others = shares.get(field, set()) - {manager}
             if others and live.get(field) != value:
                 raise ApiError(409, f"conflict with {others}: {field}", is_field_conflict=True)
         self._check_version(path, version)
         self.writes += manager == OURS
         thing = deepcopy(old)
         for field in [field for field, holders in shares.items() if manager in holders and field not in expected]:
-            del shares[field][manager]
-            if not any("whole" in held for held in shares[field].values()):
-                del shares[field]
-                field_ownership.remove(as_deployment(thing), field)
+            self._let_go(path, thing, field, manager)
         for field, value in expected.items():
-            shares.setdefault(field, {})[manager] = {"whole", "value"}
+            shares.setdefault(field, set()).add(manager)
             field_ownership.put(as_deployment(thing), field, value)
+        self.refusals += refusals(as_deployment(thing))
+        check_pod(as_deployment(thing))
         self._times[path, manager[0]] = self.now()
         self._store(path, old, thing, is_write=True)
+
+    def _let_go(self, path: str, thing: Object, field: field_ownership.Path, manager: Manager) -> None:
+        """Remove a manager from a field, and a field without an owner: an item with all that is in it."""
+        shares = self.shares[path]
+        if manager not in shares.get(field, ()):
+            return  # it went with its item
+        shares[field].discard(manager)
+        if not shares[field]:
+            field_ownership.remove(as_deployment(thing), field)
+            within = field[:-1] if field[-1] == field_ownership.ITEM else field
+            for gone in [other for other in shares if other[: len(within)] == within]:
+                del shares[gone]
 
     def _store(self, path: str, old: Object | None, thing: Object, *, is_write: bool = False) -> None:
         if old is not None and thing == old and not is_write:
@@ -190,7 +216,7 @@ class ApiDouble:
         """Return an object with its managedFields, as the API server shows it."""
         thing = deepcopy(self.objects[path])
         if thing.get("kind") in KINDS:
-            entries = fields_of_kind(managed_fields(self.shares.get(path, {}), fields(thing)), thing["kind"])
+            entries = fields_of_kind(managed_fields(self.shares.get(path, {})), thing["kind"])
             times = [self._times.get((path, entry["manager"]), "") for entry in entries]
             thing["metadata"]["managedFields"] = [{**e, "time": t} for e, t in zip(entries, times, strict=True)]
         return thing

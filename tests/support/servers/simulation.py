@@ -7,7 +7,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-from support.builders.deployments import EXPORTER, Object, deployment, of_kind, profile
+from support.builders.deployments import AGENT_IMAGE, EXPORTER, Object, deployment, of_kind, profile
 from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.controller import Controller
@@ -17,7 +17,7 @@ from spanloom_operator.kube import paths
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.settings import Settings
 
-SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300)
+SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300, agent_image=AGENT_IMAGE)
 DEMO = "/api/v1/namespaces/demo"
 
 

@@ -13,9 +13,10 @@ ROOMS = {
     "references": (),
     "rollouts": (),
     "kinds": ("rollouts",),
+    "quantities": (),
     "kube": ("names", "kinds", "aiohttp", "kopf", "pydantic_core", "yaml"),
-    "profiles": ("names", "references", "pydantic"),
-    "injection": ("names", "references", "rollouts", "kinds", "profiles"),
+    "profiles": ("names", "references", "quantities", "pydantic"),
+    "injection": ("names", "references", "quantities", "rollouts", "kinds", "profiles"),
     "controller": (
         "names", "kinds", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
         "spanloom.instrument",

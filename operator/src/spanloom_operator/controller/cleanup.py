@@ -76,7 +76,7 @@ async def _withdraw_once(api: Api, key: WorkloadKey, manager: str) -> bool:
     if found is None:
         return False
     workload = Workload.from_object(kind, found, manager)
-    if workload.taken or workload.ownership.is_legacy or workload.has_legacy_status:
+    if workload.handover.taken or workload.ownership.is_legacy or workload.has_legacy_status:
         patch = managed_fields_patch(workload, changed_owners(workload))
         workload = Workload.from_object(kind, await api.merge(path, patch), manager)
     if not workload.ownership.is_ours:

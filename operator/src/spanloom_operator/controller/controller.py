@@ -8,6 +8,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
+from spanloom_operator.controller.agent_delivery import AgentDelivery
 from spanloom_operator.controller.cache import Cache
 from spanloom_operator.controller.cleanup import operator_managers
 from spanloom_operator.controller.events import EventRecorder
@@ -61,6 +62,7 @@ class Controller:
             slots=RolloutSlots(settings.rollouts, settings.grace, now),
             backoff=ReapplyBackoff(now),
             events=self.events,
+            delivery=AgentDelivery(api, settings.manager, now, image_volumes=settings.agent_image_volume),
         )
 
     async def load(self) -> None:

@@ -19,11 +19,12 @@ from spanloom_operator.injection.record import ROLLED_BACK
 from spanloom_operator.injection.workload import Workload
 from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube import paths
-from spanloom_operator.kube.api import CONFLICT, NOT_FOUND, ApiError, version_of
+from spanloom_operator.kube.api import CONFLICT, NOT_FOUND, REFUSALS, ApiError, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from spanloom_operator.controller.agent_delivery import AgentDelivery
     from spanloom_operator.controller.cache import Cache
     from spanloom_operator.controller.events import EventRecorder
     from spanloom_operator.controller.leases import Claims
@@ -31,12 +32,11 @@ if TYPE_CHECKING:
     from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
     from spanloom_operator.controller.work_queue import WorkQueue
     from spanloom_operator.injection.decision import Decision
+    from spanloom_operator.injection.record import Record
     from spanloom_operator.kinds import WorkloadKey
     from spanloom_operator.kube.api import Api, Object
     from spanloom_operator.settings import Settings
 
-REFUSALS = frozenset({400, 403, 422})
-"""Status codes of requests that would be refused again."""
 RECHECK_SECONDS = 1.0
 """How long after a write to look at the workload again."""
 STALE_BACKOFF_SECONDS, MAX_STALE_BACKOFF_SECONDS = 0.01, 5.0
@@ -60,10 +60,11 @@ class Reconciler:
         slots: RolloutSlots,
         backoff: ReapplyBackoff,
         events: EventRecorder,
+        delivery: AgentDelivery,
     ) -> None:
         self._api, self._settings, self._now = api, settings, now
         self._cache, self._queue, self._records, self._claims = cache, queue, records, claims
-        self._slots, self._backoff, self._events = slots, backoff, events
+        self._slots, self._backoff, self._events, self._delivery = slots, backoff, events, delivery
         self._failures: dict[WorkloadKey, int] = {}
 
     @instrument
@@ -83,7 +84,7 @@ class Reconciler:
         workload = self._view(key, found)
         record = self._records.get(workload)
         self._queue.add_all(self._slots.observe(key, workload, record))
-        decision = decide(workload, record, await self._inputs(workload))
+        decision = await self._decide(key, workload, record)
         if decision.managed_fields is not None:
             await self._change_owners(key, workload, decision)
         elif decision.body is not None:
@@ -91,6 +92,14 @@ class Reconciler:
         else:
             self._settle(key, found, workload, decision)
         return None
+
+    async def _decide(self, key: WorkloadKey, workload: Workload, record: Record | None) -> Decision:
+        inputs = await self._inputs(workload)
+        decision = decide(workload, record, inputs)
+        if decision.body is None or decision.injection.agent is None:
+            return decision
+        delivery = await self._delivery.find(paths.workload(key), workload, decision.injection)
+        return decision if delivery == inputs.delivery else decide(workload, record, replace(inputs, delivery=delivery))
 
     def _view(self, key: WorkloadKey, found: Object) -> Workload:
         return Workload.from_object(KINDS[key.kind], found, self._settings.manager)
@@ -105,6 +114,7 @@ class Reconciler:
             now=self._now(),
             grace=self._settings.grace,
             holder=self._claims.holder(namespace),
+            delivery=self._delivery.current,
         )
         names = {name for each in workload.all_containers for name in each.env_from_names("configMapRef")}
         if not names or requested_profile(workload, inputs) is None:

@@ -1,17 +1,15 @@
-"""The operator's own decision about one workload, as an Explanation: the only module here that calls the operator."""
+"""The operator's own decision about one workload, as an Explanation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.explain.explanation import Attribute, Explanation, Skipped, Variable
+from spanloom_operator.explain.explanation import Explanation
+from spanloom_operator.explain.rows import agent_rows, attributes_rows, skipped_rows, variables_rows
 from spanloom_operator.injection import decision
-from spanloom_operator.injection.attributes import resource_attributes
-from spanloom_operator.injection.decision import decide, requested_profile, secrets_note
-from spanloom_operator.injection.environment import inject
+from spanloom_operator.injection.decision import decide, find_injection, requested_profile, secrets_note
 from spanloom_operator.injection.record import Record, from_injection_object
-from spanloom_operator.injection.user_env import UserEnv
 from spanloom_operator.injection.workload import Workload
 from spanloom_operator.kinds import KINDS
 from spanloom_operator.names import (
@@ -19,7 +17,6 @@ from spanloom_operator.names import (
     FIELD_MANAGER_PREFIX,
     INJECT_LABEL,
     MODE_ANNOTATION,
-    RESOURCE_ATTRIBUTES,
     is_operator_manager,
 )
 from spanloom_operator.profiles.reader import Layer, NoProfile, find_layers, profile_keys, read
@@ -27,17 +24,16 @@ from spanloom_operator.profiles.rules import ANY_ENDPOINT, Rules
 from spanloom_operator.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from spanloom_operator.injection.environment import Entry, Injection
+    from spanloom_operator.injection.environment import Injection
 
 Object = dict[str, Any]
 PREFIX = Settings.prefix
-NOT_APPLIED = "not applied yet"
 NOT_REQUESTED, UNKNOWN = "NotRequested", "Unknown"
 NOTHING_INJECTED = frozenset({"Skipped", "Invalid"})
-UNKNOWN_RULES = Rules(endpoints=(ANY_ENDPOINT,))
-"""Rules of an operator whose settings are not known: every endpoint is allowed."""
+UNKNOWN_RULES = Rules(endpoints=(ANY_ENDPOINT,), agent_image="<image of the agent>", agent_images=None)
+"""Rules of an operator whose settings are not known: every endpoint is allowed, and every image of the agent."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +127,7 @@ def explain(found: Mapping[str, Any], inputs: Inputs) -> Explanation:
     if base.outcome in NOTHING_INJECTED:
         return base
     layers = _layers(workload.namespace, name or DEFAULT_PROFILE, given)
-    injection = inject(workload, layers, given.config_maps, record.containers if record else ())
+    injection = find_injection(workload, record, layers, given)
     return _with_rows(base, workload, injection, layers, given)
 
 
@@ -207,41 +203,8 @@ def _with_rows(
     return replace(
         base,
         profiles=tuple(layer.source for layer in layers),
-        variables=tuple(_variables(workload, injection)),
-        skipped=tuple(_skipped(workload, injection)),
-        attributes=tuple(_attributes(workload, injection, layers, given)),
+        variables=tuple(variables_rows(workload, injection)),
+        skipped=tuple(skipped_rows(workload, injection)),
+        attributes=tuple(attributes_rows(workload, injection, layers, given)),
+        agent=tuple(agent_rows(workload, injection)),
     )
-
-
-def _variables(workload: Workload, injection: Injection) -> Iterator[Variable]:
-    for entry in injection.entries:
-        owner = ", ".join(workload.ownership.managers(entry.container, entry.name)) or NOT_APPLIED
-        yield Variable(entry.container, entry.name, value_text(entry), entry.layer, owner)
-
-
-def _skipped(workload: Workload, injection: Injection) -> Iterator[Skipped]:
-    for skipped in injection.skipped:
-        owner = ", ".join(workload.ownership.managers(skipped.container, skipped.name))
-        yield Skipped(skipped.container, skipped.name, skipped.reason, owner)
-
-
-def value_text(entry: Entry) -> str:
-    """Return an entry's value as text; for a field of the pod or a key of a Secret, where it comes from."""
-    if entry.value_from is None:
-        return entry.value or ""
-    if "fieldRef" in entry.value_from:
-        return f"<{entry.value_from['fieldRef']['fieldPath']}>"
-    reference = entry.value_from["secretKeyRef"]
-    return f"<secret {reference['name']}/{reference['key']}>"
-
-
-def _attributes(
-    workload: Workload, injection: Injection, layers: Sequence[Layer], given: decision.Inputs
-) -> Iterator[Attribute]:
-    injected = {entry.container for entry in injection.entries if entry.name == RESOURCE_ATTRIBUTES}
-    for container in workload.all_containers:
-        if container.name in injected:
-            own = UserEnv.from_container(container, given.config_maps).attribute_keys
-            for key, (value, layer) in sorted(resource_attributes(workload, container, layers).items()):
-                if key not in own | {"service.name"}:
-                    yield Attribute(container.name, key, value, layer)

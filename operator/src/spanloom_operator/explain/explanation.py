@@ -38,6 +38,18 @@ class Attribute:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """The agent in one container: where it is mounted, its image, how that is delivered, and who owns the mount."""
+
+    container: str
+    path: str
+    image: str
+    delivery: str
+    source: str
+    owner: str
+
+
+@dataclass(frozen=True)
 class Explanation:
     """The outcome for a workload, and why.
 
@@ -57,6 +69,7 @@ class Explanation:
     skipped: tuple[Skipped, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     notes: tuple[str, ...] = ()
+    agent: tuple[Mount, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON's own types."""

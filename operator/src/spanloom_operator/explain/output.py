@@ -36,6 +36,11 @@ def _blocks(explanation: Explanation) -> Iterator[str]:
             ("CONTAINER", "VARIABLE", "SOURCE", "OWNER", "VALUE"),
             [(row.container, row.name, row.source, row.owner, row.value) for row in explanation.variables],
         )
+    if explanation.agent:
+        yield table(
+            ("CONTAINER", "AGENT", "IMAGE", "DELIVERY", "SOURCE", "OWNER"),
+            [(row.container, row.path, row.image, row.delivery, row.source, row.owner) for row in explanation.agent],
+        )
     if explanation.skipped:
         yield table(
             ("CONTAINER", "NOT INJECTED", "OWNER", "REASON"),

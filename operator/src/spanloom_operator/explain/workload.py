@@ -32,11 +32,17 @@ class _Source(Part):
     secretRef: _Reference | None = None  # noqa: N815 - Kubernetes' name
 
 
+class _Mount(Part):
+    name: str
+    mountPath: str  # noqa: N815 - Kubernetes' name
+
+
 class _Container(Part):
     name: str
     image: str | None = None
     env: list[_Variable] | None = None
     envFrom: list[_Source] | None = None  # noqa: N815 - Kubernetes' name
+    volumeMounts: list[_Mount] | None = None  # noqa: N815 - Kubernetes' name
 
 
 class _Metadata(Part):
@@ -60,9 +66,20 @@ class _NamedMetadata(_Metadata):
     managedFields: list[_ManagedFields] | None = None  # noqa: N815 - Kubernetes' name
 
 
+class _Volume(Part):
+    name: str
+
+
+class _System(Part):
+    name: str | None = None
+
+
 class _PodSpec(Part):
     containers: Annotated[list[_Container], Field(min_length=1)]
     initContainers: list[_Container] | None = None  # noqa: N815 - Kubernetes' name
+    volumes: list[_Volume] | None = None
+    nodeSelector: dict[str, str] | None = None  # noqa: N815 - Kubernetes' name
+    os: _System | None = None
 
 
 class _Template(Part):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from spanloom_operator.injection.agent import INIT_CONTAINER, agent_cause, current_delivery, rollback_advice
 from spanloom_operator.injection.apply import body, changes_template
 from spanloom_operator.injection.digests import fingerprint
 from spanloom_operator.injection.environment import NOTHING, Injection, inject
@@ -36,7 +37,8 @@ STATUS_LAG_SECONDS = 5.0
 class Inputs:
     """What a decision needs besides the workload; `grace` in seconds, `now` in seconds since the epoch.
 
-    `holder` is another installation of the operator that looks after the namespace, if there is one.
+    `holder` is another installation of the operator that looks after the namespace, if there is one. `delivery` is how
+    the agent comes into pods that do not have it.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -47,6 +49,7 @@ class Inputs:
     now: float = 0
     grace: float = 300
     holder: str = ""
+    delivery: str = INIT_CONTAINER
 
 
 @dataclass(frozen=True)
@@ -116,13 +119,23 @@ def _withdrawn(workload: Workload, inputs: Inputs) -> Decision:
 
 
 def _injected(workload: Workload, record: Record | None, layers: tuple[Layer, ...], inputs: Inputs) -> Decision:
-    injection = inject(workload, layers, inputs.config_maps, record.containers if record else ())
+    injection = find_injection(workload, record, layers, inputs)
     acknowledged = workload.annotations.get(ACKNOWLEDGED_ANNOTATION, "")
-    cause = fingerprint([[layer.profile.model_dump(mode="json") for layer in layers], acknowledged])
+    profiles = [layer.profile.model_dump(mode="json", exclude={"agent"}) for layer in layers]
+    cause = fingerprint([profiles, acknowledged, *agent_cause(workload, layers)])
     source = ", ".join(layer.source for layer in layers)
     state = INJECTED if injection.entries else SKIPPED
     found = Record.from_injection(state, source, secrets_note(workload), injection, Guard(cause))
     return _compared(workload, record, injection, found, inputs)
+
+
+def find_injection(workload: Workload, record: Record | None, layers: tuple[Layer, ...], inputs: Inputs) -> Injection:
+    """Return what `workload` gets; an agent that is there is delivered as before, unless something else changes."""
+    before = record.containers if record else ()
+    injection = inject(workload, layers, inputs.config_maps, before, current_delivery(workload) or inputs.delivery)
+    if injection.agent is None or not changes_template(workload, injection):
+        return injection
+    return inject(workload, layers, inputs.config_maps, before, inputs.delivery)
 
 
 def _compared(
@@ -149,6 +162,7 @@ def _watched(workload: Workload, record: Record, inputs: Inputs) -> Decision:
         return Decision("Watched", "the rollout is under way", record=record, wait=left)
     seconds = int(inputs.now - record.guard.started)
     reason = f"not ready {seconds} s after the injection: {workload.rollout.summary}"
+    reason += rollback_advice(record.agent) if record.agent else ""
     guard = Guard(record.guard.cause, record.guard.template)
     rolled_back = Record(ROLLED_BACK, record.profile, reason, guard=guard)
     writes = changes_template(workload, NOTHING)
@@ -194,7 +208,7 @@ def _is_dry_run(workload: Workload) -> bool:
 
 def _changes_hands(workload: Workload, inputs: Inputs) -> bool:
     is_legacy = workload.ownership.is_legacy or workload.has_legacy_status
-    return bool(workload.taken or workload.reclaimed or (is_legacy and not inputs.holder))
+    return bool(workload.handover.taken or workload.handover.reclaimed or (is_legacy and not inputs.holder))
 
 
 def _blocks_others(workload: Workload) -> bool:
@@ -217,6 +231,7 @@ def secrets_note(workload: Workload) -> str:
 def event_text(record: Record) -> str:
     """Return in one line what is injected where, from which profile, and what was skipped."""
     parts = [f"{name}: {', '.join(variables)}" for name, variables in record.variables]
+    parts += [record.agent.text] if record.agent else []
     parts += [f"profile {record.profile}"] if record.variables else []
     parts += [record.reason] if record.reason else []
     parts += [f"skipped {f'{each.container}/{each.name}'.rstrip('/')} ({each.reason})" for each in record.skipped]

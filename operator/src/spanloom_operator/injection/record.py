@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from spanloom_operator.injection.agent import PlacedAgent
 from spanloom_operator.injection.environment import Injection, SkippedVariable
 from spanloom_operator.kinds import DEPLOYMENT, KINDS, WorkloadKey
 from spanloom_operator.names import API_VERSION, INJECTION_KIND
@@ -55,12 +56,14 @@ class Record:
     skipped: tuple[SkippedVariable, ...] = ()
     since: float = 0
     guard: Guard = Guard()
+    agent: PlacedAgent | None = None
 
     @classmethod
     def from_injection(cls, state: str, profile: str, reason: str, injection: Injection, guard: Guard) -> Self:
         """Describe an injection."""
         names = tuple((name, tuple(entry["name"] for entry in injection.env(name))) for name in injection.containers)
-        return cls(state, profile, reason, names, injection.skipped, guard=guard)
+        agent = injection.agent.placed if injection.agent else None
+        return cls(state, profile, reason, names, injection.skipped, guard=guard, agent=agent)
 
     @property
     def containers(self) -> tuple[str, ...]:
@@ -102,6 +105,7 @@ class Record:
             "since": _time(self.since),
             "installation": installation,
             "containers": [{"name": name, "variables": list(variables)} for name, variables in self.variables],
+            **({"agent": asdict(self.agent)} if self.agent else {}),
             "skipped": [_without_empty(asdict(skipped)) for skipped in self.skipped],
             "conditions": [self._injected_condition(), self._rolled_out_condition()],
             "guard": {
@@ -160,7 +164,12 @@ def _record(status: Mapping[str, Any]) -> Record:
             guard["isRolledOut"],
             int(guard.get("updated", 0)),
         ),
+        _placed_agent(status.get("agent")),
     )
+
+
+def _placed_agent(status: Mapping[str, Any] | None) -> PlacedAgent | None:
+    return PlacedAgent(status["image"], status["delivery"], tuple(status["containers"])) if status else None
 
 
 def _condition(kind: str, is_true: bool, reason: str, message: str, since: float) -> dict[str, str]:

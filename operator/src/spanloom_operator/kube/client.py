@@ -93,10 +93,13 @@ class Client:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unreachable(error) from None
 
-    async def apply(self, path: str, body: Object, manager: str, *, force: bool = False) -> Object:
+    async def apply(
+        self, path: str, body: Object, manager: str, *, force: bool = False, dry_run: bool = False
+    ) -> Object:
         """Server-side apply."""
         headers = {"Content-Type": "application/apply-patch+yaml"}
         params = {"fieldManager": manager} | ({"force": "true"} if force else {})
+        params |= {"dryRun": "All"} if dry_run else {}
         return await self._request("PATCH", path, params=params, body=body, headers=headers)
 
     async def merge(self, path: str, body: Object) -> Object:

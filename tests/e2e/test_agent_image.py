@@ -34,7 +34,7 @@ def files(image: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Pa
 def test_the_image_is_small(image: dict[str, Any], files: Path) -> None:
     """It contains the agent, the copy program and licenses, no shell, in less than 1 MB; it runs as a number."""
     assert {"agent", "copy", "licenses"} == {path.name for path in files.iterdir()}
-    assert {"sitecustomize.py", "_spanloom_agent"} == {path.name for path in (files / "agent").iterdir()}
+    assert {"sitecustomize.py", "__pycache__", "_spanloom_agent"} == {path.name for path in (files / "agent").iterdir()}
     assert ("10001:10001", ["/copy"]) == (image["Config"]["User"], image["Config"]["Entrypoint"])
     assert MAX_BYTES > image["Size"]
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CHART = HELM / "operator"
 ACCOUNT = "op-operator"
 EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
+ABSENT_AGENT = "spanloom-agent:absent"
+"""Image of the agent that the operator may use, and that is in no registry."""
 WORKLOADS = {"Deployment", "Job", "Pod"}
 STARTED = b"Initial authentication has finished"
 CLUSTER_SCOPED = ("Cluster", "Validating")
@@ -39,7 +41,7 @@ def installed_chart(namespace: str) -> Iterator[Kube]:
     kube = Kube(namespace)
     kube("apply", "-f", str(CHART / "crds"))
     profile = f"--set-json=profile={json.dumps({'exporter': EXPORTER})}"
-    manifest = yaml.safe_dump_all(rendered_chart(kube, "op", profile))
+    manifest = yaml.safe_dump_all(rendered_chart(kube, "op", profile, f"--set=agent.images={{{ABSENT_AGENT}}}"))
     kube("create", "namespace", namespace)
     try:
         EVERYWHERE("apply", "-f", "-", stdin=manifest)

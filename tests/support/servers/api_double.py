@@ -176,7 +176,7 @@ class ApiDouble:
         self.writes += manager == OURS
         thing = deepcopy(old)
         for field in [field for field, holders in shares.items() if manager in holders and field not in expected]:
-            self._let_go(path, thing, field, manager)
+            field_ownership.let_go(shares, as_deployment(thing), field, manager)
         for field, value in expected.items():
             shares.setdefault(field, set()).add(manager)
             field_ownership.put(as_deployment(thing), field, value)
@@ -184,18 +184,6 @@ class ApiDouble:
         check_pod(as_deployment(thing))
         self._times[path, manager[0]] = self.now()
         self._store(path, old, thing, is_write=True)
-
-    def _let_go(self, path: str, thing: Object, field: field_ownership.Path, manager: Manager) -> None:
-        """Remove a manager from a field, and a field without an owner: an item with all that is in it."""
-        shares = self.shares[path]
-        if manager not in shares.get(field, ()):
-            return  # it went with its item
-        shares[field].discard(manager)
-        if not shares[field]:
-            field_ownership.remove(as_deployment(thing), field)
-            within = field[:-1] if field[-1] == field_ownership.ITEM else field
-            for gone in [other for other in shares if other[: len(within)] == within]:
-                del shares[gone]
 
     def _store(self, path: str, old: Object | None, thing: Object, *, is_write: bool = False) -> None:
         if old is not None and thing == old and not is_write:

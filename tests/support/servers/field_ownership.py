@@ -91,6 +91,18 @@ def read_shares(entries: list[Object], known: dict[Path, Any]) -> Shares:
     return shares
 
 
+def let_go(shares: Shares, thing: Object, path: Path, manager: Manager) -> None:
+    """Remove a manager from a field, and a field without an owner: an item with all that is in it."""
+    if manager not in shares.get(path, ()):
+        return  # it went with its item
+    shares[path].discard(manager)
+    if not shares[path]:
+        remove(thing, path)
+        within = path[:-1] if path[-1] == ITEM else path
+        for gone in [other for other in shares if other[: len(within)] == within]:
+            del shares[gone]
+
+
 def _has(written: Object, path: Path) -> bool:
     for step in path:
         if step not in written:

@@ -23,6 +23,7 @@ _CONTRIB = "open-telemetry/opentelemetry-python-contrib"
 _PINS = "compatibility/test_agent_conflicts.py::test_an_application_with_pins_of_its_own_works_and_is_traced"
 _STANDARD = "compatibility/test_agent.py::test_the_agent_imports_the_standard_library_only"
 _NAMES = "compatibility/test_agent.py::test_no_module_has_a_public_name"
+_OPERATORS = "unit/operator/test_agent.py"
 _SERVERS = "compatibility/test_process_ends.py::test_the_last_span_arrives_at_sigterm"
 
 REPORTS = (
@@ -97,9 +98,9 @@ REPORTS = (
     Report(
         (f"{_OPERATOR}#1884",),
         "`ENV PYTHONPATH` of the image is overwritten",
-        "a `PYTHONPATH` that follows the agent's directory stays in effect; what an image sets for itself cannot be "
-        "seen from outside",
-        ("compatibility/test_agent.py::test_a_hidden_sitecustomize_is_run",),
+        "the operator leaves a workload's own `PYTHONPATH` alone, and its reason names the line to change; what an "
+        "image sets, which cannot be seen from outside, goes into the annotation `spanloom.dev/pythonpath`",
+        (f"{_OPERATORS}::test_the_users_own_is_left_alone", f"{_OPERATORS}::test_the_agent_comes_first"),
     ),
     Report(
         (f"{_OPERATOR}#2302", f"{_OPERATOR}#1080", f"{_CONTRIB}#2495"),
@@ -142,7 +143,10 @@ REPORTS = (
         (f"{_OPERATOR}#2272", f"{_OPERATOR}#1058"),
         "the init container runs as root, or keeps capabilities: Pod Security refuses the pod",
         "the image runs as a numeric user, without rights, on a read-only file system",
-        ("e2e/test_agent_image.py::test_it_runs_without_any_right",),
+        (
+            f"{_OPERATORS}::test_init_container_copies_the_agent",
+            "e2e/test_agent_image.py::test_it_runs_without_any_right",
+        ),
     ),
     Report(
         (f"{_OPERATOR}#3473", f"{_OPERATOR}#3479", f"{_OPERATOR}#3883", f"{_OPERATOR}#2044", f"{_OPERATOR}#895"),

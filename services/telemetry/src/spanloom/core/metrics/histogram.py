@@ -12,7 +12,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanloom.core.context import span_of
-from spanloom.core.spans.span_context import SAMPLED, CoreSpan, identity_of
+from spanloom.core.spans.span_context import SAMPLED, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,7 +94,7 @@ class Histogram:
         point.add(value, bucket)
         self.version += 1
         if self.has_exemplars:
-            found = span if isinstance(span, CoreSpan) else identity_of(span)
+            found = identity_of(span)
             if found is not None and found.flags & SAMPLED:
                 point.exemplars[bucket] = Exemplar(value, time, found.trace_id, found.span_id)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote_plus
 
 from spanloom.core.context import baggage_of, with_baggage, with_span
-from spanloom.core.spans.span_context import CoreSpan, PropagatedSpan, identity_of
+from spanloom.core.spans.span_context import PropagatedSpan, identity_of
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, MutableMapping
@@ -90,7 +90,7 @@ def _within_limits(entries: Iterator[str]) -> Iterator[str]:
 
 def inject(headers: MutableMapping[str, str], context: Context, span: object, names: Container[str] = ALL) -> None:
     """Write the identity of a span and the baggage of a context into headers, as far as they are in `names`."""
-    found = span if isinstance(span, CoreSpan) else identity_of(span)
+    found = identity_of(span)
     if found is not None and "traceparent" in names:
         headers["traceparent"] = f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.flags:02x}"
         if found.state:

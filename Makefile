@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test test-matrix lock reliability sbom up down e2e docs golden checkov bench bench-operator lint format clean
+.PHONY: help setup demo picture test test-matrix conflicts lock reliability sbom up down e2e docs golden checkov bench bench-agent bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 16
 
@@ -23,6 +23,9 @@ test: setup  ## Run every test that needs no cluster (ARGS="-k WORD" selects)
 
 test-matrix: setup  ## Test every version of docs/compatibility.md, and an exception in every hook
 	$(RUN) python -m pytest tests/compatibility --whole $(ARGS)
+
+conflicts: setup  ## Try pinned applications under the agent and the OpenTelemetry Operator's layout
+	@PYTHONPATH=tests $(RUN) python -m compatibility.conflicts
 
 lock: setup  ## Update uv.lock and the environments of the tests to the newest versions
 	$(UV) lock --upgrade
@@ -61,6 +64,9 @@ sbom: setup  ## Write a CycloneDX SBOM of each image's Python packages to build/
 
 bench: setup  ## Measure the overhead of tracing (ARGS=--quick: under 3 minutes)
 	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)
+
+bench-agent: setup  ## Measure what the agent adds to the start of a process
+	@PYTHONPATH=tests $(RUN) python -m bench.boot
 
 bench-operator: setup  ## Measure the operator against a loop of the same writes (the current context)
 	@PYTHONPATH=tests $(RUN) python -m bench.operator

@@ -9,8 +9,9 @@ import compatibility_page
 import configuration_page
 import crd_pages
 import explain_page
+import reports_page
 
-MODULES = (chart_readmes, compatibility_page, configuration_page, explain_page, crd_pages)
+MODULES = (chart_readmes, compatibility_page, configuration_page, explain_page, crd_pages, reports_page)
 PAGES = {path: text for module in MODULES for path, text in module.pages()}
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from bench.environments import PEERS
 from support.processes.environments import NotInstalledError, lock_packages, uv
 
 REQUIREMENTS = {
+    "boot": ["flask"],
     "contrib": [
         "opentelemetry-distro",
         "opentelemetry-exporter-otlp-proto-http",
@@ -23,7 +24,7 @@ REQUIREMENTS = {
     "ddtrace": ["ddtrace", "opentelemetry-api"],
     "logfire": ["logfire[aiohttp-client,fastapi,psycopg]"],
 }
-"""Packages of each peer."""
+"""Packages of each peer, and of the applications that bench.boot starts."""
 
 
 def requirements_of_services() -> list[str]:

@@ -17,18 +17,19 @@ ALLOWED_VOLUMES = {"configMap", "secret", "emptyDir", "persistentVolumeClaim", "
 NAMED = "mine"  # the existing account of a case
 NUMBERS = {"runAsUser", "runAsGroup", "fsGroup"}
 HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
-READABLE = {"pods", "namespaces", "deployments", "replicasets", "configmaps", "otelprofiles", "otelinjections"}
+WORKLOADS = ("deployments", "statefulsets", "daemonsets", "cronjobs")
+READABLE = {"pods", "jobs", "namespaces", "replicasets", "configmaps", "otelprofiles", "otelinjections", *WORKLOADS}
 # Write access of a part, by kind of object
 CHANGES: dict[str, dict[str, set[str]]] = {
     "operator": {
-        "deployments": {"patch"},
+        **{plural: {"patch"} for plural in WORKLOADS},
         "events": {"create"},
         "otelprofiles/status": {"patch"},
         "otelinjections": {"create", "patch", "delete"},
         "leases": {"create", "patch", "delete"},
     },
     "operator-cleanup": {
-        "deployments": {"patch"},
+        **{plural: {"patch"} for plural in WORKLOADS},
         "otelinjections": {"delete"},
         "leases": {"create", "patch", "delete"},
     },

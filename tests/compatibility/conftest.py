@@ -95,7 +95,7 @@ def traced(home: Path, receiver: Receiver, door: Door) -> Run:
     """Return what runs an application with telemetry that is sent to the receiver."""
 
     @contextmanager
-    def run(app: str, command: Sequence[str] = UVICORN, **environ: str) -> Iterator[Program]:
+    def run(app: str, command: Sequence[str] = UVICORN, home: Path = home, **environ: str) -> Iterator[Program]:
         with program(home, app, command, door.to(environ.pop("endpoint", receiver.url)), **environ) as running:
             yield running
 
@@ -107,7 +107,7 @@ def bare(home: Path) -> Run:
     """Return what runs an application without telemetry."""
 
     @contextmanager
-    def run(app: str, command: Sequence[str] = UVICORN, **environ: str) -> Iterator[Program]:
+    def run(app: str, command: Sequence[str] = UVICORN, home: Path = home, **environ: str) -> Iterator[Program]:
         with program(home, app, command, **environ) as running:
             yield running
 

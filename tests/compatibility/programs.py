@@ -15,8 +15,11 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, NamedTuple
 
+import pytest
+from compatibility.versions import AGENT
 from support.polling import poll_until
 from support.processes import free_port, listens
+from support.processes.environments import has_python, install_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,6 +105,16 @@ class Program:
 def _content(file: IO[bytes]) -> str:
     file.seek(0)
     return file.read().decode()
+
+
+def installed(name: str) -> Path:
+    """Return the directory of an environment by its name; the test is skipped without the Python of one."""
+    if name not in AGENT:
+        return install_environment(ENVIRONMENTS / f"{name}.txt")
+    python = AGENT[name].python
+    if not has_python(python):
+        pytest.skip(f"Python {python} is not on this machine; `uv python install` installs it")
+    return install_environment(ENVIRONMENTS / f"{name}.txt", python, has_distribution=False)
 
 
 @contextmanager

@@ -67,6 +67,15 @@ def test_a_process_sees_what_it_sees_without_the_agent(
     assert (0, json.loads(bare[1]), "") == (traced[0], json.loads(traced[1]), traced[2])
 
 
+def test_without_site_the_directory_stays_on_the_path(home: Path, agent_directory: Path) -> None:
+    """Python's option -S runs no sitecustomize; one more entry of sys.path is all that is different."""
+    bare, traced = (
+        json.loads(run(home / "bin/python", ["-S", str(FACTS), "child"], path)[1]) for path in ((), (agent_directory,))
+    )
+    traced["path"].remove(str(agent_directory))
+    assert bare == traced
+
+
 def test_children_are_traced_too(home: Path, agent_directory: Path) -> None:
     """PYTHONPATH stays as it was given."""
     _, out, _ = run(home / "bin/python", ["-c", "import os; print(os.environ['PYTHONPATH'])"], [agent_directory])
@@ -96,10 +105,11 @@ def test_a_hidden_sitecustomize_is_run(module: str, text: str, agent_directory: 
 
 
 def test_no_module_has_a_public_name(agent_directory: Path) -> None:
-    """The directory defines sitecustomize and one package with a private name; it is small."""
+    """The directory defines sitecustomize and one package with a private name, no extension module; it is small."""
     assert {"sitecustomize.py", "_spanloom_agent"} == {file.name for file in agent_directory.iterdir()} - {
         "__pycache__"
     }
+    assert [] == list(agent_directory.rglob("*.so"))
     assert sum(file.stat().st_size for file in agent_directory.rglob("*")) < 1_000_000
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from compatibility.programs import BARE, ENVIRONMENTS, agent, program
+from compatibility.programs import BARE, agent, installed, program
 from compatibility.versions import AGENT
-from support.processes.environments import has_python, install_environment
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +22,6 @@ SERVER GET /orders/<int:number>
     SERVER GET /prices"""
 
 
-def environment(name: str) -> Path:
-    if not has_python(AGENT[name].python):
-        pytest.skip(f"Python {AGENT[name].python} is not on this machine; `uv python install` installs it")
-    return install_environment(ENVIRONMENTS / f"{name}.txt", AGENT[name].python, has_distribution=False)
-
-
 def used(home: Path, door: Door, command: list[str], *paths: str, **environ: str) -> Program:
     """Return a process that has handled requests and has ended."""
     with program(home, "shop", command, door, **environ) as running:
@@ -42,7 +35,7 @@ def test_an_application_with_pins_of_its_own_works_and_is_traced(
     name: str, agent_directory: Path, receiver, arrived: Arrived
 ) -> None:
     """Old and new protobuf, urllib3, requests, wrapt, typing_extensions and OpenTelemetry: nothing can conflict."""
-    home, door = environment(name), agent(agent_directory).to(receiver.url)
+    home, door = installed(name), agent(agent_directory).to(receiver.url)
     bare = used(home, BARE, SHOP, "/orders/7", "/used")
     traced = used(home, door, SHOP, "/orders/7", "/used", SPANLOOM_TRUST_INCOMING="true")
     assert [(200, 200)] * 2 == [(one.responses[0][1], one.responses[1][1]) for one in (bare, traced)]
@@ -65,7 +58,7 @@ def test_another_agent_is_left_alone(name: str, title: str, agent_directory: Pat
     """The agent withdraws before its first span, and says so once."""
     settings = {"DD_TRACE_ENABLED": "false", "NEW_RELIC_ENABLED": "false", "DD_INSTRUMENTATION_TELEMETRY_ENABLED": "0"}
     command = ["python", "other_agents.py", "{port}", name]
-    shop = used(environment("agent-others"), agent(agent_directory).to(receiver.url), command, "/ok", "/ok", **settings)
+    shop = used(installed("agent-others"), agent(agent_directory).to(receiver.url), command, "/ok", "/ok", **settings)
     assert [(200, "ok")] * 2 == [response[1:] for response in shop.responses]
     assert [f"spanloom: {title} traces this process; the agent has withdrawn"] == [
         line for line in shop.err.splitlines() if line.startswith("spanloom: ")
@@ -76,7 +69,7 @@ def test_another_agent_is_left_alone(name: str, title: str, agent_directory: Pat
 def test_sentry_without_tracing_is_no_other_agent(agent_directory: Path, receiver, arrived: Arrived) -> None:
     """Sentry's errors go to Sentry, and the requests are traced here."""
     command = ["python", "other_agents.py", "{port}", "sentry_without_tracing"]
-    shop = used(environment("agent-others"), agent(agent_directory).to(receiver.url), command, "/ok")
+    shop = used(installed("agent-others"), agent(agent_directory).to(receiver.url), command, "/ok")
     assert [(200, "ok")] == [response[1:] for response in shop.responses]
     assert {"SERVER GET /ok": 1} == arrived.names()
 
@@ -85,7 +78,7 @@ def test_sentry_without_tracing_is_no_other_agent(agent_directory: Path, receive
 def test_an_sdk_of_the_applications_is_served(name: str, agent_directory: Path, receiver, arrived: Arrived) -> None:
     """Also to tracers that were made before it was configured; the agent withdraws, and says so once."""
     command = ["python", "other_agents.py", "{port}", "sdk"]
-    shop = used(environment(name), agent(agent_directory).to(receiver.url), command, "/by-hand", "/ok")
+    shop = used(installed(name), agent(agent_directory).to(receiver.url), command, "/by-hand", "/ok")
     assert "opentelemetry.sdk.trace opentelemetry.sdk.trace" == shop.responses[0][2]
     said = "spanloom: opentelemetry.sdk.trace.TracerProvider traces this process; the agent has withdrawn"
     assert said in shop.err.splitlines()
@@ -95,7 +88,7 @@ def test_an_sdk_of_the_applications_is_served(name: str, agent_directory: Path, 
 def test_gevent_patches_first(agent_directory: Path, receiver, arrived: Arrived) -> None:
     """Workers of gunicorn that patch the standard library trace every request, and end as without the agent."""
     command = ["gunicorn", "-k", "gevent", "-w", "2", "-b", "127.0.0.1:{port}", "pinned_shop:app"]
-    home = environment("agent-gevent")
+    home = installed("agent-gevent")
     bare = used(home, BARE, command, "/orders/7", "/orders/8")
     traced = used(
         home, agent(agent_directory).to(receiver.url), command, "/orders/7", "/orders/8", SPANLOOM_TRUST_INCOMING="true"

@@ -3,60 +3,36 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, NamedTuple
+from shlex import split
+from typing import TYPE_CHECKING
 
 import pytest
-from compatibility.programs import UVICORN, closed_port
+from compatibility.programs import DISTRIBUTION, closed_port, installed
+from compatibility.servers import SERVERS, Server
+from compatibility.versions import AGENT
 from support.polling import poll_until
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-PYTHON = ["python", "{app}.py", "{port}"]
+    from compatibility.programs import Door
 
-
-class Server(NamedTuple):
-    """A way to serve an application, a path of it, and the name of the span of a request."""
-
-    app: str
-    command: Sequence[str]
-    path: str
-    span: str
-
-
-SERVERS = {
-    "uvicorn": Server("failing", UVICORN, "/ok", "GET /ok"),
-    "uvicorn without lifespan": Server("failing", [*UVICORN, "--lifespan", "off"], "/ok", "GET /ok"),
-    "uvicorn with workers": Server("failing", [*UVICORN, "--workers", "2"], "/ok", "GET /ok"),
-    "gunicorn": Server(
-        "flask_shop", ["gunicorn", "-b", "127.0.0.1:{port}", "flask_shop:app"], "/orders/7", "GET /orders/<int:number>"
-    ),
-    "gunicorn with threads": Server(
-        "flask_shop",
-        ["gunicorn", "--threads", "2", "-b", "127.0.0.1:{port}", "flask_shop:app"],
-        "/orders/7",
-        "GET /orders/<int:number>",
-    ),
-    "Flask's own": Server("flask_shop", PYTHON, "/orders/7", "GET /orders/<int:number>"),
-    "Django under uvicorn": Server(
-        "django_shop", UVICORN, "/shop/orders/7/", "GET /shop/orders/<int:number>/"
-    ),
-    "Django under wsgiref": Server("django_shop", PYTHON, "/shop/orders/7/", "GET /shop/orders/<int:number>/"),
-    "hypercorn": Server("failing", ["hypercorn", "-b", "127.0.0.1:{port}", "failing:app"], "/ok", "GET /ok"),
-}  # fmt: skip
+REQUESTS = 3
+TREE = "SERVER GET /text\n  CLIENT SELECT"
 
 
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_the_last_span_arrives_at_sigterm(server: Server, bare, traced, arrived) -> None:
-    """A request just before the signal is in the traces, and the exit status is the server's own."""
-    statuses = []
+def test_the_last_span_arrives_at_sigterm(server: Server, door: Door, bare, traced, arrived) -> None:
+    """One whole trace a request, also of one just before the signal; the exit status is the server's own."""
+    if server.environment in AGENT and door == DISTRIBUTION:
+        pytest.skip("the distribution is not in this environment")
+    home, outcomes = installed(server.environment), []
     for run in (bare, traced):
-        with run(server.app, server.command, OTEL_BSP_SCHEDULE_DELAY="60000") as running:
-            running.send(server.path)
-            statuses.append(running.end())
-    assert statuses[0] == statuses[1]
-    assert {f"SERVER {server.span}": 1} == arrived.names()
+        with run("served", split(server.command), home, OTEL_BSP_SCHEDULE_DELAY="60000") as running:
+            running.send(*["/text"] * REQUESTS)
+            outcomes.append((running.end(), running.responses))
+    assert outcomes[0] == outcomes[1]
+    assert [TREE] * (REQUESTS if server.is_traced else 0) == arrived.shapes()
 
 
 @pytest.mark.parametrize(
@@ -76,14 +52,22 @@ def test_a_script_ends_as_it_would(arguments: list[str], number: int | None, bar
     assert {"INTERNAL work": 5} == arrived.names()
 
 
-def test_a_celery_worker_loses_no_task(traced, arrived, tmp_path: Path) -> None:
-    """Also where each process of the pool ends after one task (--max-tasks-per-child 1)."""
+POOLS = {
+    "prefork": "--concurrency 2",
+    "a process for each task": "--concurrency 2 --max-tasks-per-child 1",
+    "threads": "--pool threads --concurrency 2",
+    "solo": "--pool solo",
+}
+
+
+@pytest.mark.parametrize("pool", POOLS.values(), ids=POOLS)
+def test_a_celery_worker_loses_no_task(pool: str, traced, arrived, tmp_path: Path) -> None:
+    """The spans of every task arrive, whatever the pool and however its processes end."""
     options = {"QUEUE": str(tmp_path), "OTEL_BSP_SCHEDULE_DELAY": "60000"}
     with traced("tasks", ["python", "tasks.py", "3"], **options) as sender:
         sender.wait()
-    alone = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    command = ["celery", "-A", "tasks", "worker", "--concurrency", "2", "--max-tasks-per-child", "1", *alone]
-    with traced("tasks", command, **options) as worker:
+    alone = "--without-gossip --without-mingle --without-heartbeat"
+    with traced("tasks", f"celery -A tasks worker {pool} {alone}".split(), **options) as worker:
         poll_until(lambda: len(list(tmp_path.glob("done-*"))) == 3, "three tasks are done")
         worker.end()
     assert 3 == arrived.names()["INTERNAL work"]

@@ -75,8 +75,9 @@ VERSIONS = (
 )
 
 NEWEST = (
-    "aiohttp", "asyncpg", "celery", "django", "fastapi", "flask", "granian", "gunicorn", "httpx", "hypercorn",
-    "psycopg[binary]", "psycopg-pool", "requests", "sqlalchemy[asyncio]", "uvicorn[standard]",
+    "aiohttp", "asyncpg", "celery", "daphne", "django", "fastapi", "flask", "gevent", "granian", "gunicorn", "httpx",
+    "hypercorn", "psycopg[binary]", "psycopg-pool", "requests", "sqlalchemy[asyncio]", "uvicorn[standard]",
+    "uvicorn-worker",
     "opentelemetry-instrumentation-asyncpg", "opentelemetry-instrumentation-celery",
     "opentelemetry-instrumentation-django", "opentelemetry-instrumentation-flask",
     "opentelemetry-instrumentation-psycopg", "opentelemetry-instrumentation-requests",
@@ -115,6 +116,7 @@ AGENT = {
     ),
     "agent-others": AgentEnvironment("3.11", (*_SHOP, "ddtrace", "newrelic", "sentry-sdk", "elastic-apm")),
     "agent-gevent": AgentEnvironment("3.11", (*_SHOP, "gevent", "gunicorn", "packaging")),
+    "agent-uwsgi": AgentEnvironment("3.11", (*_SHOP, "fastapi", "pyuwsgi", "sqlalchemy")),
 }  # fmt: skip
 """Environments that the agent is tried in: what other agents break by packages of their own."""
 

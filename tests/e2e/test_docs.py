@@ -81,7 +81,7 @@ def umbrella() -> Iterator[Kube]:
     typed(f"{ROOT}/deploy/up", seconds=600)
     yield Kube("spanloom")
     typed("helm uninstall spanloom --namespace spanloom --ignore-not-found --wait")
-    typed("kubectl delete namespace spanloom --ignore-not-found --wait=false")
+    typed("kubectl delete namespace spanloom --ignore-not-found", seconds=300)
 
 
 def test_an_installation_is_upgraded_verified_and_removed(umbrella: Kube) -> None:
@@ -109,7 +109,7 @@ def test_the_operator_alone_is_installed_as_written() -> None:
         typed(section("RolledBack", TROUBLESHOOTING))
     finally:
         typed("helm uninstall operator --namespace spanloom-system --wait --timeout 3m")
-        typed("kubectl delete namespace demo spanloom-system --wait=false")
+        typed("kubectl delete namespace demo spanloom-system", seconds=300)
 
 
 def test_the_image_of_the_page_traces(tmp_path: Path) -> None:
@@ -134,4 +134,4 @@ def test_images_of_a_registry_are_installed_as_written() -> None:
         assert "Phase:          Succeeded" in typed(section("Any cluster"), seconds=800)
     finally:
         typed("helm uninstall spanloom --namespace spanloom --wait --timeout 3m", seconds=300)
-        typed("kubectl delete namespace spanloom --wait=false")
+        typed("kubectl delete namespace spanloom", seconds=300)

@@ -43,7 +43,7 @@ def spanloom() -> Iterator[Kube]:
     yield kube
     if not before:
         kube.run("helm", "uninstall", "spanloom", "--wait", "--timeout=3m")
-        kube("delete", "namespace", "spanloom", "--wait=false")
+        kube("delete", "namespace", "spanloom")
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.parent.name)

@@ -1,4 +1,4 @@
-"""Static checks: the lock file, workflows, the Dockerfile, and committed secrets."""
+"""Static checks: the lock file, workflows, the Dockerfiles, and committed secrets."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from spanloom_local.stack import UVICORN
 SCRIPTS = Path(sys.executable).parent
 TRACKED = subprocess.check_output(["git", "ls-files", "-z"], cwd=ROOT, text=True).split("\0")[:-1]
 WORKFLOWS = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / ".github/workflows").iterdir()}
+DOCKERFILES = [ROOT / "deploy/Dockerfile", ROOT / "deploy/Dockerfile.agent"]
 LOCKED = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
 BY_WORKFLOW = pytest.mark.parametrize("name", WORKFLOWS)
 # Jobs with write access, and their purpose; all other jobs only read the code.
@@ -87,12 +88,17 @@ def test_every_locked_file_has_its_hash() -> None:
     assert {'{"registry": "https://pypi.org/simple"}'} == sources
 
 
-def test_hadolint_accepts_the_dockerfile() -> None:
+def test_hadolint_accepts_the_dockerfiles() -> None:
     """hadolint, including shellcheck, reports nothing."""
-    done = subprocess.run(
-        [SCRIPTS / "hadolint", ROOT / "deploy/Dockerfile"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([SCRIPTS / "hadolint", *DOCKERFILES], capture_output=True, text=True, check=False)
     assert (0, "") == (done.returncode, done.stdout + done.stderr)
+
+
+def test_the_dockerfiles_use_the_same_tools() -> None:
+    """All images are built from one base image with one version of uv."""
+    arguments = [re.findall(r"^ARG ((?:PYTHON|UV)=.*)$", path.read_text(), re.MULTILINE) for path in DOCKERFILES]
+    assert [arguments[0]] * len(DOCKERFILES) == arguments
+    assert 2 == len(arguments[0])
 
 
 def test_images_limit_requests_as_the_demo_does() -> None:

@@ -1,7 +1,11 @@
-{{/* What the operator may do in the namespaces it looks after: no Secrets, no pods, and no creating of Deployments */}}
+{{/* What the operator may do in the namespaces it looks after: no Secrets, no change of pods, no creating of workloads.
+     ReplicaSets, Jobs and Pods with the label are listed to say in an Event that it has no effect there. */}}
 {{- define "operator.rules" -}}
-- {apiGroups: [apps], resources: [deployments], verbs: [get, list, watch, patch]}
+- {apiGroups: [apps], resources: [deployments, statefulsets, daemonsets], verbs: [get, list, watch, patch]}
+- {apiGroups: [batch], resources: [cronjobs], verbs: [get, list, watch, patch]}
 - {apiGroups: [apps], resources: [replicasets], verbs: [list, watch]}
+- {apiGroups: [batch], resources: [jobs], verbs: [list, watch]}
+- {apiGroups: [""], resources: [pods], verbs: [list, watch]}
 - {apiGroups: [""], resources: [configmaps], verbs: [get]}
 - {apiGroups: [""], resources: [events], verbs: [create]}
 - {apiGroups: [spanloom.dev], resources: [otelprofiles], verbs: [get, list, watch]}
@@ -10,7 +14,8 @@
 {{- end }}
 
 {{- define "operator.cleanupRules" -}}
-- {apiGroups: [apps], resources: [deployments], verbs: [get, list, patch]}
+- {apiGroups: [apps], resources: [deployments, statefulsets, daemonsets], verbs: [get, list, patch]}
+- {apiGroups: [batch], resources: [cronjobs], verbs: [get, list, patch]}
 - {apiGroups: [spanloom.dev], resources: [otelinjections], verbs: [list, delete]}
 {{- end }}
 

@@ -34,8 +34,8 @@ def cleanup(
 
     async def withdraw() -> None:
         async with Client() as api:
-            for namespace, name in await withdraw_everything(api, tuple(namespaces.split(",")), installation):
-                print(f"withdrawn from deployment {namespace}/{name}")
+            for key in await withdraw_everything(api, tuple(namespaces.split(",")), installation):
+                print(f"withdrawn from {key.kind.lower()} {key.title}")
 
     try:
         asyncio.run(withdraw())

@@ -35,13 +35,19 @@ class Settings(ServiceSettings):
     namespace: str = Field(min_length=1)
     """The operator's own namespace, with its default profile."""
     name: str = Field(default="operator", min_length=1)
-    """Name of this installation in its namespace; both together separate its fields of Deployments from others."""
+    """Name of this installation in its namespace; both together separate its fields of workloads from others."""
     namespaces: Words = ()
     """Namespaces to look after; empty for the whole cluster."""
     endpoints: Patterns = ()
     """URLs to which profiles may send telemetry; the host may contain `*`."""
     propagators: Words = ("tracecontext", "baggage", "none")
     """Propagators that every image has."""
+    agent_image: str = ""
+    """Image of the agent; empty when the operator injects none, unless a profile names one of `agent_images`."""
+    agent_images: Words = ()
+    """Other images of the agent that profiles may name."""
+    agent_image_volume: bool = True
+    """Mount the agent's image as a volume where the API server keeps one; otherwise an init container copies it."""
     rollouts: int = Field(default=5, ge=1)
     """Maximum number of rollouts at a time when a profile changes."""
     grace: Seconds = 300
@@ -75,4 +81,4 @@ class Settings(ServiceSettings):
     @property
     def rules(self) -> Rules:
         """What profiles may contain."""
-        return Rules(self.endpoints, frozenset(self.propagators))
+        return Rules(self.endpoints, frozenset(self.propagators), self.agent_image, self.agent_images)

@@ -29,6 +29,7 @@ from support.builders.deployments import EXPORTER, MANAGER
 
 from spanloom_operator.injection.decision import Inputs, decide
 from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.kube import paths
 from spanloom_operator.kube.api import ApiError
 from spanloom_operator.kube.client import Client
@@ -130,11 +131,11 @@ async def rounds(api: Client) -> Rounds:
 
 async def bare_loop(api: Client, namespace: str) -> Cost:
     """Return what the same applies cost with nothing around them."""
-    found = [item async for page in api.pages(paths.deployments(namespace)) for item in page["items"]]
+    found = [item async for page in api.pages(paths.workloads(DEPLOYMENT, namespace)) for item in page["items"]]
     for item in found:
         item["metadata"]["labels"] = {INJECT_LABEL: "true"}
-    views = [Workload.from_deployment(item, MANAGER) for item in found]
-    bodies = [(paths.deployments(namespace, each.name), decide(each, None, INPUTS).body or {}) for each in views]
+    views = [Workload.from_object(DEPLOYMENT, item, MANAGER) for item in found]
+    bodies = [(paths.workload(each.key), decide(each, None, INPUTS).body or {}) for each in views]
     start, cpu = time.monotonic(), time.process_time()
     await all_of([lambda each=each: api.apply(*each, MANAGER) for each in bodies])  # type: ignore[misc]
     return Cost(time.monotonic() - start, time.process_time() - cpu)
@@ -172,7 +173,8 @@ async def restart(api: Client) -> bool:
     await settled(api)
     versions = await resource_versions(api)
     async with running_operator() as operator:
-        await until(lambda: operator.metric("spanloom_operator_deployments") == INJECTIONS, "all are known again")
+        known = 'spanloom_operator_workloads{kind="Deployment"}'
+        await until(lambda: operator.metric(known) == INJECTIONS, "all are known again")
         writes = operator.applied
     changed = len(set(versions.items()) ^ set((await resource_versions(api)).items()))
     print(f"writes after a restart: {writes + changed:g}")

@@ -12,6 +12,7 @@ from support.builders.deployments import EXPORTER, deployment
 from support.paths import HELM
 
 from spanloom_operator.controller.reconciler import RECHECK_SECONDS
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.kube import paths
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def create(api: Client, namespace: str, count: int, *, paused: bool) -> No
     async def one(number: int) -> None:
         thing = deployment(name=f"shop-{number}", namespace=namespace, replicas=0, paused=paused)
         thing["metadata"] = {"name": thing["metadata"]["name"], "labels": {"app": "shop"}}
-        await api.create(paths.deployments(namespace), {**thing, "status": {}})
+        await api.create(paths.workloads(DEPLOYMENT, namespace), {**thing, "status": {}})
 
     await all_of([lambda n=n: one(n) for n in range(count)])  # type: ignore[misc]
 
@@ -69,7 +70,7 @@ async def settled(api: Client) -> None:
     """Wait until kube-controller-manager has observed every Deployment."""
 
     async def is_settled() -> bool:
-        found = [item async for page in api.pages(paths.deployments(), SELECTOR) for item in page["items"]]
+        found = [item async for page in api.pages(paths.workloads(DEPLOYMENT), SELECTOR) for item in page["items"]]
         return all(
             item.get("status", {}).get("observedGeneration", 0) >= item["metadata"]["generation"] for item in found
         )
@@ -92,7 +93,7 @@ async def idle(api: Client, operator: OperatorProcess) -> None:
 
 async def resource_versions(api: Client) -> dict[str, str]:
     """Return the version of every Deployment: it changes with every write."""
-    pages = api.pages(paths.deployments(), SELECTOR, metadata_only=True)
+    pages = api.pages(paths.workloads(DEPLOYMENT), SELECTOR, metadata_only=True)
     metadata = [item["metadata"] async for page in pages for item in page["items"]]
     return {each["uid"]: each["resourceVersion"] for each in metadata}
 

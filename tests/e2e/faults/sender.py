@@ -15,6 +15,7 @@ from support.builders.otlp import proto_span, traces_body
 
 SERVICE = "sender"
 PADDING = {"padding": AnyValue(string_value="x" * 5000)}
+FULL_AFTER_REQUESTS = 300  # of 100 kB each
 TIMEOUT_SECONDS = 5.0  # longer than a Collector takes that accepts the spans
 PROTOBUF = {"Content-Type": "application/x-protobuf"}
 
@@ -40,9 +41,11 @@ class Sender:
         return response == HTTPStatus.OK
 
     def fill(self, collector: str) -> None:
-        """Send until the Collector refuses."""
-        while self.send(collector):
-            pass
+        """Send until the Collector refuses; AssertionError when it accepts many times the size of its queue."""
+        for _ in range(FULL_AFTER_REQUESTS):
+            if not self.send(collector):
+                return
+        raise AssertionError(f"the queue is not full after {FULL_AFTER_REQUESTS} requests: {self.responses}")
 
 
 def _posted(url: str, body: bytes) -> int | str:

@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
-from support.builders.deployments import MANAGER, container, deployment, env
+from support.builders.deployments import MANAGER, container, deployment, env, workload_of
 from support.builders.strategies import PLATFORM
 from support.polling import poll_until
 from support.servers.api_double import ApiDouble
@@ -16,7 +16,7 @@ from support.servers.api_double import ApiDouble
 from spanloom_operator.injection.apply import body, managed_fields_patch
 from spanloom_operator.injection.environment import NOTHING, Injection, inject
 from spanloom_operator.injection.managed_fields import changed_owners, without_values
-from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.kube import paths
 from spanloom_operator.kube.api import ApiError
 from spanloom_operator.kube.client import Client
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from support.cluster.kube import Kube, Object
 
+    from spanloom_operator.injection.workload import Workload
     from spanloom_operator.kube.api import Api
 
     Edit = Callable[[Object], None]
@@ -35,7 +36,7 @@ class Real:
     """Users's changes on the cluster: read, change, replace; apply server-side."""
 
     def __init__(self, kube: Kube) -> None:
-        self.kube, self.path = kube, paths.deployments(kube.namespace, "shop")
+        self.kube, self.path = kube, paths.workloads(DEPLOYMENT, kube.namespace, "shop")
 
     def put(self, its: Object) -> None:
         its["metadata"] = {key: its["metadata"][key] for key in ("name", "namespace")}
@@ -128,10 +129,12 @@ class Story:
         self.users.settled()
         found = await self.api.get(self.users.path)
         assert found is not None
-        workload = Workload.from_deployment(found, MANAGER)
-        owned = {each.name: sorted(each.owned) for each in workload.containers}
+        workload = workload_of(found)
+        owned = sorted(workload.handover.owned)
         names = sorted(entry["name"] for entry in entries(found))
-        self.left.append([names, workload.applied, owned, sorted(workload.taken), workload.ownership.holds_values])
+        self.left.append(
+            [names, sorted(workload.applied), owned, sorted(workload.handover.taken), workload.ownership.holds_values]
+        )
         return workload
 
     async def apply(self, workload: Workload, injection: Injection) -> None:
@@ -159,8 +162,8 @@ async def taken_over(api: Api, users: Real | InMemory, edit: Edit) -> list[objec
     users.change(edit)
     found = await story.look()
     await story.apply(stale, NOTHING)
-    if found.taken:
-        found = await story.change_owners(found, changed_owners(found.managed_fields, found))
+    if found.handover.taken:
+        found = await story.change_owners(found, changed_owners(found))
     await story.apply(found, NOTHING)
     await story.look()
     return story.left
@@ -179,7 +182,7 @@ async def applied_by_a_chart(api: Api, users: Real | InMemory) -> list[object]:
     chart["spec"] = {"template": {"spec": pod}}
     story.left.append(users.apply(deepcopy(chart)))
     found = await story.look()
-    found = await story.change_owners(found, without_values(found.managed_fields, MANAGER))
+    found = await story.change_owners(found, without_values(found))
     story.left.append(users.apply(deepcopy(chart)))
     found = await story.look()
     await story.apply(found, inject(found, [PLATFORM]))
@@ -191,13 +194,13 @@ async def applied_by_a_chart(api: Api, users: Real | InMemory) -> list[object]:
 
 async def copied(api: Api, users: Real | InMemory) -> list[object]:
     """Create a copy of an injected template, take its entries over, and withdraw them."""
-    plain = Workload.from_deployment(shop("demo"), MANAGER)
+    plain = workload_of(shop("demo"))
     its = shop(users.path.split("/")[5])
     entries(its).extend(inject(plain, [PLATFORM]).env("app"))
     users.put(deepcopy(its))
     story = Story(api, users)
     found = await story.look()
-    found = await story.change_owners(found, changed_owners(found.managed_fields, found))
+    found = await story.change_owners(found, changed_owners(found))
     await story.apply(found, inject(found, [PLATFORM]))
     found = await story.look()
     await story.apply(found, NOTHING)
@@ -214,7 +217,7 @@ def both(kube: Kube, story: Callable[[Api, Real | InMemory], object]) -> tuple[o
 
     async def in_memory() -> object:
         double = ApiDouble()
-        return await story(double, InMemory(double, paths.deployments(kube.namespace, "shop")))  # type: ignore[misc]
+        return await story(double, InMemory(double, paths.workloads(DEPLOYMENT, kube.namespace, "shop")))  # type: ignore[misc]
 
     return asyncio.run(real()), asyncio.run(in_memory())
 

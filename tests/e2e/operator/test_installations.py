@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from e2e.operator.shop import env, generation, label, labelled_shop, profile, shop, unlabel
-from support.cluster.kube import Kube, injection, visible_fields, wait_for_state
+from support.cluster.kube import injection, visible_fields, wait_for_state
 from support.cluster.operator_process import operator_process, scope_settings
 from support.polling import poll_until
 
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.kube import paths
 from spanloom_operator.kube.client import Client
 from spanloom_operator.names import field_manager
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from support.cluster.kube import Object
+    from support.cluster.kube import Kube, Object
     from support.cluster.operator_process import OperatorProcess
 
     Installed = Callable[..., OperatorProcess]
@@ -36,7 +37,6 @@ def installed(home: Kube, account: Path, tmp_path: Path) -> Callable[..., Operat
             return stack.enter_context(operator_process(account, tmp_path / f"{name}.log", **given))
 
         yield run  # type: ignore[misc]
-        Kube("default")("delete", "lease", "spanloom-operator-cluster", "--ignore-not-found")
 
 
 def managers(kube: Kube) -> set[str]:
@@ -97,7 +97,7 @@ def test_uninstalled_one_leaves_the_others_injections(
 async def apply_as(manager: str, kube: Kube, body: Object) -> None:
     """Apply server-side; kubectl would move the fields of its client-side apply to this manager, too."""
     async with Client() as api:
-        await api.apply(paths.deployments(kube.namespace, "shop"), body, manager)
+        await api.apply(paths.workloads(DEPLOYMENT, kube.namespace, "shop"), body, manager)
 
 
 def test_upgrade_from_an_earlier_version(kube: Kube, installed: Installed) -> None:

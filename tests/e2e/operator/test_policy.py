@@ -6,7 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
+from e2e.operator.patches import EVERY_KIND, container, init_container, moved, patch
 from support.cluster.kube import Kube
+
+from spanloom_operator.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,56 +17,30 @@ if TYPE_CHECKING:
     from support.cluster.kube import Object
 
 MAY = [
-    ("list", "deployments.apps", "yes"),
-    ("watch", "deployments.apps", "yes"),
-    ("patch", "deployments.apps", "yes"),
+    *((verb, kind.resource, "yes") for verb in ("list", "watch", "patch") for kind in KINDS.values()),
+    ("watch", "jobs.batch", "yes"),
+    ("watch", "pods", "yes"),
     ("create", "events", "yes"),
     ("get", "configmaps", "yes"),
     ("watch", "otelprofiles.spanloom.dev", "yes"),
     ("patch", "otelprofiles.spanloom.dev/status", "yes"),
     ("patch", "otelinjections.spanloom.dev", "yes"),
     ("list", "leases.coordination.k8s.io", "no"),
-    ("create", "deployments.apps", "no"),
-    ("update", "deployments.apps", "no"),
-    ("delete", "deployments.apps", "no"),
+    *((verb, kind.resource, "no") for verb in ("create", "update", "delete") for kind in KINDS.values()),
+    ("patch", "jobs.batch", "no"),
+    ("patch", "pods", "no"),
+    ("delete", "pods", "no"),
     ("get", "secrets", "no"),
     ("list", "secrets", "no"),
-    ("list", "pods", "no"),
+    ("get", "pods", "no"),
     ("create", "pods", "no"),
     ("create", "pods/exec", "no"),
     ("list", "configmaps", "no"),
     ("patch", "otelprofiles.spanloom.dev", "no"),
-    ("patch", "statefulsets.apps", "no"),
     ("patch", "namespaces", "no"),
     ("create", "serviceaccounts/token", "no"),
     ("impersonate", "users", "no"),
 ]
-BASE: Object = {
-    "apiVersion": "apps/v1",
-    "kind": "Deployment",
-    "metadata": {"name": "shop", "labels": {"a": "b"}, "annotations": {"mine": "1", "spanloom.dev/status": "{}"}},
-    "spec": {
-        "replicas": 0,
-        "selector": {"matchLabels": {"app": "shop"}},
-        "template": {
-            "metadata": {"labels": {"app": "shop"}},
-            "spec": {
-                "initContainers": [{"name": "setup", "image": "none:0"}],
-                "containers": [{"name": "app", "image": "none:0", "env": [{"name": "A", "value": "1"}]}],
-            },
-        },
-    },
-}
-
-
-def container(**fields: object) -> Object:
-    return {"spec": {"template": {"spec": {"containers": [{"name": "app", **fields}]}}}}
-
-
-def init_container(**fields: object) -> Object:
-    return {"spec": {"template": {"spec": {"initContainers": [{"name": "setup", **fields}]}}}}
-
-
 REFUSED: dict[str, Object] = {
     "an entry outside OTEL_*": container(env=[{"name": "LD_PRELOAD", "value": "/x"}]),
     "a user's entry": container(env=[{"name": "A", "value": "2"}]),
@@ -78,7 +55,6 @@ REFUSED: dict[str, Object] = {
     "host network": {"spec": {"template": {"spec": {"hostNetwork": True}}}},
     "volume": {"spec": {"template": {"spec": {"volumes": [{"name": "x", "hostPath": {"path": "/"}}]}}}},
     "pod label": {"spec": {"template": {"metadata": {"labels": {"x": "y"}}}}},
-    "replicas": {"spec": {"replicas": 3}},
     "label": {"metadata": {"labels": {"a": "c"}}},
     "finalizer": {"metadata": {"finalizers": ["spanloom.dev/x"]}},
     "a user's annotation": {"metadata": {"annotations": {"mine": "2"}}},
@@ -92,14 +68,17 @@ ALLOWED: dict[str, Object] = {
 }
 
 
-@pytest.fixture
-def operator(kube: Kube, account: Path) -> Kube:
-    kube.apply({**BASE, "metadata": {**BASE["metadata"], "namespace": kube.namespace}})
-    return Kube(kube.namespace, str(account))
-
-
-def patch(operator: Kube, body: Object, *, succeeds: bool) -> str:
-    return operator("patch", "deployment/shop", "--type=strategic", "--patch", json.dumps(body), succeeds=succeeds)
+REFUSED_OF_KIND: dict[str, list[Object]] = {
+    "Deployment": [{"replicas": 3}, {"minReadySeconds": 5}],
+    "StatefulSet": [{"replicas": 3}, {"minReadySeconds": 5}],
+    "DaemonSet": [{"minReadySeconds": 5}, {"revisionHistoryLimit": 5}],
+    "CronJob": [
+        {"schedule": "1 0 * * *"},
+        {"suspend": True},
+        {"jobTemplate": {"spec": {"backoffLimit": 1}}},
+        {"jobTemplate": {"metadata": {"labels": {"x": "y"}}}},
+    ],
+}
 
 
 @pytest.mark.parametrize(("verb", "resource", "response"), MAY)
@@ -111,26 +90,35 @@ def test_can_i(account: Path, verb: str, resource: str, response: str) -> None:
     )
 
 
-@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
-def test_patch_outside_otel_is_refused(operator: Kube, body: Object) -> None:
-    """A thief of the operator's account can change only OTEL_* entries and the old annotation."""
-    assert "the operator" in patch(operator, body, succeeds=False)
+@EVERY_KIND
+def test_patch_outside_otel_is_refused(operator: Kube, kind: Kind) -> None:
+    """A thief of the operator's account can change only OTEL_* entries and the old annotation, in any kind."""
+    bodies = [moved(kind, body) for body in REFUSED.values()] + [{"spec": spec} for spec in REFUSED_OF_KIND[kind.name]]
+    for body in bodies:
+        assert "the operator may" in patch(operator, kind, body, succeeds=False), body
 
 
-@pytest.mark.parametrize("body", ALLOWED.values(), ids=ALLOWED)
-def test_patch_inside_is_allowed(operator: Kube, body: Object) -> None:
+@EVERY_KIND
+def test_patch_inside_is_allowed(operator: Kube, kind: Kind) -> None:
     """What the operator is for passes the policy."""
-    patch(operator, body, succeeds=True)
+    for body in ALLOWED.values():
+        patch(operator, kind, moved(kind, body), succeeds=True)
 
 
 def test_no_field_is_forgotten(home: Kube) -> None:
-    """The policy covers every field that this API server has in a Deployment and its pods."""
-    schemas = json.loads(home("get", "--raw", "/openapi/v3/apis/apps/v1"))["components"]["schemas"]
+    """The policy covers every field that this API server has in a workload and its pods, and every kind."""
+    groups = {kind.api_version for kind in KINDS.values()}
+    pages = [json.loads(home("get", "--raw", f"/openapi/v3/apis/{group}")) for group in groups]
+    schemas = {name: schema for page in pages for name, schema in page["components"]["schemas"].items()}
     policy = json.dumps(home.get("validatingadmissionpolicy/op-e2e-home-op-operator")["spec"])
     kinds = {
-        "apps.v1.DeploymentSpec": {"template"},
-        "core.v1.PodSpec": {"containers", "initContainers"},
-        "core.v1.Container": {"env"},
+        **{
+            f"{kind.api_version.replace('/', '.')}.{kind.name}Spec": {"template", "jobTemplate"}
+            for kind in KINDS.values()
+        },
+        "batch.v1.JobSpec": {"template"},
+        "core.v1.PodSpec": {"containers", "initContainers", "volumes"},
+        "core.v1.Container": {"env", "volumeMounts"},
     }
     fields = {
         f"{kind}.{field}"
@@ -138,3 +126,4 @@ def test_no_field_is_forgotten(home: Kube) -> None:
         for field in schemas[f"io.k8s.api.{kind}"]["properties"].keys() - free
     }
     assert {field for field in fields if f".?{field.rsplit('.', 1)[1]} ==" not in policy} == set()
+    assert {kind.plural for kind in KINDS.values() if f'"{kind.plural}/*"' not in policy} == set()

@@ -11,6 +11,7 @@ from support.cluster.operator_process import ACCOUNT, operator_process, scope_se
 from support.polling import poll_until
 
 from e2e.security.tenants import LABEL, TENANT, shop
+from spanloom_operator.kinds import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,18 +21,20 @@ if TYPE_CHECKING:
 # Every ServiceAccount of the chart: resource, names if limited to some, verbs; beyond the rights of every account.
 MAY = {
     "op-operator": {
+        *(f"{kind.resource} [get list watch patch]" for kind in KINDS.values()),
         "configmaps [get]",
-        "deployments.apps [get list watch patch]",
         "events [create]",
         "leases.coordination.k8s.io [spanloom-operator] [list]",
+        "jobs.batch [list watch]",
         "namespaces [list watch]",
         "otelinjections.spanloom.dev [get list create patch delete]",
         "otelprofiles.spanloom.dev [get list watch]",
         "otelprofiles.spanloom.dev/status [patch]",
+        "pods [list watch]",
         "replicasets.apps [list watch]",
     },
     "op-operator-cleanup": {
-        "deployments.apps [get list patch]",
+        *(f"{kind.resource} [get list patch]" for kind in KINDS.values()),
         "leases.coordination.k8s.io [spanloom-operator] [list]",
         "namespaces [list watch]",
         "otelinjections.spanloom.dev [list delete]",

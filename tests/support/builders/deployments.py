@@ -1,14 +1,20 @@
-"""Builders of the operator's objects: Deployments and OtelProfiles."""
+"""Builders of the operator's objects: Deployments, workloads of other kinds, and OtelProfiles."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import CRONJOB, KINDS, Kind
 
 Object = dict[str, Any]
 
 MANAGER = "spanloom-operator/home/operator"
 """Field manager of the operator in the namespace home."""
 EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
+
+
+AGENT_IMAGE = "spanloom-agent:0.1.0"
 
 
 def env(**values: str) -> list[Object]:
@@ -29,9 +35,10 @@ def deployment(
     annotations: dict[str, str] | None = None,
     template_labels: dict[str, str] | None = None,
     template_annotations: dict[str, str] | None = None,
+    pod: Object | None = None,
     **spec: Any,
 ) -> Object:
-    """Return a healthy Deployment, by default with one container."""
+    """Return a healthy Deployment, by default with one container; `pod` are more fields of its pods' spec."""
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -53,11 +60,24 @@ def deployment(
                     "labels": {"app": name, **(template_labels or {})},
                     "annotations": template_annotations or {},
                 },
-                "spec": {"containers": list(containers) or [container()]},
+                "spec": {"containers": list(containers) or [container()], **(pod or {})},
             },
         },
         "status": rolled_out(1),
     }
+
+
+def of_kind(kind: Kind, its: Object) -> Object:
+    """Return a Deployment as a workload of another kind, with the same metadata and pod template, and no status."""
+    if kind.name == its["kind"]:
+        return its
+    template = {"template": its["spec"]["template"]}
+    spec = {key: value for key, value in its["spec"].items() if key == "selector"} | template
+    if kind is CRONJOB:
+        pod = {"restartPolicy": "OnFailure", **template["template"]["spec"]}
+        template = {"template": {**template["template"], "spec": pod}}
+        spec = {"schedule": "0 0 * * *", "jobTemplate": {"spec": template}}
+    return {"apiVersion": kind.api_version, "kind": kind.name, "metadata": its["metadata"], "spec": spec}
 
 
 def rolled_out(generation: int, replicas: int = 1) -> Object:
@@ -82,3 +102,8 @@ def profile(name: str = "default", namespace: str = "demo", **spec: Any) -> Obje
         "metadata": {"name": name, "namespace": namespace, "uid": f"uid-{name}", "resourceVersion": "1"},
         "spec": spec or {"exporter": EXPORTER},
     }
+
+
+def workload_of(its: Object, manager: str = MANAGER) -> Workload:
+    """Return the operator's view of an object, by its kind."""
+    return Workload.from_object(KINDS[its["kind"]], its, manager)

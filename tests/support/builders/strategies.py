@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from hypothesis import strategies as st
-from support.builders.deployments import EXPORTER, container
+from support.builders.deployments import AGENT_IMAGE, EXPORTER, Object, container, deployment
 
+from spanloom_operator.injection.agent import IMAGE_VOLUME, INIT_CONTAINER
 from spanloom_operator.names import RESOURCE_ATTRIBUTES
 from spanloom_operator.profiles.reader import Layer, read
 from spanloom_operator.profiles.rules import Rules
 from spanloom_operator.references import DOWNWARD
 
-RULES = Rules(endpoints=("*",))
+RULES = Rules(endpoints=("*",), agent_image=AGENT_IMAGE)
 SECRET = {"secretKeyRef": {"name": "otlp", "key": "headers"}}
 
 
@@ -31,6 +32,7 @@ PLATFORM = layer(
 
 OWN_NAMES = (
     "A",
+    "PYTHONPATH",
     "OTEL_SERVICE_NAME",
     "OTEL_PROPAGATORS",
     RESOURCE_ATTRIBUTES,
@@ -51,12 +53,42 @@ CONTAINERS = st.lists(
     unique_by=lambda each: each["name"],
 )
 VALUES = st.sampled_from(["1", "$(OTEL_B)", "$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)", "$$(A)"])
-CHOICES = st.sampled_from([[], ["*"], ["sidecar"]])
+CHOICES = st.sampled_from([[], ["*"], ["sidecar"], ["*", "setup", "spanloom-agent"]])
+AGENT = {"agent": {"enabled": True}}
 LAYERS = st.builds(
-    lambda a, chosen: [
-        layer(env=[{"name": "OTEL_A", "value": a}, {"name": "OTEL_B", "value": "2"}], containers=chosen),
+    lambda a, chosen, agent: [
+        layer(env=[{"name": "OTEL_A", "value": a}, {"name": "OTEL_B", "value": "2"}], containers=chosen, **agent),
         PLATFORM,
     ],
     VALUES,
     CHOICES,
+    st.sampled_from([{}, AGENT]),
 )
+DELIVERIES = st.sampled_from([INIT_CONTAINER, IMAGE_VOLUME])
+OWN_VOLUMES = st.sampled_from([[], ["data"], ["spanloom-agent"], ["data", "spanloom-agent"]])
+OWN_MOUNTS = st.lists(st.sampled_from(["/data", "/spanloom-agent", "/spanloom-agent/x"]), unique=True, max_size=2)
+
+
+def template(containers: list[Object], volumes: list[str], paths: list[str], setup: list[str]) -> Object:
+    """Return a Deployment with these volumes, mounts of the first one in every container, and init containers."""
+    lists = {
+        "volumes": [{"name": name, "emptyDir": {}} for name in volumes],
+        "initContainers": [container(name, **_mounts(volumes, paths)) for name in setup],
+    }
+    its = [{**each, **_mounts(volumes, paths)} for each in containers]
+    return deployment(*its, pod={key: items for key, items in lists.items() if items})
+
+
+def _mounts(volumes: list[str], paths: list[str]) -> Object:
+    mounts = [{"name": name, "mountPath": path} for name in volumes[:1] for path in paths]
+    return {"volumeMounts": mounts} if mounts else {}
+
+
+TEMPLATES = st.builds(
+    template,
+    CONTAINERS,
+    OWN_VOLUMES,
+    OWN_MOUNTS,
+    st.sampled_from([[], ["setup"], ["setup", "spanloom-agent"]]),
+)
+"""Deployments with and without lists of the user's own, the agent's names among them."""

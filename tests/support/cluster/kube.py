@@ -78,12 +78,17 @@ def is_ready(pod: Object) -> bool:
     return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 
 
-def visible_fields(kube: Kube, name: str = "shop") -> Object:
-    """Return a Deployment as `kubectl get -o yaml` prints it, without status, generation and managedFields."""
-    found = kube.get(f"deployment/{name}")
+COUNTERS = ("deployment.kubernetes.io/revision", "deprecated.daemonset.template.generation")
+"""Annotations in which Kubernetes counts templates."""
+
+
+def visible_fields(kube: Kube, name: str = "shop", kind: str = "deployment") -> Object:
+    """Return a workload as `kubectl get -o yaml` prints it, without status, generation and managedFields."""
+    found = kube.get(f"{kind}/{name}")
     for key in ("generation", "resourceVersion", "managedFields"):
         found["metadata"].pop(key)
-    found["metadata"].get("annotations", {}).pop("deployment.kubernetes.io/revision", None)
+    for key in COUNTERS:
+        found["metadata"].get("annotations", {}).pop(key, None)
     return {key: value for key, value in found.items() if key != "status"}
 
 

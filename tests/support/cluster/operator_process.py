@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CHART = HELM / "operator"
 ACCOUNT = "op-operator"
 EXPORTER = {"endpoint": "http://otel-collector.observability:4318", "protocol": "http/protobuf"}
+ABSENT_AGENT = "spanloom-agent:absent"
+"""Image of the agent that the operator may use, and that is in no registry."""
 WORKLOADS = {"Deployment", "Job", "Pod"}
 STARTED = b"Initial authentication has finished"
 CLUSTER_SCOPED = ("Cluster", "Validating")
@@ -39,13 +41,12 @@ def installed_chart(namespace: str) -> Iterator[Kube]:
     kube = Kube(namespace)
     kube("apply", "-f", str(CHART / "crds"))
     profile = f"--set-json=profile={json.dumps({'exporter': EXPORTER})}"
-    manifest = yaml.safe_dump_all(rendered_chart(kube, "op", profile))
+    manifest = yaml.safe_dump_all(rendered_chart(kube, "op", profile, f"--set=agent.images={{{ABSENT_AGENT}}}"))
     kube("create", "namespace", namespace)
     try:
         EVERYWHERE("apply", "-f", "-", stdin=manifest)
         yield kube
     finally:
-        Kube(CLUSTER_LEASE_NAMESPACE)("delete", "lease", CLUSTER_LEASE_NAME, "--ignore-not-found")
         EVERYWHERE("delete", "--wait=false", "--ignore-not-found", "-f", "-", stdin=manifest)
         kube("delete", "namespace", namespace, "--wait=false")
 
@@ -130,7 +131,11 @@ def _namespace_reader(home: str, namespace: str) -> list[Object]:
 
 @contextmanager
 def operator_process(account: Path, log: Path, **settings: str) -> Iterator[OperatorProcess]:
-    """Run the operator; the settings are SPANLOOM_OPERATOR_* variables without the prefix."""
+    """Run the operator; the settings are SPANLOOM_OPERATOR_* variables without the prefix.
+
+    At the end the cluster's Lease is deleted: it outlives its holder by minutes, in which every other installation of
+    the whole cluster stands by.
+    """
     operator = OperatorProcess(account, log, **settings)
     operator.start()
     try:
@@ -138,3 +143,5 @@ def operator_process(account: Path, log: Path, **settings: str) -> Iterator[Oper
         yield operator
     finally:
         operator.stop()
+        if "NAMESPACES" not in settings:
+            Kube(CLUSTER_LEASE_NAMESPACE)("delete", "lease", CLUSTER_LEASE_NAME, "--ignore-not-found")

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from typing import Any
 
-from support.builders.deployments import EXPORTER, Object, deployment, profile
+from support.builders.deployments import AGENT_IMAGE, EXPORTER, Object, deployment, of_kind, profile
 from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.controller import Controller
 from spanloom_operator.controller.reconciler import RECHECK_SECONDS
+from spanloom_operator.kinds import DEPLOYMENT, KINDS, Kind, WorkloadKey
+from spanloom_operator.kube import paths
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.settings import Settings
 
-if TYPE_CHECKING:
-    from spanloom_operator.kube.api import Key
-
-SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300)
+SETTINGS = Settings(namespace="home", endpoints=("*",), rollouts=2, grace=300, agent_image=AGENT_IMAGE)
 DEMO = "/api/v1/namespaces/demo"
 
 
@@ -26,14 +26,14 @@ def profile_path(namespace: str, name: str = "default") -> str:
     return f"/apis/spanloom.dev/v1alpha1/namespaces/{namespace}/otelprofiles/{name}"
 
 
-def deployment_path(name: str = "shop") -> str:
-    """Return the path of a Deployment in the namespace demo."""
-    return f"/apis/apps/v1/namespaces/demo/deployments/{name}"
+def deployment_path(name: str = "shop", kind: Kind = DEPLOYMENT) -> str:
+    """Return the path of a Deployment, or of a workload of another kind, in the namespace demo."""
+    return paths.workloads(kind, "demo", name)
 
 
-def injection_path(name: str = "shop") -> str:
-    """Return the path of an OtelInjection in the namespace demo."""
-    return f"/apis/spanloom.dev/v1alpha1/namespaces/demo/otelinjections/{name}"
+def injection_path(name: str = "shop", kind: Kind = DEPLOYMENT) -> str:
+    """Return the path of the OtelInjection of a workload in the namespace demo."""
+    return paths.injections("demo", WorkloadKey("demo", name, kind.name).injection_name)
 
 
 def namespace(label: str | None = None) -> Object:
@@ -43,20 +43,25 @@ def namespace(label: str | None = None) -> Object:
 
 
 class Simulation:
-    """The operator's default profile is in the namespace home; Deployments are in the namespace demo."""
+    """The operator's default profile is in the namespace home; workloads of one kind are in the namespace demo."""
 
-    def __init__(self, settings: Settings = SETTINGS) -> None:
-        self.double, self.now, self.settings = ApiDouble(), 1000.0, settings
+    def __init__(self, settings: Settings = SETTINGS, kind: Kind = DEPLOYMENT) -> None:
+        self.double, self.now, self.settings, self.kind = ApiDouble(), 1000.0, settings, kind
+        self.double.now = lambda: datetime.fromtimestamp(self.now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self.double.put(profile_path("home"), profile(namespace="home"))
         self.double.put(DEMO, namespace())
         self.controller: Controller | None = None
-        self.later: dict[Key, float] = {}
+        self.later: dict[WorkloadKey, float] = {}
         self._known: dict[str, Object] = {}
 
     def add(self, *deployments: Object) -> None:
-        """Create Deployments."""
+        """Create workloads of the kind, from Deployments."""
         for its in deployments or (deployment(labels={INJECT_LABEL: "true"}),):
-            self.double.put(deployment_path(its["metadata"]["name"]), its)
+            self.double.put(self.path(its["metadata"]["name"]), of_kind(self.kind, its))
+
+    def path(self, name: str = "shop") -> str:
+        """Return the path of a workload."""
+        return deployment_path(name, self.kind)
 
     # ---- time
     async def settle(self) -> None:
@@ -129,36 +134,40 @@ class Simulation:
             self.running().profile_changed("MODIFIED" if new else "DELETED", deepcopy(new or old or {}))
         elif kind == "Namespace":
             self._bring_namespace(new)
-        elif kind == "Deployment":
-            self._bring_deployment(path, old, new)
+        elif kind in KINDS:
+            self._bring_workload(KINDS[kind], path, old, new)
 
     def _bring_namespace(self, new: Object | None) -> None:
         label = ((new or {}).get("metadata", {}).get("labels") or {}).get(INJECT_LABEL)
         cache = self.running().cache
         cache.namespace_changed("demo", label)
         if label:
-            cache.deployments_listed(
-                "demo", [self.double.shown(p) for p in self.double.objects if "/deployments/" in p]
+            cache.workloads_listed(
+                DEPLOYMENT, "demo", [self.double.shown(p) for p in self.double.objects if "/deployments/" in p]
             )
 
-    def _bring_deployment(self, path: str, old: Object | None, new: Object | None) -> None:
-        has_default = bool(self.double.objects[DEMO]["metadata"]["labels"])
+    def _bring_workload(self, kind: Kind, path: str, old: Object | None, new: Object | None) -> None:
+        has_default = kind.follows_namespace and bool(self.double.objects[DEMO]["metadata"]["labels"])
         selected = [bool(x and (INJECT_LABEL in x["metadata"]["labels"] or has_default)) for x in (old, new)]
         if selected[1]:
-            self.running().cache.deployment_changed("MODIFIED", self.double.shown(path))
+            self.running().cache.workload_changed(kind, "MODIFIED", self.double.shown(path))
         elif selected[0] and old:
-            self.running().cache.deployment_changed("DELETED", deepcopy(old))
+            self.running().cache.workload_changed(kind, "DELETED", deepcopy(old))
 
     # ---- what is there
     def env(self, name: str = "shop", container: int = 0) -> list[Object]:
         """Return the env entries of a container."""
-        pod = self.double.objects[deployment_path(name)]["spec"]["template"]["spec"]
-        entries: list[Object] = pod["containers"][container].get("env", [])
+        entries: list[Object] = self.pod(self.double.objects[self.path(name)])["containers"][container].get("env", [])
         return entries
+
+    def pod(self, its: Object) -> Object:
+        """Return the pod's spec in a workload."""
+        pod: Object = self.kind.template_owner(its)["template"]["spec"]
+        return pod
 
     def status(self, name: str = "shop") -> Object:
         """Return the status of an OtelInjection; {} when there is none."""
-        status: Object = self.double.objects.get(injection_path(name), {}).get("status", {})
+        status: Object = self.double.objects.get(injection_path(name, self.kind), {}).get("status", {})
         return status
 
     def state(self, name: str = "shop") -> str | None:
@@ -166,13 +175,13 @@ class Simulation:
         return self.status(name).get("state")
 
     def label(self, name: str = "shop", **labels: str) -> None:
-        """Set the labels of a Deployment."""
-        self.double.change(deployment_path(name), lambda its: its["metadata"].update(labels=labels))
+        """Set the labels of a workload."""
+        self.double.change(self.path(name), lambda its: its["metadata"].update(labels=labels))
 
 
-def started(*deployments: Object) -> Simulation:
-    """Return a simulation in which the operator has looked at these Deployments; one with the label by default."""
-    sim = Simulation()
+def started(*deployments: Object, kind: Kind = DEPLOYMENT) -> Simulation:
+    """Return a simulation in which the operator has looked at these workloads; one with the label by default."""
+    sim = Simulation(kind=kind)
     sim.add(*deployments)
     sim.run(lambda: sim.wait(RECHECK_SECONDS))
     return sim
@@ -182,13 +191,13 @@ def set_value(sim: Simulation, name: str, value: str) -> None:
     """Change or add an entry, as `kubectl set env` does."""
 
     def edit(its: Object) -> None:
-        entries = its["spec"]["template"]["spec"]["containers"][0].setdefault("env", [])
+        entries = sim.pod(its)["containers"][0].setdefault("env", [])
         found = [entry for entry in entries if entry["name"] == name]
         for entry in found:
             entry["value"] = value
         entries += [] if found else [{"name": name, "value": value}]
 
-    sim.double.change(deployment_path(), edit)
+    sim.double.change(sim.path(), edit)
 
 
 def change_profile(sim: Simulation) -> None:

@@ -5,13 +5,12 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.builders.deployments import MANAGER, Object, container, deployment
+from support.builders.deployments import Object, container, deployment, workload_of
 from support.builders.strategies import PLATFORM
 
 from spanloom_operator.injection.attributes import encode
 from spanloom_operator.injection.environment import Injection
 from spanloom_operator.injection.environment import inject as inject_workload
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import MARKER
 from spanloom_operator.names import RESOURCE_ATTRIBUTES as ATTRIBUTES
 from spanloom_operator.profiles.reader import Layer
@@ -19,7 +18,7 @@ from spanloom_operator.references import references
 
 
 def inject(its: Object, layers: list[Layer]) -> Injection:
-    return inject_workload(Workload.from_deployment(its, MANAGER), layers)
+    return inject_workload(workload_of(its), layers)
 
 
 def values(injection: Injection, name: str = "app") -> dict[str, str]:

@@ -10,9 +10,10 @@ from support.builders.deployments import Object, deployment
 
 from spanloom_operator.controller.cache import Cache
 from spanloom_operator.controller.work_queue import WorkQueue
+from spanloom_operator.kinds import DEPLOYMENT
 
 if TYPE_CHECKING:
-    from spanloom_operator.kube.api import Key
+    from spanloom_operator.kinds import WorkloadKey
 
 
 def changed(its: Object, version: int, **metadata: object) -> Object:
@@ -21,19 +22,19 @@ def changed(its: Object, version: int, **metadata: object) -> Object:
 
 def order(*changes: Object) -> list[str]:
     """Return the names of Deployments in the order in which they are reconciled."""
-    queue: WorkQueue[Key] = WorkQueue()
+    queue: WorkQueue[WorkloadKey] = WorkQueue()
     cache, handled = Cache("home", queue), list[str]()
 
-    async def handle(key: Key) -> None:
+    async def handle(key: WorkloadKey) -> None:
         handled.append(key[1])
 
     async def work() -> None:
         for name in ("a", "b"):
-            cache.deployment_changed("LISTED", deployment(name=name))
+            cache.workload_changed(DEPLOYMENT, "LISTED", deployment(name=name))
         for _ in range(2):
             await queue.step(handle)
         for its in changes:
-            cache.deployment_changed("MODIFIED", its)
+            cache.workload_changed(DEPLOYMENT, "MODIFIED", its)
         while not queue.idle.is_set():
             await queue.step(handle)
 

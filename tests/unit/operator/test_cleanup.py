@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from support.builders.deployments import (
-    MANAGER,
-    deployment,
-    env,
-)
+from support.builders.deployments import MANAGER, deployment, env
+from support.servers.api_double import USER
 from support.servers.simulation import (
     deployment_path,
     set_value,
@@ -16,6 +13,7 @@ from support.servers.simulation import (
 )
 
 from spanloom_operator.controller.cleanup import withdraw_everything
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.names import INJECT_LABEL
 
 ON = {INJECT_LABEL: "true"}
@@ -25,7 +23,9 @@ SHOP = deployment_path()
 def test_cleanup_removes_everything() -> None:
     """After `spanloom cleanup` nothing of the operator is left, with or without labels."""
     sim = started(deployment(labels=ON), deployment(name="other"))
-    assert [("demo", "shop")] == asyncio.run(withdraw_everything(sim.double, installation="home/operator"))
+    assert [DEPLOYMENT.key_of(deployment())] == asyncio.run(
+        withdraw_everything(sim.double, installation="home/operator")
+    )
     assert ([], None) == (sim.env(), sim.state())
     assert not [path for path in sim.double.objects if "/leases/" in path]
 
@@ -49,10 +49,11 @@ def test_deployment_of_an_earlier_version() -> None:
     """On upgrade the old annotation goes, and what the old field manager owned belongs to the installation."""
     sim = started()
     for held in sim.double.shares[SHOP].values():
-        held[("spanloom", "Apply")] = held.pop((MANAGER, "Apply"))
+        if (MANAGER, "Apply") in held:
+            held ^= {(MANAGER, "Apply"), ("spanloom", "Apply")}
     sim.double.change(SHOP, lambda its: its["metadata"]["annotations"].update({"spanloom.dev/status": "{}"}))
     sim.run(sim.stop, sim.settle)
     assert {} == sim.double.objects[SHOP]["metadata"]["annotations"]
-    assert {(MANAGER, "Apply")} == {manager for held in sim.double.shares[SHOP].values() for manager in held}
+    assert {(MANAGER, "Apply"), USER} == {manager for held in sim.double.shares[SHOP].values() for manager in held}
     sim.run(sim.label, sim.settle)
     assert [] == sim.env()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
-from support.builders.deployments import (
-    deployment,
-)
+from support.builders.deployments import deployment
 from support.servers.simulation import (
     DEMO,
     Simulation,
@@ -17,10 +15,12 @@ from support.servers.simulation import (
     started,
 )
 
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.names import INJECT_LABEL
 
 ON = {INJECT_LABEL: "true"}
 SHOP = deployment_path()
+SHOP_KEY = DEPLOYMENT.key_of(deployment())
 
 
 def test_restart_writes_nothing() -> None:
@@ -55,7 +55,7 @@ def test_label_removed() -> None:
     sim = started()
     sim.run(sim.label, sim.settle)
     assert ([], None) == (sim.env(), sim.state())
-    assert ({}, {}) == (sim.running().cache.deployments, sim.later)
+    assert ({}, {}) == (sim.running().cache.workloads, sim.later)
 
 
 def test_own_write_is_known_before_the_watch_brings_it() -> None:
@@ -67,9 +67,9 @@ def test_own_write_is_known_before_the_watch_brings_it() -> None:
     async def look_twice() -> None:
         await sim._start()
         controller = sim.running()
-        await controller.reconciler.reconcile(("demo", "shop"))
-        controller.cache.deployment_changed("MODIFIED", old)
-        await controller.reconciler.reconcile(("demo", "shop"))
+        await controller.reconciler.reconcile(SHOP_KEY)
+        controller.cache.workload_changed(DEPLOYMENT, "MODIFIED", old)
+        await controller.reconciler.reconcile(SHOP_KEY)
 
     sim.run(look_twice)
     assert 1 == sim.double.writes
@@ -111,4 +111,4 @@ def test_profile_counts() -> None:
     sim = started(deployment(labels=ON), deployment(name="other", labels={INJECT_LABEL: "missing"}))
     sim.run(sim.settle)
     status = sim.double.objects[profile_path("home")]["status"]
-    assert (True, 2, 1) == (status["valid"], status["deployments"], status["injected"])
+    assert (True, 2, 1) == (status["valid"], status["workloads"], status["injected"])

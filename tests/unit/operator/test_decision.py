@@ -6,22 +6,22 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.builders.deployments import EXPORTER, MANAGER, Object, container, deployment, env
+from support.builders.deployments import EXPORTER, Object, container, deployment, env, workload_of
 
 from spanloom_operator.injection.decision import Decision, Inputs, decide, requested_profile
 from spanloom_operator.injection.record import Record
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import INJECT_LABEL, MODE_ANNOTATION
 from spanloom_operator.profiles.rules import Rules
 
 if TYPE_CHECKING:
+    from spanloom_operator.injection.workload import Workload
     from spanloom_operator.profiles.reader import Specs
 
 INPUTS = Inputs(Rules(endpoints=("*",)), "home", {("home", "default"): {"exporter": EXPORTER}}, now=1000, grace=300)
 
 
 def view(its: Object) -> Workload:
-    return Workload.from_deployment(its, MANAGER)
+    return workload_of(its)
 
 
 def decided(its: Object, inputs: Inputs, record: Record | None = None) -> Decision:

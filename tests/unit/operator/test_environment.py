@@ -4,12 +4,11 @@ from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
-from support.builders.deployments import EXPORTER, MANAGER, Object, container, deployment, env
+from support.builders.deployments import EXPORTER, Object, container, deployment, env, workload_of
 from support.builders.strategies import CONTAINERS, LAYERS, PLATFORM, layer
 
 from spanloom_operator.injection.environment import Injection
 from spanloom_operator.injection.environment import inject as inject_workload
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import MARKER
 from spanloom_operator.names import RESOURCE_ATTRIBUTES as ATTRIBUTES
 from spanloom_operator.profiles.reader import Layer
@@ -17,7 +16,7 @@ from spanloom_operator.references import DOWNWARD, references
 
 
 def inject(its: Object, layers: list[Layer], maps: dict[str, dict[str, str]] | None = None) -> Injection:
-    return inject_workload(Workload.from_deployment(its, MANAGER), layers, maps)
+    return inject_workload(workload_of(its), layers, maps)
 
 
 def values(injection: Injection, name: str = "app") -> dict[str, str]:
@@ -194,7 +193,7 @@ def test_containers(named: list[str], default: str, expected: list[str], missing
 
 def test_order_of_containers_changes_nothing() -> None:
     """A sidecar that is put first does not get the injection of the container that had it."""
-    workload = Workload.from_deployment(deployment(container("sidecar"), container()), MANAGER)
+    workload = workload_of(deployment(container("sidecar"), container()))
     assert ("app",) == inject_workload(workload, [PLATFORM], before=["app"]).containers
     assert ("sidecar",) == inject_workload(workload, [PLATFORM], before=["gone"]).containers
 

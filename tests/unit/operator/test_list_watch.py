@@ -29,7 +29,7 @@ class Script(ApiDouble):
         super().__init__()
         self.watches, self.versions = iter(watches), list[str]()
 
-    async def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Object]:
+    async def watch(self, path: str, selector: str, version: str, **_: object) -> AsyncIterator[Object]:
         self.versions.append(version)
         for event in next(self.watches):
             if isinstance(event, ApiError):

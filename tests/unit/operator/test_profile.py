@@ -8,10 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.builders.deployments import EXPORTER, Object
 
-from spanloom_operator.profiles.reader import InvalidProfile, read
+from spanloom_operator.profiles.reader import InvalidProfile, NoProfile, find_layers, read
 from spanloom_operator.profiles.rules import Rules
+from spanloom_operator.quantities import quantity
 
-RULES = Rules(endpoints=("http://*.observability:4318", "https://otlp.example.com"))
+RULES = Rules(
+    endpoints=("http://*.observability:4318", "https://otlp.example.com"),
+    agent_image="agent:1",
+    agent_images=("mirror/agent:1",),
+)
 
 
 def accepted(spec: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +64,10 @@ def secure(tls: Object) -> Object:
     return exporter(endpoint="https://otlp.example.com", tls=tls)
 
 
+def agent(**fields: object) -> Object:
+    return {"agent": {"enabled": True, **fields}}
+
+
 REFUSED = {
     "unknown propagator": ({"propagators": ["b4"]}, "spec.propagators.0 'b4': expected one of baggage, none, trace"),
     "propagator not in every image": ({"propagators": ["b3"]}, "stops applications from starting"),
@@ -102,6 +111,14 @@ REFUSED = {
     "variable twice": ({"env": [*variable("OTEL_A", "1")["env"], *variable("OTEL_A", "2")["env"]]}, "each name once"),
     "an application's variable": (variable("OTEL_A", "$(PASSWORD)"), "env: $(PASSWORD): expected a variable of this"),
     "one behind a dollar sign": (variable("OTEL_A", "$$$(PASSWORD)"), "env: $(PASSWORD): expected a variable of this"),
+    "agent's image not allowed": (agent(image="evil:1"), "spec.agent.image 'evil:1': expected one of the operator's"),
+    "agent by gRPC": ({**exporter(protocol="grpc"), **agent()}, "expected the exporter's protocol http/protobuf"),
+    "agent's request above its limit": (
+        agent(resources={"requests": {"memory": "1Gi"}, "limits": {"memory": "512Mi"}}),
+        "requests.memory '1Gi': expected at most its limit, 512Mi",
+    ),
+    "agent's quantity": (agent(resources={"limits": {"memory": "64MB"}}), "expected a quantity such as 5m"),
+    "agent's resource": (agent(resources={"limits": {"gpu": "1"}}), "spec.agent.resources.limits.gpu"),
     "circle": (variable("OTEL_A", "$(OTEL_A)"), "refers to"),
 }  # fmt: skip
 
@@ -110,6 +127,35 @@ REFUSED = {
 def test_refused(spec: Object, said: str) -> None:
     """What would stop an application, redirect its data or switch tracing off silently is refused in a line."""
     assert [problem for problem in problems(spec) if said in problem], problems(spec)
+
+
+def test_images_of_the_agent() -> None:
+    """The operator's image is the default; the others that its owner allows may be named."""
+    assert "agent:1" == accepted(agent())["agent"]["image"]
+    assert "mirror/agent:1" == accepted(agent(image="mirror/agent:1"))["agent"]["image"]
+
+
+def test_operator_without_an_image_of_the_agent() -> None:
+    """A profile cannot enable an agent that the operator does not have."""
+    with pytest.raises(InvalidProfile, match="the operator has none"):
+        read(agent(), Rules())
+
+
+def test_two_profiles_that_contradict_each_other() -> None:
+    """An agent of one profile and gRPC of the other are as invalid together as they would be in one."""
+    specs = {("demo", "default"): agent(), ("home", "default"): exporter(protocol="grpc")}
+    with pytest.raises(NoProfile, match="OtelProfile demo/default is invalid with home/default") as found:
+        find_layers("demo", "default", "home", specs, RULES)
+    assert "Invalid" == found.value.state
+
+
+QUANTITIES = [("5m", "0.005"), ("1Gi", "1024Mi"), ("1", "1000m"), ("1e3", "1k"), (".5", "500m"), ("2.", "2")]
+
+
+@pytest.mark.parametrize(("text", "same"), QUANTITIES)
+def test_quantities(text: str, same: str) -> None:
+    """A quantity is the same number in every form that the API server may write it in."""
+    assert quantity(text) == quantity(same)
 
 
 def test_every_problem_is_named_at_once() -> None:

@@ -45,4 +45,4 @@ def test_a_quoted_message_is_made_of_texts_of_the_code(quoted: str) -> None:
 
 def test_the_page_quotes_the_operator() -> None:
     """A changed heading cannot pass for a page without quotations."""
-    assert len(QUOTED) == 7
+    assert len(QUOTED) == 8

@@ -6,12 +6,7 @@ import asyncio
 from copy import deepcopy
 from typing import Any
 
-from support.builders.deployments import (
-    Object,
-    deployment,
-    rolled_out,
-    rolling_out,
-)
+from support.builders.deployments import Object, deployment, rolled_out, rolling_out
 from support.servers.api_double import ApiDouble
 from support.servers.simulation import (
     SETTINGS,
@@ -22,6 +17,7 @@ from support.servers.simulation import (
 )
 
 from spanloom_operator.controller.reconciler import RECHECK_SECONDS
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.kube.api import ApiError
 from spanloom_operator.names import INJECT_LABEL
 
@@ -121,7 +117,7 @@ def test_refused_write_is_reported_and_left_alone() -> None:
 
     sim.double.apply = refuse  # type: ignore[method-assign]
     sim.run(sim.settle)
-    assert {("demo", "shop"): 1000 + SETTINGS.resync} == sim.later
+    assert {DEPLOYMENT.key_of(deployment()): 1000 + SETTINGS.resync} == sim.later
     event = sim.running().events.queue.get_nowait()[1]
     assert ("Refused", "denied by policy") == (event["reason"], event["message"])
 

@@ -3,13 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from support.builders.deployments import MANAGER, Object, deployment
+from support.builders.deployments import Object, deployment, workload_of
 
 from spanloom_operator.injection.environment import SkippedVariable
 from spanloom_operator.injection.record import Guard, Record, from_injection_object
-from spanloom_operator.injection.workload import Workload
 
-WORKLOAD = Workload.from_deployment(deployment(), MANAGER)
+WORKLOAD = workload_of(deployment())
 RECORD = Record(
     "RolledBack",
     "demo/x, home/default",

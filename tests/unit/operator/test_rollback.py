@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from support.builders.deployments import EXPORTER, MANAGER, Object, deployment, env, rolled_out, rolling_out
-from support.servers.api_double import ApiDouble
+from support.builders.deployments import EXPORTER, Object, deployment, env, rolled_out, rolling_out, workload_of
+from support.servers.api_double import OURS, ApiDouble
 
 from spanloom_operator.injection.decision import Decision, Inputs, decide
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.names import ACKNOWLEDGED_ANNOTATION, INJECT_LABEL
 from spanloom_operator.profiles.rules import Rules
 
@@ -35,11 +33,11 @@ class Story:
 
     def step(self, seconds: float = 0) -> Decision:
         self.inputs = replace(self.inputs, now=self.inputs.now + seconds)
-        workload = Workload.from_deployment(self.double.shown(PATH), MANAGER)
+        workload = workload_of(self.double.shown(PATH))
         decision = decide(workload, self.record, self.inputs)
         self.record = decision.record
         if decision.body:
-            updated = asyncio.run(self.double.apply(PATH, decision.body, MANAGER))
+            updated = self.double.apply_as(PATH, decision.body, OURS)
             generation = updated["metadata"]["generation"]
             self.record = self.record and replace(self.record, guard=replace(self.record.guard, generation=generation))
         return decision

@@ -15,12 +15,12 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from support.builders.deployments import EXPORTER, MANAGER, Object, deployment, env, profile
+from support.builders.deployments import EXPORTER, Object, deployment, env, of_kind, profile, workload_of
 from support.servers.api_double import Crash
-from support.servers.simulation import DEMO, Simulation, deployment_path, namespace, profile_path
+from support.servers.simulation import DEMO, Simulation, namespace, profile_path
 
 from spanloom_operator.injection.environment import inject
-from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import KINDS, Kind
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.profiles.reader import InvalidProfile, Layer, read
 from spanloom_operator.profiles.rules import Rules
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     import pytest
 
-SHOP = deployment_path()
 VALID = {"exporter": EXPORTER, "propagators": ["tracecontext"]}
 OTHER = {"exporter": EXPORTER, "sampler": {"type": "always_on"}, "containers": ["*"]}
 INVALID = {"exporter": {**EXPORTER, "timeout": 10000}}
@@ -49,7 +48,7 @@ EDITS = st.one_of(
 
 
 class Users:
-    """What users do to one Deployment, its namespace and its profiles; `own` are the user's entries."""
+    """What users do to one workload, its namespace and its profiles; `own` are the user's entries."""
 
     def __init__(self, sim: Simulation) -> None:
         self.sim = sim
@@ -78,27 +77,27 @@ class Users:
         self.own = env(**dict.fromkeys(names, "user"))
 
         def edit(its: Object) -> None:
-            holder = its["spec"]["template"]["spec"]["containers"][0]
+            holder = self.sim.pod(its)["containers"][0]
             kept = [entry for entry in holder.get("env", []) if entry["name"] not in mine | set(names)]
             holder["env"] = [*self.own, *kept]
             holder["env"] or holder.pop("env")
 
-        self.sim.double.change(SHOP, edit)
+        self.sim.double.change(self.sim.path(), edit)
 
     def replace(self, _: None) -> None:
         """`kubectl replace` with the user's own manifest."""
-        its = deployment(labels=self.sim.double.objects[SHOP]["metadata"]["labels"])
+        its = of_kind(self.sim.kind, deployment(labels=self.sim.double.objects[self.sim.path()]["metadata"]["labels"]))
         if self.own:
-            its["spec"]["template"]["spec"]["containers"][0]["env"] = deepcopy(self.own)
-        self.sim.double.put(SHOP, its)
+            self.sim.pod(its)["containers"][0]["env"] = deepcopy(self.own)
+        self.sim.double.put(self.sim.path(), its)
 
 
 class Machine(RuleBasedStateMachine):
     """Users change labels, profiles and templates; the operator works, stops, crashes and starts again."""
 
-    @initialize()
-    def begin(self) -> None:
-        self.sim = Simulation()
+    @initialize(kind=st.sampled_from(list(KINDS.values())))
+    def begin(self, kind: Kind) -> None:
+        self.sim = Simulation(kind=kind)
         self.users = Users(self.sim)
         self.sim.add(deployment())
 
@@ -142,7 +141,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def users_template_is_untouched(self) -> None:
         """Whatever happens, what is not the operator's is what the user wrote."""
-        workload = Workload.from_deployment(self.sim.double.shown(SHOP), MANAGER)
+        workload = workload_of(self.sim.double.shown(self.sim.path()))
         assert sorted(self.users.own, key=str) == sorted(map(dict, workload.containers[0].user_env), key=str)
 
     def teardown(self) -> None:
@@ -159,7 +158,8 @@ class Machine(RuleBasedStateMachine):
     def expected(self) -> list[str]:
         own = [entry["name"] for entry in self.users.own]
         objects = self.sim.double.objects
-        labels = {**objects[DEMO]["metadata"]["labels"], **objects[SHOP]["metadata"]["labels"]}
+        default = objects[DEMO]["metadata"]["labels"] if self.sim.kind.follows_namespace else {}
+        labels = {**default, **objects[self.sim.path()]["metadata"]["labels"]}
         name = {"true": "default", "canary": "canary"}.get(labels.get(INJECT_LABEL, ""))
         specs = {key: objects.get(profile_path(*key)) for key in [("demo", name or ""), ("home", "default")]}
         try:
@@ -168,9 +168,9 @@ class Machine(RuleBasedStateMachine):
             return sorted(own)
         if name is None or not layers or (name == "canary" and not specs["demo", name]):
             return sorted(own)
-        plain = deployment()
-        plain["spec"]["template"]["spec"]["containers"][0]["env"] = deepcopy(self.users.own)
-        injection = inject(Workload.from_deployment(plain, MANAGER), layers)
+        plain = of_kind(self.sim.kind, deployment())
+        self.sim.pod(plain)["containers"][0]["env"] = deepcopy(self.users.own)
+        injection = inject(workload_of(plain), layers)
         return sorted([*own, *(entry.name for entry in injection.entries)])
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-from support.builders.deployments import MANAGER, deployment, rolling_out
+from support.builders.deployments import deployment, rolling_out, workload_of
 
 from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots, backoff_seconds
 from spanloom_operator.injection.decision import Decision
 from spanloom_operator.injection.record import Guard, Record
-from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import WorkloadKey
 
-A, B, C = (("demo", name) for name in "abc")
-COMPLETE = Workload.from_deployment(deployment(), MANAGER)
-ROLLING = Workload.from_deployment({**deployment(), "status": rolling_out(1)}, MANAGER)
+A, B, C = (WorkloadKey("demo", name, "Deployment") for name in "abc")
+COMPLETE = workload_of(deployment())
+ROLLING = workload_of({**deployment(), "status": rolling_out(1)})
 
 
 @dataclass

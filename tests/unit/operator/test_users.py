@@ -6,11 +6,7 @@ from copy import deepcopy
 from typing import TYPE_CHECKING
 
 import pytest
-from support.builders.deployments import (
-    container,
-    deployment,
-    env,
-)
+from support.builders.deployments import container, deployment, env
 from support.servers.simulation import (
     DEMO,
     Simulation,

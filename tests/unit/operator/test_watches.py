@@ -13,6 +13,7 @@ from support.servers.api_double import ApiDouble
 
 from spanloom_operator.controller.controller import Controller
 from spanloom_operator.controller.probe import serving
+from spanloom_operator.kinds import DEPLOYMENT
 from spanloom_operator.kube.list_watch import ListWatch
 from spanloom_operator.names import INJECT_LABEL
 from spanloom_operator.settings import Settings
@@ -29,9 +30,8 @@ def test_pages_are_used_where_they_can_be() -> None:
     controller = controller_at(0)
     watches, cache = controller.watches, controller.cache
     watches._namespaces_changed("PAGE", [{"metadata": {"name": "demo", "labels": {INJECT_LABEL: "true"}}}])
-    watches._replicasets_changed("PAGE", [deployment()])
-    watches._deployments_changed("", "PAGE", [deployment()])
-    assert ({}, [("demo", "shop")]) == (cache.namespaces, list(cache.deployments))
+    watches._workloads_changed(DEPLOYMENT, "", "PAGE", [deployment()])
+    assert ({}, [DEPLOYMENT.key_of(deployment())]) == (cache.namespaces, list(cache.workloads))
     assert not controller.queue.idle.is_set()
 
 

@@ -9,6 +9,7 @@ from itertools import dropwhile, takewhile
 from typing import TYPE_CHECKING
 
 import pytest
+from compatibility.reports import REPORTS
 from compatibility.versions import PLATFORMS
 from prometheus_client import Counter, Gauge
 from support.paths import ROOT
@@ -59,6 +60,13 @@ def test_the_layout_names_every_folder() -> None:
     folders = {name.split("/")[0] for name in listed.splitlines() if "/" in name and not name.startswith(".")}
     named = {match.split("/")[0] for row in _rows("README.md", "Repository layout") for match in _links(row[0])}
     assert folders == named
+
+
+def test_the_tests_of_reports_exist() -> None:
+    """Each test that docs/agent-reports.md names is a function of its file."""
+    named = {test for report in REPORTS for test in report.tests}
+    split = [test.split("::") for test in sorted(named)]
+    assert [] == [function for file, function in split if f"\ndef {function}(" not in _text(f"tests/{file}")]
 
 
 def _links(cell: str) -> list[str]:

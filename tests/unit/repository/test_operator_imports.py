@@ -11,15 +11,18 @@ OPERATOR = "spanloom_operator"
 ROOMS = {
     "names": (),
     "references": (),
-    "kube": ("names", "aiohttp", "kopf", "pydantic_core", "yaml"),
-    "profiles": ("names", "references", "pydantic"),
-    "injection": ("names", "references", "profiles"),
+    "rollouts": (),
+    "kinds": ("rollouts",),
+    "quantities": (),
+    "kube": ("names", "kinds", "aiohttp", "kopf", "pydantic_core", "yaml"),
+    "profiles": ("names", "references", "quantities", "pydantic"),
+    "injection": ("names", "references", "quantities", "rollouts", "kinds", "profiles"),
     "controller": (
-        "names", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
+        "names", "kinds", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
         "spanloom.instrument",
     ),
     "settings": ("names", "profiles", "pydantic", "spanloom.web.service_settings"),
-    "explain": ("names", "injection", "profiles", "settings", "kopf", "pydantic", "typer", "yaml"),
+    "explain": ("names", "kinds", "injection", "profiles", "settings", "kopf", "pydantic", "typer", "yaml"),
     "cli": ("explain", "controller", "kube", "kopf", "typer"),
     "__main__": (
         "names", "kube", "controller", "settings", "kopf", "prometheus_client", "spanloom.web",

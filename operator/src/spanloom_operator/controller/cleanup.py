@@ -9,6 +9,7 @@ from spanloom_operator.injection.apply import body, managed_fields_patch
 from spanloom_operator.injection.environment import NOTHING
 from spanloom_operator.injection.managed_fields import changed_owners
 from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube import paths
 from spanloom_operator.kube.api import NOT_FOUND, ApiError, items, key_of
 from spanloom_operator.names import LEGACY_FIELD_MANAGER, field_manager, is_operator_manager
@@ -16,24 +17,22 @@ from spanloom_operator.names import LEGACY_FIELD_MANAGER, field_manager, is_oper
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from spanloom_operator.kube.api import Api, Key, Object
+    from spanloom_operator.kinds import Kind, WorkloadKey
+    from spanloom_operator.kube.api import Api, Object
 
 ATTEMPTS = 5
-"""How often a Deployment is read and written again when a user changes it meanwhile."""
+"""How often a workload is read and written again when a user changes it meanwhile."""
 
 
-async def withdraw_everything(api: Api, scopes: Sequence[str] = ("",), installation: str = "") -> list[Key]:
-    """Remove what `installation` (`namespace/name`; "": all of them) has added; return the Deployments that had any.
+async def withdraw_everything(api: Api, scopes: Sequence[str] = ("",), installation: str = "") -> list[WorkloadKey]:
+    """Remove what `installation` (`namespace/name`; "": all of them) has added; return the workloads that had any.
 
     Its OtelInjections and Leases are deleted as well.
     """
     changed = []
     for scope in scopes:
-        metadata = [item async for item in items(api, paths.deployments(scope), metadata_only=True)]
-        for item in metadata:
-            managers = operator_managers(item["metadata"], installation)
-            if managers and await _withdraw(api, key_of(item), managers):
-                changed.append(key_of(item))
+        for kind in KINDS.values():
+            changed += await _withdraw_kind(api, kind, scope, installation)
         await _delete_injections(api, scope, installation)
     if installation:
         await Claims(api, installation, [scope for scope in scopes if scope]).release()
@@ -48,7 +47,16 @@ def operator_managers(metadata: Mapping[str, Any], installation: str = "") -> tu
     return tuple(dict.fromkeys(found))
 
 
-async def _withdraw(api: Api, key: Key, managers: Sequence[str]) -> bool:
+async def _withdraw_kind(api: Api, kind: Kind, scope: str, installation: str) -> list[WorkloadKey]:
+    changed = []
+    for item in [item async for item in items(api, paths.workloads(kind, scope), metadata_only=True)]:
+        managers = operator_managers(item["metadata"], installation)
+        if managers and await _withdraw(api, kind.key_of(item), managers):
+            changed.append(kind.key_of(item))
+    return changed
+
+
+async def _withdraw(api: Api, key: WorkloadKey, managers: Sequence[str]) -> bool:
     """Apply the empty set for each manager; what changes meanwhile is read again."""
     done = False
     for manager in managers:
@@ -62,15 +70,15 @@ async def _withdraw(api: Api, key: Key, managers: Sequence[str]) -> bool:
     return done
 
 
-async def _withdraw_once(api: Api, key: Key, manager: str) -> bool:
-    path = paths.deployments(*key)
-    deployment = await api.get(path)
-    if deployment is None:
+async def _withdraw_once(api: Api, key: WorkloadKey, manager: str) -> bool:
+    path, kind = paths.workload(key), KINDS[key.kind]
+    found = await api.get(path)
+    if found is None:
         return False
-    workload = Workload.from_deployment(deployment, manager)
-    if workload.taken or workload.ownership.is_legacy or workload.has_legacy_status:
-        patch = managed_fields_patch(workload, changed_owners(workload.managed_fields, workload))
-        workload = Workload.from_deployment(await api.merge(path, patch), manager)
+    workload = Workload.from_object(kind, found, manager)
+    if workload.handover.taken or workload.ownership.is_legacy or workload.has_legacy_status:
+        patch = managed_fields_patch(workload, changed_owners(workload))
+        workload = Workload.from_object(kind, await api.merge(path, patch), manager)
     if not workload.ownership.is_ours:
         return False
     await api.apply(path, body(workload, NOTHING), workload.ownership.manager)

@@ -5,24 +5,28 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
+from spanloom_operator.controller.agent_delivery import AgentDelivery
 from spanloom_operator.controller.cache import Cache
 from spanloom_operator.controller.cleanup import operator_managers
 from spanloom_operator.controller.events import EventRecorder
 from spanloom_operator.controller.leases import RENEW_SECONDS, Claims
-from spanloom_operator.controller.metrics import READY
+from spanloom_operator.controller.metrics import READY, WATCHED
 from spanloom_operator.controller.profile_status import ProfileStatus
 from spanloom_operator.controller.reconciler import Reconciler
 from spanloom_operator.controller.records import RecordStore
 from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
 from spanloom_operator.controller.watches import Watches
 from spanloom_operator.controller.work_queue import WorkQueue
-from spanloom_operator.kube.api import ApiError, Key
+from spanloom_operator.kinds import KINDS
+from spanloom_operator.kube.api import ApiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from spanloom_operator.kinds import WorkloadKey
     from spanloom_operator.kube.api import Api, Object
     from spanloom_operator.settings import Settings
 
@@ -38,8 +42,10 @@ class Controller:
 
     def __init__(self, api: Api, settings: Settings, now: Callable[[], float] = time.time) -> None:
         self.api, self.settings = api, settings
-        self.queue: WorkQueue[Key] = WorkQueue()
+        self.queue: WorkQueue[WorkloadKey] = WorkQueue()
         self.cache = Cache(settings.namespace, self.queue)
+        for kind in KINDS:
+            WATCHED.labels(kind).set_function(partial(self.cache.count, kind))
         self.events = EventRecorder()
         self.records = RecordStore(api, settings.installation, settings.manager)
         self.claims = Claims(api, settings.installation, settings.namespaces)
@@ -56,14 +62,15 @@ class Controller:
             slots=RolloutSlots(settings.rollouts, settings.grace, now),
             backoff=ReapplyBackoff(now),
             events=self.events,
+            delivery=AgentDelivery(api, settings.manager, now, image_volumes=settings.agent_image_volume),
         )
 
     async def load(self) -> None:
-        """Learn all there is: other installations, own records, profiles and Deployments."""
+        """Learn all there is: other installations, own records, profiles and workloads."""
         await self.claims.refresh()
         await self.records.load(self.settings.scopes)
         await self.watches.load()
-        for key in self.records.found - self.cache.deployments.keys():
+        for key in self.records.found - self.cache.workloads.keys():
             self.cache.read_again(key)
 
     async def run(self) -> None:
@@ -119,7 +126,7 @@ class Controller:
             await self.report()
 
     async def _renew(self) -> None:
-        """Renew the Leases; look again at the Deployments of namespaces that have changed hands."""
+        """Renew the Leases; look again at the workloads of namespaces that have changed hands."""
         while True:
             await asyncio.sleep(RENEW_SECONDS)
             try:
@@ -137,7 +144,7 @@ class Controller:
                 await self.records.verify(self.settings.scopes)
             except ApiError as error:
                 log.warning("resync failed: %s", error)
-            self.queue.add_all(list(self.cache.deployments))
+            self.queue.add_all(list(self.cache.workloads))
 
     def _is_ours(self, metadata: Object) -> bool:
         return bool(operator_managers(metadata, self.settings.installation))

@@ -1,4 +1,4 @@
-"""Kubernetes Events about Deployments and OtelProfiles, with a log line and a count for each."""
+"""Kubernetes Events about workloads and OtelProfiles, with a log line and a count for each."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom_operator.controller.metrics import EVENTS
 from spanloom_operator.injection.digests import fingerprint
+from spanloom_operator.kinds import KINDS, UNCHANGEABLE
 from spanloom_operator.kube import paths
 from spanloom_operator.names import API_VERSION
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 MAX_MESSAGE_LENGTH = 1024  # the API server refuses longer ones
 EVENT_QUEUE_SIZE = 10_000
-WARNINGS = frozenset({"Conflict", "RolledBack", "Invalid", "Misplaced", "Refused", "Skipped"})
+WARNINGS = frozenset({"Conflict", "RolledBack", "Invalid", "Misplaced", "NotChangeable", "Refused", "Skipped"})
 log = logging.getLogger("spanloom.operator")
 
 
@@ -51,7 +52,8 @@ class EventRecorder:
 def event(kind: str, metadata: Mapping[str, Any], reason: str, message: str, unique: str) -> dict[str, Any]:
     """Return an Event (core/v1) about the object with this `metadata`."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    version = {"Deployment": "apps/v1"}.get(kind, API_VERSION)
+    known = KINDS.get(kind) or UNCHANGEABLE.get(kind)
+    version = known.api_version if known else API_VERSION
     involved = {key: metadata[key] for key in ("name", "namespace", "uid")}
     return {
         "apiVersion": "v1",

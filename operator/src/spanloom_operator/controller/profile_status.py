@@ -1,4 +1,4 @@
-"""Statuses of OtelProfiles: whether they are valid, and the states of their Deployments."""
+"""Statuses of OtelProfiles: whether they are valid, and the states of their workloads."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spanloom_operator.controller.cache import Cache
     from spanloom_operator.controller.events import EventRecorder
     from spanloom_operator.controller.leases import Claims
+    from spanloom_operator.kinds import WorkloadKey
     from spanloom_operator.kube.api import Api, Key, Object
     from spanloom_operator.profiles.rules import Rules
 
@@ -28,15 +29,15 @@ class ProfileStatus:
     def __init__(self, api: Api, cache: Cache, claims: Claims, rules: Rules) -> None:
         self._api, self._cache, self._claims, self._rules = api, cache, claims, rules
 
-    def statuses(self, states: Mapping[Key, str]) -> dict[Key, dict[str, Any]]:
-        """Return what the status of each profile should be; `states` are those of the Deployments."""
+    def statuses(self, states: Mapping[WorkloadKey, str]) -> dict[Key, dict[str, Any]]:
+        """Return what the status of each profile should be; `states` are those of the workloads."""
         found: dict[Key, list[str]] = {key: [] for key in self._cache.profiles if self._claims.has_profiles(key[0])}
         for key, state in states.items():
             for profile in self._cache.profile_keys(key):
                 found.get(profile, []).append(state)
         return {key: self._status(self._cache.profiles[key], of_it) for key, of_it in found.items()}
 
-    async def write(self, states: Mapping[Key, str]) -> None:
+    async def write(self, states: Mapping[WorkloadKey, str]) -> None:
         """Write each status that is not so already."""
         for key, status in self.statuses(states).items():
             if self._cache.profiles[key].get("status") != status:
@@ -57,7 +58,7 @@ class ProfileStatus:
             "observedGeneration": profile["metadata"].get("generation", 0),
             "valid": not problems,
             "problems": list(problems),
-            "deployments": len(states),
+            "workloads": len(states),
             "injected": states.count(INJECTED),
             "rolledBack": states.count(ROLLED_BACK),
         }

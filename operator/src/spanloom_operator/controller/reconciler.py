@@ -1,4 +1,4 @@
-"""Bring one Deployment to what its labels and profiles request: read, decide, and at most one write.
+"""Bring one workload to what its labels and profiles request: read, decide, and at most one write.
 
 Every write carries the resourceVersion it was decided on. What has changed in between is read again and decided again,
 so that no change made meanwhile is lost.
@@ -11,18 +11,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spanloom import instrument
-from spanloom_operator.controller.metrics import SKIPPED, WATCHED, WRITES
+from spanloom_operator.controller.metrics import SKIPPED, WRITES
 from spanloom_operator.controller.throttle import backoff_seconds
 from spanloom_operator.injection.apply import managed_fields_patch
 from spanloom_operator.injection.decision import Inputs, decide, requested_profile
 from spanloom_operator.injection.record import ROLLED_BACK
 from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube import paths
-from spanloom_operator.kube.api import CONFLICT, NOT_FOUND, ApiError, version_of
+from spanloom_operator.kube.api import CONFLICT, NOT_FOUND, REFUSALS, ApiError, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from spanloom_operator.controller.agent_delivery import AgentDelivery
     from spanloom_operator.controller.cache import Cache
     from spanloom_operator.controller.events import EventRecorder
     from spanloom_operator.controller.leases import Claims
@@ -30,20 +32,20 @@ if TYPE_CHECKING:
     from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
     from spanloom_operator.controller.work_queue import WorkQueue
     from spanloom_operator.injection.decision import Decision
-    from spanloom_operator.kube.api import Api, Key, Object
+    from spanloom_operator.injection.record import Record
+    from spanloom_operator.kinds import WorkloadKey
+    from spanloom_operator.kube.api import Api, Object
     from spanloom_operator.settings import Settings
 
-REFUSALS = frozenset({400, 403, 422})
-"""Status codes of requests that would be refused again."""
 RECHECK_SECONDS = 1.0
-"""How long after a write to look at the Deployment again."""
+"""How long after a write to look at the workload again."""
 STALE_BACKOFF_SECONDS, MAX_STALE_BACKOFF_SECONDS = 0.01, 5.0
 """How long to wait after the second stale write in a row, and at most."""
 log = logging.getLogger(__name__)
 
 
 class Reconciler:
-    """Decides about one Deployment at a time, and carries the decision out."""
+    """Decides about one workload at a time, and carries the decision out."""
 
     def __init__(
         self,
@@ -52,44 +54,55 @@ class Reconciler:
         now: Callable[[], float],
         *,
         cache: Cache,
-        queue: WorkQueue[Key],
+        queue: WorkQueue[WorkloadKey],
         records: RecordStore,
         claims: Claims,
         slots: RolloutSlots,
         backoff: ReapplyBackoff,
         events: EventRecorder,
+        delivery: AgentDelivery,
     ) -> None:
         self._api, self._settings, self._now = api, settings, now
         self._cache, self._queue, self._records, self._claims = cache, queue, records, claims
-        self._slots, self._backoff, self._events = slots, backoff, events
-        self._failures: dict[Key, int] = {}
+        self._slots, self._backoff, self._events, self._delivery = slots, backoff, events, delivery
+        self._failures: dict[WorkloadKey, int] = {}
 
     @instrument
-    async def reconcile(self, key: Key) -> None:
-        """Look at one Deployment; a failure is reported and tried again."""
+    async def reconcile(self, key: WorkloadKey) -> None:
+        """Look at one workload; a failure is reported and tried again."""
         try:
             await self._reconcile(key)
             self._failures.pop(key, None)
         except ApiError as error:
             self._failed(key, error)
 
-    async def _reconcile(self, key: Key) -> None:
-        deployment = self._cache.deployments.get(key) or await self._api.get(paths.deployments(*key))
-        if deployment is None:
+    async def _reconcile(self, key: WorkloadKey) -> None:
+        found = self._cache.workloads.get(key) or await self._api.get(paths.workload(key))
+        if found is None:
             return self._forget(key)
-        self._cache.deployments[key] = deployment
-        WATCHED.set(len(self._cache.deployments))
-        workload = Workload.from_deployment(deployment, self._settings.manager)
+        self._cache.workloads[key] = found
+        workload = self._view(key, found)
         record = self._records.get(workload)
         self._queue.add_all(self._slots.observe(key, workload, record))
-        decision = decide(workload, record, await self._inputs(workload))
+        decision = await self._decide(key, workload, record)
         if decision.managed_fields is not None:
             await self._change_owners(key, workload, decision)
         elif decision.body is not None:
-            await self._write(key, deployment, workload, decision)
+            await self._write(key, found, workload, decision)
         else:
-            self._settle(key, deployment, workload, decision)
+            self._settle(key, found, workload, decision)
         return None
+
+    async def _decide(self, key: WorkloadKey, workload: Workload, record: Record | None) -> Decision:
+        inputs = await self._inputs(workload)
+        decision = decide(workload, record, inputs)
+        if decision.body is None or decision.injection.agent is None:
+            return decision
+        delivery = await self._delivery.find(paths.workload(key), workload, decision.injection)
+        return decision if delivery == inputs.delivery else decide(workload, record, replace(inputs, delivery=delivery))
+
+    def _view(self, key: WorkloadKey, found: Object) -> Workload:
+        return Workload.from_object(KINDS[key.kind], found, self._settings.manager)
 
     async def _inputs(self, workload: Workload) -> Inputs:
         namespace = workload.namespace
@@ -101,6 +114,7 @@ class Reconciler:
             now=self._now(),
             grace=self._settings.grace,
             holder=self._claims.holder(namespace),
+            delivery=self._delivery.current,
         )
         names = {name for each in workload.all_containers for name in each.env_from_names("configMapRef")}
         if not names or requested_profile(workload, inputs) is None:
@@ -111,28 +125,28 @@ class Reconciler:
         found = {name: await self._api.get(paths.config_map(namespace, name)) for name in sorted(names)}
         return {name: config_map.get("data") or {} for name, config_map in found.items() if config_map}
 
-    async def _change_owners(self, key: Key, workload: Workload, decision: Decision) -> None:
+    async def _change_owners(self, key: WorkloadKey, workload: Workload, decision: Decision) -> None:
         """Write managedFields, and decide again on what the API server returns."""
         self._records.remember(workload, decision.record)
         await self._write_rollback(workload, decision)
         patch = managed_fields_patch(workload, decision.managed_fields or [])
-        updated = await self._api.merge(paths.deployments(*key), patch)
-        if not self._cache.deployment_changed("MODIFIED", updated):
+        updated = await self._api.merge(paths.workload(key), patch)
+        if not self._cache.workload_changed(workload.kind, "MODIFIED", updated):
             self._queue.add(key)
 
-    async def _write(self, key: Key, deployment: Object, workload: Workload, decision: Decision) -> None:
+    async def _write(self, key: WorkloadKey, found: Object, workload: Workload, decision: Decision) -> None:
         if not self._may_write(key, decision):
             return
         try:
             await self._write_rollback(workload, decision)
-            updated = await self._api.apply(paths.deployments(*key), decision.body or {}, self._settings.manager)
+            updated = await self._api.apply(paths.workload(key), decision.body or {}, self._settings.manager)
         except ApiError:
             self._queue.add_all(self._slots.release(key))
             raise
-        self._written(key, deployment, updated, workload, decision)
+        self._written(key, found, updated, workload, decision)
 
-    def _may_write(self, key: Key, decision: Decision) -> bool:
-        """Return whether a decision may be carried out now; else the Deployment is looked at later."""
+    def _may_write(self, key: WorkloadKey, decision: Decision) -> bool:
+        """Return whether a decision may be carried out now; else the workload is looked at later."""
         left = self._backoff.seconds_left(key, decision)
         if not left and decision.replaces_pods and not self._slots.acquire(key):
             left = self._settings.grace
@@ -146,27 +160,28 @@ class Reconciler:
             self._records.remember(workload, decision.record)
             await self._records.write_now(workload)
 
-    def _written(self, key: Key, deployment: Object, updated: Object, workload: Workload, decision: Decision) -> None:
-        is_changed = version_of(updated) > version_of(deployment)
+    def _written(
+        self, key: WorkloadKey, found: Object, updated: Object, workload: Workload, decision: Decision
+    ) -> None:
+        is_changed = version_of(updated) > version_of(found)
         WRITES.labels("applied").inc()
         self._backoff.count(key, decision)
         for skipped in decision.injection.skipped:
             SKIPPED.labels(skipped.kind).inc()
-        self._events.record("Deployment", updated["metadata"], *self._backoff.event_text(key, decision))
+        self._events.record(key.kind, updated["metadata"], *self._backoff.event_text(key, decision))
         self._remember_written(workload, updated, decision)
-        if self._cache.deployments.get(key) is deployment:
-            self._cache.deployments[key] = updated
+        if self._cache.workloads.get(key) is found:
+            self._cache.workloads[key] = updated
         self._free_slots(key, updated, decision, is_rolling=is_changed)
         if decision.record is None or workload.ownership.has_other_appliers:
             self._queue.add(key)
         elif is_changed:
             self._queue.add_later(key, RECHECK_SECONDS)
 
-    def _free_slots(self, key: Key, updated: Object, decision: Decision, *, is_rolling: bool) -> None:
+    def _free_slots(self, key: WorkloadKey, updated: Object, decision: Decision, *, is_rolling: bool) -> None:
         self._queue.add_all(self._slots.written(key, is_rolling=is_rolling))
         if decision.replaces_pods:
-            workload = Workload.from_deployment(updated, self._settings.manager)
-            self._queue.add_all(self._slots.observe(key, workload, None))
+            self._queue.add_all(self._slots.observe(key, self._view(key, updated), None))
 
     def _remember_written(self, workload: Workload, updated: Object, decision: Decision) -> None:
         record = decision.record
@@ -175,7 +190,7 @@ class Reconciler:
             record = replace(record, guard=replace(record.guard, generation=generation))
         self._records.remember(workload, record)
 
-    def _settle(self, key: Key, deployment: Object, workload: Workload, decision: Decision) -> None:
+    def _settle(self, key: WorkloadKey, found: Object, workload: Workload, decision: Decision) -> None:
         """Nothing to write: report what stands in the way, and stop watching what is not ours."""
         if decision.wait is not None:
             self._queue.add_later(key, decision.wait)
@@ -184,33 +199,32 @@ class Reconciler:
         if is_new and decision.record is not None and decision.record.guard.is_armed:
             self._queue.add_later(key, RECHECK_SECONDS)
         if decision.reason in {"DryRun", "Paused", "Skipped", "Invalid"}:
-            self._events.record("Deployment", deployment["metadata"], decision.reason, decision.message)
+            self._events.record(key.kind, found["metadata"], decision.reason, decision.message)
         if decision.reason == "Withdrawn":
             self._forget(key)
 
-    def _forget(self, key: Key) -> None:
-        """Forget a Deployment that is deleted, or not managed."""
-        deployment = self._cache.deployments.pop(key, None)
-        if deployment:
-            self._events.forget(deployment["metadata"]["uid"])
+    def _forget(self, key: WorkloadKey) -> None:
+        """Forget a workload that is deleted, or not managed."""
+        found = self._cache.workloads.pop(key, None)
+        if found:
+            self._events.forget(found["metadata"]["uid"])
         else:
             self._records.forget(key)
         self._queue.add_all(self._slots.release(key))
         self._backoff.forget(key)
         self._queue.cancel(key)
-        WATCHED.set(len(self._cache.deployments))
 
     # ---- failures
-    def _failed(self, key: Key, error: ApiError) -> None:
+    def _failed(self, key: WorkloadKey, error: ApiError) -> None:
         """Report what was refused, and try again: at once after a stale write, later and later else."""
         attempt = self._failures[key] = self._failures.get(key, 0) + 1
         WRITES.labels(str(error.code)).inc()
         if error.code in {CONFLICT, NOT_FOUND}:
-            deployment, self._cache.deployments[key] = self._cache.deployments.get(key), None
+            found, self._cache.workloads[key] = self._cache.workloads.get(key), None
         else:
-            deployment = self._cache.deployments.get(key)
+            found = self._cache.workloads.get(key)
         if not error.is_stale:
-            self._report(key, deployment, error, attempt)
+            self._report(key, found, error, attempt)
         self._queue.add_later(key, self._retry_seconds(error, attempt))
 
     def _retry_seconds(self, error: ApiError, attempt: int) -> float:
@@ -219,10 +233,10 @@ class Reconciler:
             return 0 if attempt == 1 else min(longest, MAX_STALE_BACKOFF_SECONDS)
         return self._settings.resync if error.code in REFUSALS else backoff_seconds(attempt + 1)
 
-    def _report(self, key: Key, deployment: Object | None, error: ApiError, attempt: int) -> None:
-        about = {"kind": "Deployment", "object": "/".join(key), "reason": "WriteFailed"}
-        log.warning("Deployment %s/%s: the write failed: %s: %s", *key, error.code, error, extra=about)
+    def _report(self, key: WorkloadKey, found: Object | None, error: ApiError, attempt: int) -> None:
+        about = {"kind": key.kind, "object": key.title, "reason": "WriteFailed"}
+        log.warning("%s %s: the write failed: %s: %s", key.kind, key.title, error.code, error, extra=about)
         is_refused = error.code in REFUSALS or (error.code == CONFLICT and attempt > 1)
-        if deployment and is_refused:
+        if found and is_refused:
             reason = "Conflict" if error.code == CONFLICT else "Refused"
-            self._events.record("Deployment", deployment["metadata"], reason, str(error))
+            self._events.record(key.kind, found["metadata"], reason, str(error))

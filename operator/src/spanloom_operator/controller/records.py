@@ -1,4 +1,4 @@
-"""OtelInjections: what the operator remembers about Deployments, written when there is nothing more urgent."""
+"""OtelInjections: what the operator remembers about workloads, written when there is nothing more urgent."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
-from spanloom_operator.injection.record import Record, from_injection_object
+from spanloom_operator.injection.record import Record, from_injection_object, record_key
 from spanloom_operator.kube import paths
-from spanloom_operator.kube.api import NOT_FOUND, ApiError, items, key_of
+from spanloom_operator.kube.api import NOT_FOUND, ApiError, items
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from spanloom_operator.injection.workload import Workload
-    from spanloom_operator.kube.api import Api, Key, Object
+    from spanloom_operator.kinds import WorkloadKey
+    from spanloom_operator.kube.api import Api, Object
 
 log = logging.getLogger(__name__)
 
 
 class RecordStore:
-    """Records by Deployment. `installation` (`namespace/name`) separates its OtelInjections from others."""
+    """Records by workload. `installation` (`namespace/name`) separates its OtelInjections from others."""
 
     def __init__(self, api: Api, installation: str, manager: str) -> None:
         self._api, self._installation, self._manager = api, installation, manager
-        self._records: dict[Key, tuple[str, Record]] = {}
-        self._stored: dict[Key, Record] = {}
-        self._found: dict[Key, Object] = {}
-        self._to_write: dict[Key, Workload] = {}
+        self._records: dict[WorkloadKey, tuple[str, Record]] = {}
+        self._stored: dict[WorkloadKey, Record] = {}
+        self._found: dict[WorkloadKey, Object] = {}
+        self._to_write: dict[WorkloadKey, Workload] = {}
         self.changed = asyncio.Event()
 
     async def load(self, scopes: Sequence[str]) -> None:
@@ -35,13 +36,13 @@ class RecordStore:
         self._found = {key: found async for key, found in _listed(self._api, scopes, self._installation)}
 
     @property
-    def found(self) -> set[Key]:
-        """Deployments with an OtelInjection at the last start."""
+    def found(self) -> set[WorkloadKey]:
+        """Workloads with an OtelInjection at the last start."""
         return set(self._found)
 
     def get(self, workload: Workload) -> Record | None:
-        """Return the record of a Deployment; None for another one of the same name."""
-        key = workload.namespace, workload.name
+        """Return the record of a workload; None for another one of the same name."""
+        key = workload.key
         if key in self._records:
             uid, record = self._records[key]
             return record if uid == workload.uid else None
@@ -53,13 +54,13 @@ class RecordStore:
             self._stored[key] = record_found.to_persist
         return record_found
 
-    def states(self) -> dict[Key, str]:
-        """Return the state of each Deployment."""
+    def states(self) -> dict[WorkloadKey, str]:
+        """Return the state of each workload."""
         return {key: record.state for key, (_, record) in self._records.items()}
 
     def remember(self, workload: Workload, record: Record | None) -> None:
         """Keep a record, and write it soon when a reader would learn something new; None removes it."""
-        key = workload.namespace, workload.name
+        key = workload.key
         before = self._records.pop(key, None)
         if record is not None:
             self._records[key] = workload.uid, record
@@ -68,15 +69,15 @@ class RecordStore:
         if (record.to_persist if record else None) != self._stored.get(key) or (record is None and key in self._found):
             self._to_write[key] = workload
 
-    def forget(self, key: Key) -> None:
-        """Forget a Deployment that is deleted; the garbage collector removes its OtelInjection."""
+    def forget(self, key: WorkloadKey) -> None:
+        """Forget a workload that is deleted; the garbage collector removes its OtelInjection."""
         for known in (self._records, self._stored, self._found, self._to_write):
             known.pop(key, None)
         self.changed.set()
 
     async def write_now(self, workload: Workload) -> None:
-        """Write the record of a Deployment before anything else happens."""
-        await self._write((workload.namespace, workload.name), workload)
+        """Write the record of a workload before anything else happens."""
+        await self._write(workload.key, workload)
 
     async def write_all(self) -> None:
         """Write what has changed, one after another; what fails is logged and tried again with the next change."""
@@ -84,7 +85,7 @@ class RecordStore:
             try:
                 await self._write(key, workload)
             except ApiError as error:
-                log.warning("OtelInjection %s/%s was not written: %s", *key, error, extra={"reason": "WriteFailed"})
+                log.warning("OtelInjection of %s not written: %s", key.title, error, extra={"reason": "WriteFailed"})
 
     async def verify(self, scopes: Sequence[str]) -> None:
         """Write again what a user has deleted, or what could not be written."""
@@ -93,7 +94,7 @@ class RecordStore:
             del self._stored[key]
         self.changed.set()
 
-    async def _write(self, key: Key, workload: Workload) -> None:
+    async def _write(self, key: WorkloadKey, workload: Workload) -> None:
         self._to_write.pop(key, None)
         try:
             await self._write_or_delete(key, workload)
@@ -102,8 +103,8 @@ class RecordStore:
                 self._to_write.setdefault(key, workload)
             raise
 
-    async def _write_or_delete(self, key: Key, workload: Workload) -> None:
-        path, known = paths.injections(*key), self._records.get(key)
+    async def _write_or_delete(self, key: WorkloadKey, workload: Workload) -> None:
+        path, known = paths.injections(key.namespace, key.injection_name), self._records.get(key)
         if known is None:
             await self._delete(path)
             self._stored.pop(key, None)
@@ -119,11 +120,11 @@ class RecordStore:
             await self._api.delete(path)
 
 
-async def _listed(api: Api, scopes: Sequence[str], installation: str) -> AsyncIterator[tuple[Key, Object]]:
+async def _listed(api: Api, scopes: Sequence[str], installation: str) -> AsyncIterator[tuple[WorkloadKey, Object]]:
     for scope in scopes:
         async for found in items(api, paths.injections(scope)):
             if _installation(found) == installation:
-                yield key_of(found), found
+                yield record_key(found), found
 
 
 def _installation(found: Object) -> str:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spanloom_operator.injection import rollout
 from spanloom_operator.injection.digests import fingerprint
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
     from spanloom_operator.injection.decision import Decision
     from spanloom_operator.injection.record import Record
     from spanloom_operator.injection.workload import Workload
-    from spanloom_operator.kube.api import Key
+    from spanloom_operator.kinds import WorkloadKey
 
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 10, 3600
 CONFLICT_AFTER = 3
@@ -34,12 +33,12 @@ class RolloutSlots:
 
     def __init__(self, limit: int, grace: float, now: Callable[[], float]) -> None:
         self._limit, self._grace, self._now = limit, grace, now
-        self._expires_at: dict[Key, float] = {}
-        self._writing: set[Key] = set()
-        self._waiting: set[Key] = set()
+        self._expires_at: dict[WorkloadKey, float] = {}
+        self._writing: set[WorkloadKey] = set()
+        self._waiting: set[WorkloadKey] = set()
 
-    def acquire(self, key: Key) -> bool:
-        """Take a slot for a rollout that is about to be written; False when the Deployment has to wait."""
+    def acquire(self, key: WorkloadKey) -> bool:
+        """Take a slot for a rollout that is about to be written; False when the workload has to wait."""
         now = self._now()
         taken = sum(expires > now for other, expires in self._expires_at.items() if other != key)
         if taken >= self._limit:
@@ -49,27 +48,27 @@ class RolloutSlots:
         self._writing.add(key)
         return True
 
-    def written(self, key: Key, *, is_rolling: bool) -> set[Key]:
-        """Note the end of a write; `is_rolling` when it changed the Deployment. Return who may try now."""
+    def written(self, key: WorkloadKey, *, is_rolling: bool) -> set[WorkloadKey]:
+        """Note the end of a write; `is_rolling` when it changed the workload. Return who may try now."""
         if key not in self._writing:
             return set()
         self._writing.discard(key)
         self._expires_at[key] = self._now() + self._grace
         return set() if is_rolling else self.release(key)
 
-    def observe(self, key: Key, workload: Workload, record: Record | None) -> set[Key]:
+    def observe(self, key: WorkloadKey, workload: Workload, record: Record | None) -> set[WorkloadKey]:
         """Note how far a rollout is; return who may try now."""
         if key in self._writing:
             return set()
         if key in self._expires_at:
-            is_over = rollout.is_complete(workload) or self._expires_at[key] <= self._now()
+            is_over = workload.rollout.is_over or self._expires_at[key] <= self._now()
             return self.release(key) if is_over else set()
-        if record is not None and record.guard.is_armed and rollout.is_failing(workload):
+        if record is not None and record.guard.is_armed and workload.rollout.is_under_way:
             self._expires_at[key] = record.guard.started + self._grace
         return set()
 
-    def release(self, key: Key) -> set[Key]:
-        """Free the slot of a Deployment; return who may try now."""
+    def release(self, key: WorkloadKey) -> set[WorkloadKey]:
+        """Free the slot of a workload; return who may try now."""
         self._writing.discard(key)
         if self._expires_at.pop(key, None) is None:
             return set()
@@ -91,19 +90,19 @@ class ReapplyBackoff:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
-        self._reapplied: dict[Key, Reapply] = {}
+        self._reapplied: dict[WorkloadKey, Reapply] = {}
 
-    def seconds_left(self, key: Key, decision: Decision) -> float:
+    def seconds_left(self, key: WorkloadKey, decision: Decision) -> float:
         """Return the seconds until a decision may be written."""
         last = self._last(key, decision)
         return 0 if last is None else max(0, last.at + backoff_seconds(last.attempt + 1) - self._now())
 
-    def count(self, key: Key, decision: Decision) -> None:
+    def count(self, key: WorkloadKey, decision: Decision) -> None:
         """Note that a decision was written."""
         last = self._last(key, decision)
         self._reapplied[key] = Reapply(_content(decision), last.attempt + 1 if last else 1, self._now())
 
-    def event_text(self, key: Key, decision: Decision) -> tuple[str, str]:
+    def event_text(self, key: WorkloadKey, decision: Decision) -> tuple[str, str]:
         """Return reason and message of the Event about a write."""
         last = self._reapplied.get(key)
         if last is None or last.attempt < CONFLICT_AFTER:
@@ -112,11 +111,11 @@ class ReapplyBackoff:
         again = f"reapplied {last.attempt} times, next attempt in {pause:g} s"
         return "Conflict", f"another controller keeps removing the injected variables; {again}"
 
-    def forget(self, key: Key) -> None:
-        """Forget a Deployment."""
+    def forget(self, key: WorkloadKey) -> None:
+        """Forget a workload."""
         self._reapplied.pop(key, None)
 
-    def _last(self, key: Key, decision: Decision) -> Reapply | None:
+    def _last(self, key: WorkloadKey, decision: Decision) -> Reapply | None:
         last = self._reapplied.get(key)
         is_in_a_row = last is not None and self._now() - last.at <= RESET_AFTER_SECONDS
         return last if last is not None and is_in_a_row and last.body == _content(decision) else None

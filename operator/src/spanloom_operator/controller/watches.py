@@ -1,17 +1,18 @@
 """What is listed and watched, and what becomes of each change.
 
-Deployments are watched by label, so that those without one cost nothing; only in a namespace that has the label itself
-are all of them watched.
+Workloads are watched by label, so that those without one cost nothing; only in a namespace that has the label itself
+are all Deployments watched.
 """
 
 from __future__ import annotations
 
-import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from spanloom_operator.controller.misplaced import MisplacedLabels
+from spanloom_operator.kinds import DEPLOYMENT, KINDS
 from spanloom_operator.kube import paths
-from spanloom_operator.kube.api import ApiError, items, key_of, version_of
+from spanloom_operator.kube.api import items, key_of, version_of
 from spanloom_operator.kube.list_watch import ListWatch
 from spanloom_operator.names import INJECT_LABEL, STATUS_ANNOTATION
 
@@ -21,12 +22,11 @@ if TYPE_CHECKING:
 
     from spanloom_operator.controller.cache import Cache
     from spanloom_operator.controller.events import EventRecorder
+    from spanloom_operator.kinds import Kind
     from spanloom_operator.kube.api import Api, Key, Object
     from spanloom_operator.settings import Settings
 
     Handler = Callable[[str, Any], None]
-
-log = logging.getLogger(__name__)
 
 
 class Watches:
@@ -35,7 +35,8 @@ class Watches:
     def __init__(
         self, api: Api, settings: Settings, cache: Cache, events: EventRecorder, is_ours: Callable[[Object], bool]
     ) -> None:
-        self._api, self._settings, self._cache, self._events, self._is_ours = api, settings, cache, events, is_ours
+        self._api, self._settings, self._cache, self._is_ours = api, settings, cache, is_ours
+        self._misplaced = MisplacedLabels(api, cache, events)
         self.list_watches: dict[str, ListWatch] = {}
         self._group: asyncio.TaskGroup | None = None
         self._namespace_tasks: dict[str, asyncio.Task[None]] = {}
@@ -52,19 +53,21 @@ class Watches:
             self._cache.profile_changed("LISTED", profile)
         self._started = await self._load_namespaces()
         for scope in self._settings.scopes:
-            self._started.append(await self._load(self._deployments(scope, INJECT_LABEL)))
-            await self._find_leftovers(scope)
+            for kind in KINDS.values():
+                self._started.append(await self._load(self._workloads(kind, scope, INJECT_LABEL)))
+                await self._find_leftovers(kind, scope)
         for namespace in list(self._cache.namespaces):
-            await self._load(self._deployments(namespace, ""))
+            await self._load(self._workloads(DEPLOYMENT, namespace, ""))
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Watch from where the lists ended, in tasks of `group`."""
-        self._group = group
+        self._group = self._misplaced.group = group
         for list_watch, handle, version in self._started:
             group.create_task(follow(list_watch, handle, version))
         for scope in self._settings.scopes:
-            list_watch = self._list_watch("misplaced", paths.replicasets(scope), INJECT_LABEL)
-            group.create_task(follow(list_watch, self._replicasets_changed))
+            for kind, path in self._misplaced.paths(scope):
+                list_watch = self._list_watch("misplaced", path, INJECT_LABEL, metadata_only=True)
+                group.create_task(follow(list_watch, partial(self._misplaced.changed, kind)))
         self._follow_namespaces()
 
     async def resync(self) -> None:
@@ -87,13 +90,14 @@ class Watches:
         handle("LISTED", found)
         return list_watch, handle, version
 
-    def _list_watch(self, name: str, path: str, selector: str) -> ListWatch:
-        return self.list_watches.setdefault(f"{name} {path}", ListWatch(self._api, path, selector))
+    def _list_watch(self, name: str, path: str, selector: str, *, metadata_only: bool = False) -> ListWatch:
+        list_watch = ListWatch(self._api, path, selector, metadata_only)
+        return self.list_watches.setdefault(f"{name} {path}", list_watch)
 
-    def _deployments(self, namespace: str, selector: str) -> tuple[ListWatch, Handler]:
+    def _workloads(self, kind: Kind, namespace: str, selector: str) -> tuple[ListWatch, Handler]:
         name = "labelled" if selector else "all"
-        list_watch = self._list_watch(name, paths.deployments(namespace), selector)
-        return list_watch, partial(self._deployments_changed, namespace)
+        list_watch = self._list_watch(name, paths.workloads(kind, namespace), selector)
+        return list_watch, partial(self._workloads_changed, kind, namespace)
 
     async def _list_profiles(self) -> list[Object]:
         scopes = {*self._settings.namespaces, self._settings.namespace} if self._settings.namespaces else {""}
@@ -112,24 +116,24 @@ class Watches:
             if namespace := await self._api.get(f"{paths.NAMESPACES}/{name}"):
                 self._namespaces_changed("MODIFIED", namespace)
 
-    async def _find_leftovers(self, scope: str) -> None:
-        async for item in items(self._api, paths.deployments(scope), metadata_only=True):
-            if key_of(item) not in self._cache.deployments and self._is_leftover(item["metadata"]):
-                self._cache.read_again(key_of(item))
+    async def _find_leftovers(self, kind: Kind, scope: str) -> None:
+        async for item in items(self._api, paths.workloads(kind, scope), metadata_only=True):
+            if kind.key_of(item) not in self._cache.workloads and self._is_leftover(item["metadata"]):
+                self._cache.read_again(kind.key_of(item))
 
     def _is_leftover(self, metadata: Mapping[str, Any]) -> bool:
-        """Return whether a Deployment is the operator's in part, although no label of its own requests it."""
+        """Return whether a workload is the operator's in part, although no label of its own requests it."""
         return STATUS_ANNOTATION in (metadata.get("annotations") or {}) or self._is_ours(dict(metadata))
 
     # ---- changes
-    def _deployments_changed(self, namespace: str, change: str, found: Any) -> None:
+    def _workloads_changed(self, kind: Kind, namespace: str, change: str, found: Any) -> None:
         if change == "LISTED":
-            self._cache.deployments_listed(namespace, found)
+            self._cache.workloads_listed(kind, namespace, found)
         elif change == "PAGE":
             for item in found:
-                self._cache.deployment_changed("LISTED", item)
+                self._cache.workload_changed(kind, "LISTED", item)
         else:
-            self._cache.deployment_changed(change, found)
+            self._cache.workload_changed(kind, change, found)
 
     def _namespaces_changed(self, change: str, found: Any) -> None:
         if change == "PAGE":
@@ -148,36 +152,10 @@ class Watches:
         labelled = set(self._cache.namespaces)
         for namespace in self._namespace_tasks.keys() - labelled:
             self._namespace_tasks.pop(namespace).cancel()
-            self.list_watches.pop(f"all {paths.deployments(namespace)}", None)
+            self.list_watches.pop(f"all {paths.workloads(DEPLOYMENT, namespace)}", None)
         for namespace in labelled - self._namespace_tasks.keys():
-            task = follow(*self._deployments(namespace, ""))
+            task = follow(*self._workloads(DEPLOYMENT, namespace, ""))
             self._namespace_tasks[namespace] = self._group.create_task(task)
-
-    # ---- labels in the wrong place
-    def _replicasets_changed(self, change: str, found: Any) -> None:
-        if change in {"PAGE", "DELETED"} or self._group is None:
-            return
-        for item in found if change == "LISTED" else [found]:
-            for owner in item["metadata"].get("ownerReferences") or ():
-                if owner["kind"] == "Deployment":
-                    self._group.create_task(self._report_misplaced((item["metadata"]["namespace"], owner["name"])))
-
-    async def _report_misplaced(self, key: Key) -> None:
-        """Emit an Event when a Deployment has the label on its pod template only, where it has no effect."""
-        deployment = self._cache.deployments.get(key) or await self._get(paths.deployments(*key))
-        if not deployment or self._cache.requested_profile(deployment):
-            return
-        if label := (deployment["spec"]["template"]["metadata"].get("labels") or {}).get(INJECT_LABEL):
-            command = f"kubectl label deployment {key[1]} -n {key[0]} {INJECT_LABEL}={label}"
-            message = f"the label {INJECT_LABEL} on the pod template has no effect; put it on the Deployment: {command}"
-            self._events.record("Deployment", deployment["metadata"], "Misplaced", message)
-
-    async def _get(self, path: str) -> Object | None:
-        try:
-            return await self._api.get(path)
-        except ApiError as error:
-            log.warning("%s: %s", path, error)
-            return None
 
 
 async def follow(list_watch: ListWatch, handle: Handler, version: str = "") -> None:

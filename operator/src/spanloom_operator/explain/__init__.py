@@ -1,1 +1,1 @@
-"""`spanloom explain`: what the operator injects into a Deployment, and why not the rest. Reads, never writes."""
+"""`spanloom explain`: what the operator injects into a workload, and why not the rest. Reads, never writes."""

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from spanloom_operator.explain.problems import ExplainError, UnreadableError
+from spanloom_operator.kinds import KINDS
 
 if TYPE_CHECKING:
     import kopf
+
+    from spanloom_operator.kinds import Kind
 
 Object = dict[str, Any]
 TIMEOUT_SECONDS = 10
@@ -21,11 +24,10 @@ NOT_FOUND = 404
 PATHS = {
     "Namespace": "/api/v1/namespaces",
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
-    "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    **{kind.name: f"/apis/{kind.api_version}/namespaces/{{}}/{kind.plural}" for kind in KINDS.values()},
     "OtelInjection": "/apis/spanloom.dev/v1alpha1/namespaces/{}/otelinjections",
     "OtelProfile": "/apis/spanloom.dev/v1alpha1/namespaces/{}/otelprofiles",
 }
-ALL_DEPLOYMENTS = "/apis/apps/v1/deployments"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -49,9 +51,13 @@ class Cluster:
         """Return the object, or None when there is none; raise UnreadableError."""
         return self._get(f"{PATHS[kind].format(quote(namespace, safe=''))}/{quote(name, safe='')}") or None
 
-    def deployments(self, namespace: str, selector: str = "") -> list[Object]:
-        """Return the Deployments of a namespace ("": of all) that a label selector selects."""
-        path = PATHS["Deployment"].format(quote(namespace, safe="")) if namespace else ALL_DEPLOYMENTS
+    def workloads(self, kind: Kind, namespace: str, selector: str = "") -> list[Object]:
+        """Return the workloads of a kind and a namespace ("": of all) that a label selector selects."""
+        of_namespace = PATHS[kind.name].format(quote(namespace, safe=""))
+        path = of_namespace if namespace else f"/apis/{kind.api_version}/{kind.plural}"
+        return [{"apiVersion": kind.api_version, "kind": kind.name, **item} for item in self._items(path, selector)]
+
+    def _items(self, path: str, selector: str) -> list[Object]:
         found: list[Object] = []
         query = {"limit": "100", "labelSelector": selector, "continue": ""}
         while True:

@@ -9,17 +9,19 @@ from typing import Annotated
 import typer
 
 from spanloom_operator.explain import output
-from spanloom_operator.explain.names import deployment_names
+from spanloom_operator.explain.names import Target, targets
 from spanloom_operator.explain.problems import UsageError
 from spanloom_operator.explain.report import Request, explain_all
 
 HELP = """\
-Show what the operator injects into Deployments: every variable with its value,
-source and owner, and the reason for each that is not injected. Nothing is written.
+Show what the operator injects into Deployments, StatefulSets, DaemonSets and
+CronJobs: every variable with its value, source and owner, and the reason for
+each that is not injected. Nothing is written.
 
 \b
   spanloom explain deployment/shop            in the current namespace
   spanloom explain deploy shop cart -n demo   several
+  spanloom explain sts/db cj/report           of other kinds
   spanloom explain deployments -o yaml        all of the namespace
   spanloom explain -f deploy/                 manifests of a directory
   helm template shop | spanloom explain -f -  standard input
@@ -29,7 +31,7 @@ EPILOG = """\
 \b
 Exit status:
   0  everything was explained; a note names what is not known
-  1  something was not: no such Deployment, an unreadable file, no response
+  1  something was not: no such workload, an unreadable file, no response
   2  the arguments are not understood
 """
 ARGUMENTS = "deployment/NAME ..., or deployment NAME ...; without a NAME, all of the namespace or the files"
@@ -47,7 +49,7 @@ FORMATS = {Output.TEXT: output.as_text, Output.JSON: output.as_json, Output.YAML
 
 
 def explain_command(
-    deployments: Annotated[list[str] | None, typer.Argument(metavar="TYPE/NAME | TYPE NAME", help=ARGUMENTS)] = None,
+    workloads: Annotated[list[str] | None, typer.Argument(metavar="TYPE/NAME | TYPE NAME", help=ARGUMENTS)] = None,
     file: Annotated[
         list[str] | None, typer.Option("--filename", "-f", "--file", help="file or directory; - is standard input")
     ] = None,
@@ -63,11 +65,11 @@ def explain_command(
 ) -> None:
     """Explain what is asked for, print it, and end with the exit status of the help."""
     try:
-        names = _checked_names(deployments or [], file or [], local=local)
+        chosen = _checked(workloads or [], file or [], local=local)
     except UsageError as error:
         _print_error(str(error))
         raise typer.Exit(2) from None
-    request = Request(names, tuple(file or ()), recursive, local, namespace, context, kubeconfig, home)
+    request = Request(chosen, tuple(file or ()), recursive, local, namespace, context, kubeconfig, home)
     report = explain_all(request)
     for line in report.lines:
         _print_error(line)
@@ -76,13 +78,13 @@ def explain_command(
     raise typer.Exit(int(report.failed))
 
 
-def _checked_names(deployments: list[str], files: list[str], *, local: bool) -> tuple[str, ...]:
-    """Return the names of the Deployments; raise UsageError when the arguments name nothing to explain."""
+def _checked(arguments: list[str], files: list[str], *, local: bool) -> tuple[Target, ...]:
+    """Return the workloads to explain; raise UsageError when the arguments name nothing to explain."""
     if local and not files:
         raise UsageError("--local reads files: name them with -f")
-    if not deployments and not files:
-        raise UsageError("name a Deployment, such as deployment/shop, or files with -f")
-    return deployment_names(deployments)
+    if not arguments and not files:
+        raise UsageError("name a workload, such as deployment/shop, or files with -f")
+    return targets(arguments)
 
 
 def _print_error(line: str) -> None:

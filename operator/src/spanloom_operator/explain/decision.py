@@ -1,24 +1,22 @@
-"""The operator's own decision about one Deployment, as an Explanation: the only module here that calls the operator."""
+"""The operator's own decision about one workload, as an Explanation."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.explain.explanation import Attribute, Explanation, Skipped, Variable
+from spanloom_operator.explain.explanation import Explanation
+from spanloom_operator.explain.rows import agent_rows, attributes_rows, skipped_rows, variables_rows
 from spanloom_operator.injection import decision
-from spanloom_operator.injection.attributes import resource_attributes
-from spanloom_operator.injection.decision import decide, requested_profile, secrets_note
-from spanloom_operator.injection.environment import inject
+from spanloom_operator.injection.decision import decide, find_injection, requested_profile, secrets_note
 from spanloom_operator.injection.record import Record, from_injection_object
-from spanloom_operator.injection.user_env import UserEnv
 from spanloom_operator.injection.workload import Workload
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.names import (
     DEFAULT_PROFILE,
     FIELD_MANAGER_PREFIX,
     INJECT_LABEL,
     MODE_ANNOTATION,
-    RESOURCE_ATTRIBUTES,
     is_operator_manager,
 )
 from spanloom_operator.profiles.reader import Layer, NoProfile, find_layers, profile_keys, read
@@ -26,17 +24,16 @@ from spanloom_operator.profiles.rules import ANY_ENDPOINT, Rules
 from spanloom_operator.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from spanloom_operator.injection.environment import Entry, Injection
+    from spanloom_operator.injection.environment import Injection
 
 Object = dict[str, Any]
 PREFIX = Settings.prefix
-NOT_APPLIED = "not applied yet"
 NOT_REQUESTED, UNKNOWN = "NotRequested", "Unknown"
 NOTHING_INJECTED = frozenset({"Skipped", "Invalid"})
-UNKNOWN_RULES = Rules(endpoints=(ANY_ENDPOINT,))
-"""Rules of an operator whose settings are not known: every endpoint is allowed."""
+UNKNOWN_RULES = Rules(endpoints=(ANY_ENDPOINT,), agent_image="<image of the agent>", agent_images=None)
+"""Rules of an operator whose settings are not known: every endpoint is allowed, and every image of the agent."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +49,13 @@ class Installation:
         return self.settings.namespace
 
     def manages(self, namespace: str) -> bool:
-        """Return whether the operator manages Deployments of `namespace`."""
+        """Return whether the operator manages workloads of `namespace`."""
         return not self.settings.namespaces or namespace in self.settings.namespaces
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a decision needs beside the Deployment; `profiles` are specs by (namespace, name)."""
+    """What a decision needs beside the workload; `profiles` are specs by (namespace, name)."""
 
     home: str
     operator: Installation | None = None
@@ -68,7 +65,7 @@ class Inputs:
     unread: frozenset[tuple[str, str, str]] = frozenset()
     """Kind, namespace and name of the objects that could not be read."""
     injection: Object = field(default_factory=dict)
-    """The Deployment's OtelInjection; empty when there is none."""
+    """The workload's OtelInjection; empty when there is none."""
     now: float = 0
     """Seconds since the epoch."""
 
@@ -93,9 +90,9 @@ def _literal(entry: Mapping[str, Any], metadata: Mapping[str, Any]) -> str:
     return str(entry.get("value", ""))
 
 
-def has_own_label(deployment: Mapping[str, Any]) -> bool:
-    """Return whether the Deployment itself says whether it is injected: its namespace does not count then."""
-    return INJECT_LABEL in (deployment["metadata"].get("labels") or {})
+def follows_namespace(found: Mapping[str, Any]) -> bool:
+    """Return whether the label of its namespace counts for a workload: not with a label of its own."""
+    return KINDS[found["kind"]].follows_namespace and INJECT_LABEL not in (found["metadata"].get("labels") or {})
 
 
 def namespace_label(labels: Mapping[str, Any]) -> str | None:
@@ -103,23 +100,24 @@ def namespace_label(labels: Mapping[str, Any]) -> str | None:
     return None if labels.get(INJECT_LABEL) is None else str(labels[INJECT_LABEL])
 
 
-def profile_names(deployment: Mapping[str, Any], label: str | None, home: str) -> tuple[tuple[str, str], ...]:
-    """Return namespace and name of the OtelProfiles that may count for `deployment`."""
-    name = requested_profile(_workload(deployment), decision.Inputs(namespace_label=label))
-    return profile_keys(deployment["metadata"]["namespace"], name or DEFAULT_PROFILE, home)
+def profile_names(found: Mapping[str, Any], label: str | None, home: str) -> tuple[tuple[str, str], ...]:
+    """Return namespace and name of the OtelProfiles that may count for a workload."""
+    name = requested_profile(_workload(found), decision.Inputs(namespace_label=label))
+    return profile_keys(found["metadata"]["namespace"], name or DEFAULT_PROFILE, home)
 
 
-def config_map_names(deployment: Mapping[str, Any]) -> tuple[str, ...]:
+def config_map_names(found: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the names of the ConfigMaps that containers take variables from."""
-    containers = _workload(deployment).all_containers
+    containers = _workload(found).all_containers
     return tuple(sorted({name for each in containers for name in each.env_from_names("configMapRef")}))
 
 
-def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
-    """Explain `deployment`; one without a label is explained as if it had one, and says so."""
-    workload, given = _workload(deployment, inputs.operator), _decision_inputs(inputs)
+def explain(found: Mapping[str, Any], inputs: Inputs) -> Explanation:
+    """Explain a workload; one without a label is explained as if it had one, and says so."""
+    workload, given = _workload(found, inputs.operator), _decision_inputs(inputs)
     name, record = requested_profile(workload, given), _record(workload, inputs)
     base = Explanation(
+        workload.kind.name,
         workload.namespace,
         workload.name,
         *_outcome(workload, name, given, inputs.unread, record),
@@ -129,21 +127,21 @@ def explain(deployment: Mapping[str, Any], inputs: Inputs) -> Explanation:
     if base.outcome in NOTHING_INJECTED:
         return base
     layers = _layers(workload.namespace, name or DEFAULT_PROFILE, given)
-    injection = inject(workload, layers, given.config_maps, record.containers if record else ())
+    injection = find_injection(workload, record, layers, given)
     return _with_rows(base, workload, injection, layers, given)
 
 
 def _record(workload: Workload, inputs: Inputs) -> Record | None:
-    """Return what the operator recorded of this very Deployment, or None."""
+    """Return what the operator recorded of this very workload, or None."""
     return from_injection_object({"metadata": {}, **inputs.injection}, workload.uid)
 
 
-def _workload(deployment: Mapping[str, Any], operator: Installation | None = None) -> Workload:
-    """Return the operator's view of a Deployment: with its field manager, or the one that is there already."""
-    entries = deployment["metadata"].get("managedFields") or ()
+def _workload(found: Mapping[str, Any], operator: Installation | None = None) -> Workload:
+    """Return the operator's view of a workload: with its field manager, or the one that is there already."""
+    entries = found["metadata"].get("managedFields") or ()
     present = [entry["manager"] for entry in entries if is_operator_manager(entry.get("manager", ""))]
     manager = operator.settings.manager if operator else next(iter(present), FIELD_MANAGER_PREFIX)
-    return Workload.from_deployment(deployment, manager)
+    return Workload.from_object(KINDS[found["kind"]], found, manager)
 
 
 def _decision_inputs(inputs: Inputs) -> decision.Inputs:
@@ -178,7 +176,8 @@ def _outcome(
     if name is None and ("Namespace", "", namespace) in unread:
         return UNKNOWN, f"the namespace's label {INJECT_LABEL} is not known; {shown}"
     if name is None:
-        return NOT_REQUESTED, f"no label {INJECT_LABEL} on the Deployment or its namespace; {shown}"
+        where = f"{workload.kind.name}{' or its namespace' if workload.kind.follows_namespace else ''}"
+        return NOT_REQUESTED, f"no label {INJECT_LABEL} on the {where}; {shown}"
     return _decided(workload, record, given)
 
 
@@ -204,41 +203,8 @@ def _with_rows(
     return replace(
         base,
         profiles=tuple(layer.source for layer in layers),
-        variables=tuple(_variables(workload, injection)),
-        skipped=tuple(_skipped(workload, injection)),
-        attributes=tuple(_attributes(workload, injection, layers, given)),
+        variables=tuple(variables_rows(workload, injection)),
+        skipped=tuple(skipped_rows(workload, injection)),
+        attributes=tuple(attributes_rows(workload, injection, layers, given)),
+        agent=tuple(agent_rows(workload, injection)),
     )
-
-
-def _variables(workload: Workload, injection: Injection) -> Iterator[Variable]:
-    for entry in injection.entries:
-        owner = ", ".join(workload.ownership.managers(entry.container, entry.name)) or NOT_APPLIED
-        yield Variable(entry.container, entry.name, value_text(entry), entry.layer, owner)
-
-
-def _skipped(workload: Workload, injection: Injection) -> Iterator[Skipped]:
-    for skipped in injection.skipped:
-        owner = ", ".join(workload.ownership.managers(skipped.container, skipped.name))
-        yield Skipped(skipped.container, skipped.name, skipped.reason, owner)
-
-
-def value_text(entry: Entry) -> str:
-    """Return an entry's value as text; for a field of the pod or a key of a Secret, where it comes from."""
-    if entry.value_from is None:
-        return entry.value or ""
-    if "fieldRef" in entry.value_from:
-        return f"<{entry.value_from['fieldRef']['fieldPath']}>"
-    reference = entry.value_from["secretKeyRef"]
-    return f"<secret {reference['name']}/{reference['key']}>"
-
-
-def _attributes(
-    workload: Workload, injection: Injection, layers: Sequence[Layer], given: decision.Inputs
-) -> Iterator[Attribute]:
-    injected = {entry.container for entry in injection.entries if entry.name == RESOURCE_ATTRIBUTES}
-    for container in workload.all_containers:
-        if container.name in injected:
-            own = UserEnv.from_container(container, given.config_maps).attribute_keys
-            for key, (value, layer) in sorted(resource_attributes(workload, container, layers).items()):
-                if key not in own | {"service.name"}:
-                    yield Attribute(container.name, key, value, layer)

@@ -1,4 +1,4 @@
-"""What `spanloom explain` says about one Deployment."""
+"""What `spanloom explain` says about one workload."""
 
 from __future__ import annotations
 
@@ -38,13 +38,26 @@ class Attribute:
 
 
 @dataclass(frozen=True)
+class Mount:
+    """The agent in one container: where it is mounted, its image, how that is delivered, and who owns the mount."""
+
+    container: str
+    path: str
+    image: str
+    delivery: str
+    source: str
+    owner: str
+
+
+@dataclass(frozen=True)
 class Explanation:
-    """The outcome for a Deployment, and why.
+    """The outcome for a workload, and why.
 
     `reported` is what the operator last reported. `operator` names the installation whose settings count, empty when
     none is known. `profiles` are `namespace/name`, the first wins. `notes` say what could not be read.
     """
 
+    kind: str
     namespace: str
     name: str
     outcome: str
@@ -56,6 +69,7 @@ class Explanation:
     skipped: tuple[Skipped, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     notes: tuple[str, ...] = ()
+    agent: tuple[Mount, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON's own types."""

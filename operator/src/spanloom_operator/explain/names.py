@@ -1,37 +1,51 @@
-"""Deployments on the command line, in the forms that kubectl accepts: TYPE/NAME and TYPE NAME."""
+"""Workloads on the command line, in the forms that kubectl accepts: TYPE/NAME and TYPE NAME."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spanloom_operator.explain.problems import UsageError
+from spanloom_operator.kinds import KINDS, UNCHANGEABLE, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TYPES = frozenset(
-    f"{name}{suffix}" for name in ("deployment", "deployments", "deploy") for suffix in ("", ".apps", ".v1.apps")
-)
-EXPECTED = "expected deployment/NAME or deployment NAME"
+
+class Target(NamedTuple):
+    """A workload to explain; an empty name means all of the kind."""
+
+    kind: Kind
+    name: str
 
 
-def deployment_names(arguments: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the Deployments in `arguments`; empty means all of them. Raise UsageError."""
+def _spellings(kind: Kind) -> list[str]:
+    words, (version, group) = (kind.name.lower(), kind.plural, kind.short_name), reversed(kind.api_version.split("/"))
+    return [f"{word}{suffix}" for word in words for suffix in ("", f".{group}", f".{version}.{group}")]
+
+
+TYPES = {spelling: kind for kind in KINDS.values() for spelling in _spellings(kind)}
+"""Every kind by each of its spellings."""
+EXPECTED = "expected TYPE/NAME or TYPE NAME, such as deployment/shop"
+INJECTED = "the operator injects into Deployments, StatefulSets, DaemonSets and CronJobs"
+
+
+def targets(arguments: Sequence[str]) -> tuple[Target, ...]:
+    """Return the workloads in `arguments`, or raise UsageError."""
     if any("/" in argument for argument in arguments):
-        return tuple(_name(argument) for argument in arguments)
-    for kind in arguments[:1]:
-        _check_type(kind, kind)
-    return tuple(arguments[1:])
+        return tuple(map(_target, arguments))
+    kinds = [_kind(word, word) for word in arguments[:1]]
+    return tuple(Target(kind, name) for kind in kinds for name in arguments[1:] or [""])
 
 
-def _name(argument: str) -> str:
+def _target(argument: str) -> Target:
     kind, _, name = argument.partition("/")
     if not kind or not name or "/" in name:
         raise UsageError(f"{argument!r}: {EXPECTED}, not a mixture of both")
-    _check_type(kind, argument)
-    return name
+    return Target(_kind(kind, argument), name)
 
 
-def _check_type(kind: str, argument: str) -> None:
-    if kind.lower() not in TYPES:
-        raise UsageError(f"{argument!r}: {EXPECTED}; the operator injects into Deployments only")
+def _kind(word: str, argument: str) -> Kind:
+    if found := TYPES.get(word.lower()):
+        return found
+    remedies = {name: each.remedy for each in UNCHANGEABLE.values() for name in (each.name.lower(), each.plural)}
+    raise UsageError(f"{argument!r}: {EXPECTED}; {remedies.get(word.lower(), INJECTED)}")

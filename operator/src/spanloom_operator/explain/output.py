@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def as_json(explanations: Sequence[Explanation]) -> str:
-    """Return a JSON array with an object for each Deployment."""
+    """Return a JSON array with an object for each workload."""
     return json.dumps([explanation.as_dict() for explanation in explanations], indent=2)
 
 
@@ -36,6 +36,11 @@ def _blocks(explanation: Explanation) -> Iterator[str]:
             ("CONTAINER", "VARIABLE", "SOURCE", "OWNER", "VALUE"),
             [(row.container, row.name, row.source, row.owner, row.value) for row in explanation.variables],
         )
+    if explanation.agent:
+        yield table(
+            ("CONTAINER", "AGENT", "IMAGE", "DELIVERY", "SOURCE", "OWNER"),
+            [(row.container, row.path, row.image, row.delivery, row.source, row.owner) for row in explanation.agent],
+        )
     if explanation.skipped:
         yield table(
             ("CONTAINER", "NOT INJECTED", "OWNER", "REASON"),
@@ -50,7 +55,8 @@ def _blocks(explanation: Explanation) -> Iterator[str]:
 
 def _heading(explanation: Explanation) -> Iterator[str]:
     message = f": {explanation.message}" if explanation.message else ""
-    yield printable(f"deployment {explanation.namespace}/{explanation.name}: {explanation.outcome}{message}")
+    kind, name = explanation.kind.lower(), f"{explanation.namespace}/{explanation.name}"
+    yield printable(f"{kind} {name}: {explanation.outcome}{message}")
     if explanation.reported:
         yield printable(f"reported by the operator: {explanation.reported}")
     if explanation.operator:

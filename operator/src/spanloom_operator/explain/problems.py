@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ExplainError(Exception):
-    """A Deployment, a file or the cluster that cannot be read; exit status 1."""
+    """A workload, a file or the cluster that cannot be read; exit status 1."""
 
 
 class UsageError(ExplainError):

@@ -1,4 +1,4 @@
-"""Read what decides about a Deployment: its namespace, profiles, ConfigMaps, and the operator's own settings."""
+"""Read what decides about a workload: its namespace, profiles, ConfigMaps, and the operator's own settings."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from spanloom_operator.explain.decision import (
     Inputs,
     config_map_names,
     explain,
-    has_own_label,
+    follows_namespace,
     installation,
     namespace_label,
     profile_names,
 )
 from spanloom_operator.explain.problems import ExplainError, UnreadableError
+from spanloom_operator.kinds import DEPLOYMENT, KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,34 +31,37 @@ OPERATOR_SELECTOR = "app.kubernetes.io/part-of=spanloom"
 ASSUMED = "taken instead: every endpoint is allowed, and the operator's namespace is"
 
 
-def explain_with(reader: Reader, deployment: Mapping[str, Any], home: str = "") -> Explanation:
-    """Explain a Deployment by what `reader` reads; `home` is the operator's namespace, found when it is empty."""
-    namespace = deployment["metadata"]["namespace"]
+def explain_with(reader: Reader, workload: Mapping[str, Any], home: str = "") -> Explanation:
+    """Explain a workload by what `reader` reads; `home` is the operator's namespace, found when it is empty."""
+    namespace = workload["metadata"]["namespace"]
     operator, operator_notes = find_operator(reader, namespace, home)
-    inputs = _inputs(reader, deployment, operator, home or (operator.home if operator else DEFAULT_HOME))
-    return replace(explain(deployment, inputs), notes=(*operator_notes, *reader.notes()))
+    inputs = _inputs(reader, workload, operator, home or (operator.home if operator else DEFAULT_HOME))
+    return replace(explain(workload, inputs), notes=(*operator_notes, *reader.notes()))
 
 
-def _inputs(reader: Reader, deployment: Mapping[str, Any], operator: Installation | None, home: str) -> Inputs:
-    namespace = deployment["metadata"]["namespace"]
-    label = None if has_own_label(deployment) else namespace_label(_labels(reader, namespace))
+def _inputs(reader: Reader, workload: Mapping[str, Any], operator: Installation | None, home: str) -> Inputs:
+    namespace = workload["metadata"]["namespace"]
+    label = namespace_label(_labels(reader, namespace)) if follows_namespace(workload) else None
     profiles = {
         (where, name): _section(found, "spec", f"OtelProfile {where}/{name}")
-        for where, name in profile_names(deployment, label, home)
+        for where, name in profile_names(workload, label, home)
         if (found := reader.get("OtelProfile", where, name))
     }
     config_maps = {
         name: {key: str(value) for key, value in _section(found, "data", f"ConfigMap {namespace}/{name}").items()}
-        for name in config_map_names(deployment)
+        for name in config_map_names(workload)
         if (found := reader.get("ConfigMap", namespace, name))
     }
-    injection = _injection(reader, deployment["metadata"])
+    injection = _injection(reader, workload)
     return Inputs(home, operator, label, profiles, config_maps, frozenset(reader.unread), injection, time.time())
 
 
-def _injection(reader: Reader, metadata: Mapping[str, Any]) -> Object:
-    """Return what the operator recorded of a live Deployment; a manifest without a uid has nothing of that kind."""
-    return reader.get("OtelInjection", metadata["namespace"], metadata["name"]) or {} if metadata.get("uid") else {}
+def _injection(reader: Reader, workload: Mapping[str, Any]) -> Object:
+    """Return what the operator recorded of a live workload; a manifest without a uid has nothing of that kind."""
+    if not workload["metadata"].get("uid"):
+        return {}
+    key = KINDS[workload["kind"]].key_of(workload)
+    return reader.get("OtelInjection", key.namespace, key.injection_name) or {}
 
 
 def _labels(reader: Reader, namespace: str) -> Object:
@@ -100,8 +104,8 @@ def _installations(reader: Reader, home: str) -> Iterator[Installation]:
 def cluster_operators(cluster: Source, home: str) -> Sequence[Object]:
     """Return Deployments that may be an operator: of `home`, else of all namespaces, else of the usual one."""
     if home:
-        return cluster.deployments(home, OPERATOR_SELECTOR)
+        return cluster.workloads(DEPLOYMENT, home, OPERATOR_SELECTOR)
     try:
-        return cluster.deployments("", OPERATOR_SELECTOR)
+        return cluster.workloads(DEPLOYMENT, "", OPERATOR_SELECTOR)
     except UnreadableError:
-        return cluster.deployments(DEFAULT_HOME, OPERATOR_SELECTOR)
+        return cluster.workloads(DEPLOYMENT, DEFAULT_HOME, OPERATOR_SELECTOR)

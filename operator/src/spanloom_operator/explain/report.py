@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from spanloom_operator.explain.cluster import Cluster
-from spanloom_operator.explain.deployment import API_VERSION, whole_deployment
 from spanloom_operator.explain.documents import Document, parse
 from spanloom_operator.explain.files import read_texts
 from spanloom_operator.explain.kubeconfig import kubeconfig_files, read_context
@@ -15,12 +14,15 @@ from spanloom_operator.explain.login import connection_of, service_account
 from spanloom_operator.explain.problems import ExplainError
 from spanloom_operator.explain.reading import explain_with
 from spanloom_operator.explain.sources import Files, NoCluster, Reader
+from spanloom_operator.explain.workload import whole_workload
+from spanloom_operator.kinds import KINDS, UNCHANGEABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from spanloom_operator.explain.documents import Object
     from spanloom_operator.explain.explanation import Explanation
+    from spanloom_operator.explain.names import Target
     from spanloom_operator.explain.sources import Source
 
 INPUT_KINDS = frozenset({"Namespace", "ConfigMap", "OtelProfile"})
@@ -29,9 +31,9 @@ INPUT_KINDS = frozenset({"Namespace", "ConfigMap", "OtelProfile"})
 
 @dataclass(frozen=True)
 class Request:
-    """The command line. Names are those of Deployments, empty for all; `files` as of kubectl's -f."""
+    """The command line. Without `targets`, all of the files, which are as of kubectl's -f."""
 
-    names: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
     files: tuple[str, ...] = ()
     recursive: bool = False
     local: bool = False
@@ -56,7 +58,7 @@ class Report:
 
 
 def explain_all(request: Request) -> Report:
-    """Explain every Deployment of the request; what cannot be explained becomes a line."""
+    """Explain every workload of the request; what cannot be explained becomes a line."""
     report = Report()
     try:
         cluster, current = _cluster(request)
@@ -66,14 +68,14 @@ def explain_all(request: Request) -> Report:
     except ExplainError as error:
         report.fail(error)
         return report
-    for deployment in chosen:
-        _explain(deployment, Reader(files, cluster), request, report)
+    for workload in chosen:
+        _explain(workload, Reader(files, cluster), request, report)
     return report
 
 
-def _explain(deployment: Object, reader: Reader, request: Request, report: Report) -> None:
+def _explain(workload: Object, reader: Reader, request: Request, report: Report) -> None:
     try:
-        its = deployment if request.files else _live(deployment, reader.files.namespace)
+        its = workload if request.files else _live(workload, reader.files.namespace)
         report.explanations.append(explain_with(reader, its, request.home))
     except ExplainError as error:
         report.fail(error)
@@ -102,23 +104,23 @@ def _connect(request: Request) -> tuple[Source, str]:
 
 
 def _files(request: Request, namespace: str, report: Report) -> Files:
-    """Read the files: a Deployment that is not whole becomes a line, all objects of other kinds one line."""
+    """Read the files: a workload that is not whole becomes a line, all objects of other kinds one line."""
     documents = list(_documents(request, report))
     report.lines += _skipped_kinds([document.kind for document in documents])
-    return Files(documents, namespace, list(_whole_deployments(documents, namespace, report)))
+    return Files(documents, namespace, list(_whole_workloads(documents, namespace, report)))
 
 
 def _skipped_kinds(kinds: Sequence[str]) -> list[str]:
-    others = [kind for kind in kinds if kind not in {"Deployment", *INPUT_KINDS}]
-    are = "object that is not a Deployment" if len(others) == 1 else "objects that are not Deployments"
+    others = [kind for kind in kinds if kind not in {*KINDS, *UNCHANGEABLE, *INPUT_KINDS}]
+    are = "object of another kind" if len(others) == 1 else "objects of other kinds"
     return [f"skipped {len(others)} {are}: {', '.join(sorted(set(others)))}"] if others else []
 
 
-def _whole_deployments(documents: Sequence[Document], namespace: str, report: Report) -> Iterator[Object]:
+def _whole_workloads(documents: Sequence[Document], namespace: str, report: Report) -> Iterator[Object]:
     for document in documents:
-        if document.kind == "Deployment":
+        if document.kind in {*KINDS, *UNCHANGEABLE}:
             try:
-                yield whole_deployment(document, namespace)
+                yield whole_workload(document, namespace)
             except ExplainError as error:
                 report.lines.append(f"skipped {error}")
 
@@ -142,35 +144,44 @@ def _parsed(request: Request) -> Iterator[Document | ExplainError]:
 
 def _chosen(request: Request, files: Files, cluster: Source, namespace: str, report: Report) -> Sequence[Object]:
     if not request.files:
-        return list(_from_cluster(request.names, cluster, namespace, report))
-    found = [item for item in files.whole if not request.names or item["metadata"]["name"] in request.names]
-    for name in request.names:
-        if name not in {item["metadata"]["name"] for item in found}:
-            report.fail(ExplainError(f"no whole Deployment {name} in {', '.join(request.files)}"))
-    if not found and not request.names and not report.failed:
-        report.fail(ExplainError(f"no whole Deployment in {', '.join(request.files)}"))
+        return list(_from_cluster(request.targets, cluster, namespace, report))
+    where = ", ".join(request.files)
+    found = [item for item in files.whole if not request.targets or any(_is(item, each) for each in request.targets)]
+    for target in request.targets:
+        if not any(_is(item, target) for item in found):
+            report.fail(ExplainError(f"no whole {_title(target)} in {where}"))
+    if not found and not request.targets and not report.failed:
+        report.fail(ExplainError(f"no whole workload in {where}"))
     return found
 
 
-def _from_cluster(names: Sequence[str], cluster: Source, namespace: str, report: Report) -> Iterator[Object]:
-    if not names:
-        found = cluster.deployments(namespace)
-        if not found:
-            report.fail(ExplainError(f"no Deployment in namespace {namespace}"))
-        yield from found
-    for name in names:
+def _is(item: Object, target: Target) -> bool:
+    return item["kind"] == target.kind.name and target.name in {"", item["metadata"]["name"]}
+
+
+def _title(target: Target) -> str:
+    return f"{target.kind.name} {target.name}".rstrip()
+
+
+def _from_cluster(targets: Sequence[Target], cluster: Source, namespace: str, report: Report) -> Iterator[Object]:
+    for target in targets:
         try:
-            deployment = cluster.get("Deployment", namespace, name)
+            found = _read(target, cluster, namespace)
         except ExplainError as error:
             report.fail(error)
             continue
-        if deployment:
-            yield deployment
-        else:
-            report.fail(ExplainError(f"no Deployment {name} in namespace {namespace}"))
+        if not found:
+            report.fail(ExplainError(f"no {_title(target)} in namespace {namespace}"))
+        yield from found
 
 
-def _live(deployment: Object, namespace: str) -> Object:
-    """Return a Deployment of the API server, checked as one of a file is."""
-    content = {"apiVersion": API_VERSION, "kind": "Deployment", **deployment}
-    return whole_deployment(Document(f"namespace {namespace}", content), namespace)
+def _read(target: Target, cluster: Source, namespace: str) -> list[Object]:
+    if not target.name:
+        return cluster.workloads(target.kind, namespace)
+    found = cluster.get(target.kind.name, namespace, target.name)
+    return [{"apiVersion": target.kind.api_version, "kind": target.kind.name, **found}] if found else []
+
+
+def _live(workload: Object, namespace: str) -> Object:
+    """Return a workload of the API server, checked as one of a file is."""
+    return whole_workload(Document(f"namespace {namespace}", workload), namespace)

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from spanloom_operator.explain.problems import UnreadableError
+from spanloom_operator.kinds import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spanloom_operator.explain.documents import Document, Object
+    from spanloom_operator.kinds import Kind
 
 CLUSTER_KINDS = frozenset({"Namespace"})
 """Kinds without a namespace."""
@@ -23,8 +25,8 @@ class Source(Protocol):
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return the object, or None when there is none; raise UnreadableError when that cannot be known."""
 
-    def deployments(self, namespace: str, selector: str = "") -> list[Object]:
-        """Return the Deployments of a namespace ("": of all) that a label selector selects."""
+    def workloads(self, kind: Kind, namespace: str, selector: str = "") -> list[Object]:
+        """Return the workloads of a kind and a namespace ("": of all) that a label selector selects."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class NoCluster:
         """Raise UnreadableError with the reason."""
         raise UnreadableError(self.reason)
 
-    def deployments(self, namespace: str, selector: str = "") -> list[Object]:
+    def workloads(self, kind: Kind, namespace: str, selector: str = "") -> list[Object]:
         """Raise UnreadableError with the reason."""
         raise UnreadableError(self.reason)
 
@@ -49,7 +51,7 @@ class Files:
     documents: Sequence[Document] = ()
     namespace: str = "default"
     whole: Sequence[Object] = ()
-    """The Deployments among them that are whole."""
+    """The workloads among them that are whole."""
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """Return the object, or None when there is none."""
@@ -65,7 +67,8 @@ class Files:
 
     def deployments(self, namespace: str) -> list[Object]:
         """Return the whole Deployments of a namespace ("": of all)."""
-        return [item for item in self.whole if namespace in {"", item["metadata"]["namespace"]}]
+        found = [item for item in self.whole if item["kind"] == DEPLOYMENT.name]
+        return [item for item in found if namespace in {"", item["metadata"]["namespace"]}]
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Resource attributes of one container, each with its source.
 
 Names and precedence: OpenTelemetry semantic conventions, "Specify resource attributes using Kubernetes annotations".
-The pod template's annotations win over the Deployment's. Nothing depends on what a deployment changes: the image's
+The pod template's annotations win over the workload's. Nothing depends on what a deployment changes: the image's
 tag is not read, and the version of the recommended label is read by the pod itself (downward API).
 """
 
@@ -47,7 +47,7 @@ def resource_attributes(workload: Workload, container: Container, layers: Sequen
 
 
 def service_name(workload: Workload) -> tuple[str, str]:
-    """Return the service's name and its source: annotation, recommended label, or the Deployment's name."""
+    """Return the service's name and its source: annotation, recommended label, or the workload's name."""
     annotation = f"{RESOURCE_ANNOTATION_PREFIX}service.name"
     if name := workload.template_annotations.get(annotation):
         return name.replace("$", "$$"), f"annotation of the pod template {annotation}"
@@ -55,7 +55,7 @@ def service_name(workload: Workload) -> tuple[str, str]:
         return name.replace("$", "$$"), f"annotation {annotation}"
     if name := _unique_name_label(workload):
         return name, f"label {NAME_LABEL}"
-    return workload.name, "Deployment"
+    return workload.name, workload.kind.name
 
 
 def encode(value: str) -> str:
@@ -64,9 +64,9 @@ def encode(value: str) -> str:
 
 
 def _unique_name_label(workload: Workload) -> str | None:
-    """Return app.kubernetes.io/name where it distinguishes this Deployment from others.
+    """Return app.kubernetes.io/name where it distinguishes this workload from others.
 
-    It does where the Deployment selects its pods by nothing else (but the Helm release): another Deployment with the
+    It does where the workload selects its pods by nothing else (but the Helm release): another workload with the
     same name would then select the same pods, which Kubernetes does not allow. Components of one application, which
     share the name, select by more.
     """
@@ -83,13 +83,13 @@ def _annotated(annotations: Mapping[str, str], source: str) -> Attributes:
 
 
 def _kubernetes_attributes(workload: Workload, container: Container) -> Attributes:
-    namespace, name = workload.namespace, container.name
+    namespace, name, kind = workload.namespace, container.name, workload.kind
     return {
-        "service.namespace": (namespace, "Deployment"),
+        "service.namespace": (namespace, kind.name),
         "service.instance.id": (f"{namespace}.$({POD_NAME}).{name}", "downward API"),
-        "k8s.namespace.name": (namespace, "Deployment"),
-        "k8s.deployment.name": (workload.name, "Deployment"),
-        "k8s.container.name": (name, "Deployment"),
+        "k8s.namespace.name": (namespace, kind.name),
+        kind.attribute: (workload.name, kind.name),
+        "k8s.container.name": (name, kind.name),
         "k8s.pod.name": (f"$({POD_NAME})", "downward API"),
         "k8s.pod.uid": (f"$({POD_UID})", "downward API"),
         "k8s.node.name": (f"$({NODE_NAME})", "downward API"),

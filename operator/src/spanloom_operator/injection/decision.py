@@ -1,11 +1,11 @@
-"""One decision for one Deployment: what to write, what to report, when to look again."""
+"""One decision for one workload: what to write, what to report, when to look again."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.injection import rollout
+from spanloom_operator.injection.agent import INIT_CONTAINER, agent_cause, current_delivery, rollback_advice
 from spanloom_operator.injection.apply import body, changes_template
 from spanloom_operator.injection.digests import fingerprint
 from spanloom_operator.injection.environment import NOTHING, Injection, inject
@@ -35,9 +35,10 @@ STATUS_LAG_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a decision needs besides the Deployment; `grace` in seconds, `now` in seconds since the epoch.
+    """What a decision needs besides the workload; `grace` in seconds, `now` in seconds since the epoch.
 
-    `holder` is another installation of the operator that looks after the namespace, if there is one.
+    `holder` is another installation of the operator that looks after the namespace, if there is one. `delivery` is how
+    the agent comes into pods that do not have it.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -48,6 +49,7 @@ class Inputs:
     now: float = 0
     grace: float = 300
     holder: str = ""
+    delivery: str = INIT_CONTAINER
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,9 @@ class Decision:
 
 
 def requested_profile(workload: Workload, inputs: Inputs) -> str | None:
-    """Return the name of the profile that the labels request, or None; the Deployment's own label decides."""
-    label = None if inputs.holder else workload.labels.get(INJECT_LABEL, inputs.namespace_label)
-    return profile_of_label(label)
+    """Return the name of the profile that the labels request, or None; the workload's own label decides."""
+    default = inputs.namespace_label if workload.kind.follows_namespace else None
+    return profile_of_label(None if inputs.holder else workload.labels.get(INJECT_LABEL, default))
 
 
 def profile_of_label(label: str | None) -> str | None:
@@ -88,11 +90,11 @@ def decide(workload: Workload, record: Record | None, inputs: Inputs) -> Decisio
     if _is_dry_run(workload):
         return _announced(decision, record)
     if _changes_hands(workload, inputs):
-        fields = changed_owners(workload.managed_fields, workload)
+        fields = changed_owners(workload)
         kept = decision.record if workload.legacy_state else record
         return Decision("OwnersChanged", record=kept, managed_fields=fields)
     if decision.body is None and decision.wait is None and _blocks_others(workload):
-        fields = without_values(workload.managed_fields, workload.ownership.manager)
+        fields = without_values(workload)
         return replace(decision, managed_fields=fields)
     return decision
 
@@ -117,13 +119,23 @@ def _withdrawn(workload: Workload, inputs: Inputs) -> Decision:
 
 
 def _injected(workload: Workload, record: Record | None, layers: tuple[Layer, ...], inputs: Inputs) -> Decision:
-    injection = inject(workload, layers, inputs.config_maps, record.containers if record else ())
+    injection = find_injection(workload, record, layers, inputs)
     acknowledged = workload.annotations.get(ACKNOWLEDGED_ANNOTATION, "")
-    cause = fingerprint([[layer.profile.model_dump(mode="json") for layer in layers], acknowledged])
+    profiles = [layer.profile.model_dump(mode="json", exclude={"agent"}) for layer in layers]
+    cause = fingerprint([profiles, acknowledged, *agent_cause(workload, layers)])
     source = ", ".join(layer.source for layer in layers)
     state = INJECTED if injection.entries else SKIPPED
     found = Record.from_injection(state, source, secrets_note(workload), injection, Guard(cause))
     return _compared(workload, record, injection, found, inputs)
+
+
+def find_injection(workload: Workload, record: Record | None, layers: tuple[Layer, ...], inputs: Inputs) -> Injection:
+    """Return what `workload` gets; an agent that is there is delivered as before, unless something else changes."""
+    before = record.containers if record else ()
+    injection = inject(workload, layers, inputs.config_maps, before, current_delivery(workload) or inputs.delivery)
+    if injection.agent is None or not changes_template(workload, injection):
+        return injection
+    return inject(workload, layers, inputs.config_maps, before, inputs.delivery)
 
 
 def _compared(
@@ -149,7 +161,8 @@ def _watched(workload: Workload, record: Record, inputs: Inputs) -> Decision:
     if left := seconds_left(workload, record.guard, inputs.now, inputs.grace):
         return Decision("Watched", "the rollout is under way", record=record, wait=left)
     seconds = int(inputs.now - record.guard.started)
-    reason = f"not ready {seconds} s after the injection: {rollout.progress_summary(workload)}"
+    reason = f"not ready {seconds} s after the injection: {workload.rollout.summary}"
+    reason += rollback_advice(record.agent) if record.agent else ""
     guard = Guard(record.guard.cause, record.guard.template)
     rolled_back = Record(ROLLED_BACK, record.profile, reason, guard=guard)
     writes = changes_template(workload, NOTHING)
@@ -165,22 +178,22 @@ def _decision(
         body(workload, injection) if writes else None,
         found.continued(record, now),
         injection,
-        replaces_pods=bool(workload.applied) and writes,
+        replaces_pods=bool(workload.applied) and writes and workload.rollout.replaces_pods,
     )
 
 
 def _restrained(workload: Workload, record: Record | None, decision: Decision) -> Decision:
-    """Wait where the Deployment is paused, or has just changed."""
+    """Wait where a Deployment is paused, or a workload has just changed."""
     if workload.is_paused and decision.body:
         return Decision("Paused", f"waits until the Deployment is resumed, then: {decision.reason}", record=record)
-    if decision.body and rollout.status_is_stale(workload):
-        reason = "waiting for the Deployment's status"
+    if decision.body and workload.rollout.is_stale:
+        reason = f"waiting for the {workload.kind.name}'s status"
         return Decision("Watched", reason, record=record, wait=STATUS_LAG_SECONDS)
     return decision
 
 
 def _announced(decision: Decision, record: Record | None) -> Decision:
-    """Write nothing to a Deployment whose owner wants a dry run."""
+    """Write nothing to a workload whose owner wants a dry run."""
     message = f"would be {decision.reason}: {decision.message}"
     announced = record
     if decision.record is not None and (record is None or record.state == DRY_RUN):
@@ -195,7 +208,7 @@ def _is_dry_run(workload: Workload) -> bool:
 
 def _changes_hands(workload: Workload, inputs: Inputs) -> bool:
     is_legacy = workload.ownership.is_legacy or workload.has_legacy_status
-    return bool(workload.taken or workload.reclaimed or (is_legacy and not inputs.holder))
+    return bool(workload.handover.taken or workload.handover.reclaimed or (is_legacy and not inputs.holder))
 
 
 def _blocks_others(workload: Workload) -> bool:
@@ -218,6 +231,7 @@ def secrets_note(workload: Workload) -> str:
 def event_text(record: Record) -> str:
     """Return in one line what is injected where, from which profile, and what was skipped."""
     parts = [f"{name}: {', '.join(variables)}" for name, variables in record.variables]
+    parts += [record.agent.text] if record.agent else []
     parts += [f"profile {record.profile}"] if record.variables else []
     parts += [record.reason] if record.reason else []
     parts += [f"skipped {f'{each.container}/{each.name}'.rstrip('/')} ({each.reason})" for each in record.skipped]

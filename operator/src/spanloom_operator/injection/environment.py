@@ -1,4 +1,4 @@
-"""Which variables a Deployment gets, which it does not get, and why.
+"""Which variables a workload gets, which it does not get, and why.
 
 The user's configuration always wins: container env, then keys of envFrom ConfigMaps, then annotations and labels, then
 the namespace's profile, then the operator's. This is the order of the OpenTelemetry Operator; what differs is that
@@ -9,19 +9,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from spanloom_operator.injection.agent import INIT_CONTAINER, AgentInjection, place_agent, python_path
 from spanloom_operator.injection.attributes import SERVICE_VERSION, VERSION_PATH, resource_attributes
 from spanloom_operator.injection.digests import marker_value
+from spanloom_operator.injection.pieces import ENV, Body, Piece
 from spanloom_operator.injection.user_env import UserEnv
-from spanloom_operator.names import MARKER, RESOURCE_ATTRIBUTES, SERVICE_NAME, VERSION_LABEL
+from spanloom_operator.names import AGENT, MARKER, PYTHONPATH, RESOURCE_ATTRIBUTES, SERVICE_NAME, VERSION_LABEL
+from spanloom_operator.profiles.reader import section
 from spanloom_operator.references import DOWNWARD, references, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from spanloom_operator.injection.attributes import Attributes
-    from spanloom_operator.injection.workload import Container, EnvEntry, Workload
+    from spanloom_operator.injection.workload import Container, Workload
     from spanloom_operator.profiles.reader import Layer
 
 ALL_CONTAINERS = "*"
@@ -45,7 +49,7 @@ class Entry:
     value_from: Mapping[str, Any] | None = None
 
     @property
-    def body(self) -> EnvEntry:
+    def body(self) -> Body:
         """The entry as Kubernetes writes it."""
         if self.value_from is not None:
             return {"name": self.name, "valueFrom": self.value_from}
@@ -54,7 +58,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class SkippedVariable:
-    """One variable that is not written, and why. `name` is empty when it concerns the whole container."""
+    """What is not written, and why: `name` is a variable, or the agent's, or empty for the whole container."""
 
     container: str
     name: str
@@ -68,12 +72,18 @@ class SkippedVariable:
 
 @dataclass(frozen=True)
 class Injection:
-    """The entries to own, in order, and what was skipped; the empty one removes everything."""
+    """The entries to own, in order, the agent, and what was skipped; the empty one removes everything."""
 
     entries: tuple[Entry, ...] = ()
     skipped: tuple[SkippedVariable, ...] = ()
+    agent: AgentInjection | None = None
 
-    def env(self, container: str) -> list[EnvEntry]:
+    @cached_property
+    def pieces(self) -> dict[Piece, Body]:
+        """Every piece to own."""
+        return {**_env_pieces(self.entries), **(self.agent.pieces if self.agent else {})}
+
+    def env(self, container: str) -> list[Body]:
         """Return the entries of one container as Kubernetes writes them."""
         return [entry.body for entry in self.entries if entry.container == container]
 
@@ -91,23 +101,28 @@ def inject(
     layers: Sequence[Layer],
     config_maps: Mapping[str, Mapping[str, str]] | None = None,
     before: Collection[str] = (),
+    delivery: str = INIT_CONTAINER,
 ) -> Injection:
     """Decide what `workload` gets from `layers` (profiles, the most specific one first).
 
     `config_maps` has the data of the namespace's ConfigMaps by name, at least of those in envFrom. `before` are
-    containers that were injected before: the injection stays there when the order of containers changes.
+    containers that were injected before: the injection stays there when the order of containers changes. `delivery` is
+    how the agent comes into the pod.
     """
     chosen, skipped = choose_containers(workload, section(layers, "containers")[0], before)
-    entries: list[Entry] = []
-    for container in chosen:
-        user = UserEnv.from_container(container, config_maps or {})
+    users = [(each, UserEnv.from_container(each, config_maps or {})) for each in chosen]
+    agent, refused = place_agent(workload, layers, users, delivery)
+    skipped += [SkippedVariable(name, AGENT, reason) for name, reason in refused.items()]
+    entries = list(_python_paths(workload, agent, users))
+    for container, user in users:
         for candidate in _candidates(workload, container, user, layers):
             reason = user.refusal_reason(candidate.name)
             if reason is None or (candidate.name == RESOURCE_ATTRIBUTES and user.joins_attributes):
                 entries.append(candidate)
             else:
                 skipped.append(SkippedVariable(candidate.container, candidate.name, reason))
-    return Injection(tuple(_with_markers(_resolved(entries), chosen)), tuple(skipped))
+    resolved = _resolved(entries)
+    return Injection((*resolved, *_markers(resolved, agent, chosen)), tuple(skipped), agent)
 
 
 def choose_containers(
@@ -118,7 +133,8 @@ def choose_containers(
     Those that a profile names; else the pod template's default container, the one injected before, or the first one.
     """
     if not named:
-        injected = [each for each in workload.containers if each.name in before or workload.applied.get(each.name)]
+        applied = {piece.container for piece in workload.applied}
+        injected = [each for each in workload.containers if each.name in before or each.name in applied]
         default = [each for each in workload.containers if each.name == workload.default_container]
         return list((default or injected or workload.containers)[:1]), []
     names = {each.name for each in workload.all_containers} | {ALL_CONTAINERS}
@@ -126,14 +142,6 @@ def choose_containers(
     everything = ALL_CONTAINERS in named
     chosen = [each for each in workload.all_containers if each.name in named or (everything and not each.is_init)]
     return chosen, missing
-
-
-def section(layers: Sequence[Layer], name: str) -> tuple[Any, str]:
-    """Return a section of the first profile that has it, and that profile's name."""
-    for layer in layers:
-        if found := getattr(layer.profile, name):
-            return found, layer.source
-    return (), ""
 
 
 def _candidates(workload: Workload, container: Container, user: UserEnv, layers: Sequence[Layer]) -> Iterator[Entry]:
@@ -148,7 +156,7 @@ def _candidates(workload: Workload, container: Container, user: UserEnv, layers:
     attributes = resource_attributes(workload, container, layers)
     service, source = attributes.pop("service.name")
     yield Entry(name, SERVICE_NAME, source, service)
-    yield Entry(name, RESOURCE_ATTRIBUTES, "Deployment and profiles", _joined(attributes, user))
+    yield Entry(name, RESOURCE_ATTRIBUTES, f"{workload.kind.name} and profiles", _joined(attributes, user))
 
 
 def _profile_values(layers: Sequence[Layer]) -> dict[str, tuple[str, str]]:
@@ -210,10 +218,25 @@ def _with_value(entry: Entry, values: Mapping[str, str]) -> Entry:
     return entry if value == entry.value else replace(entry, value=value)
 
 
-def _with_markers(entries: Sequence[Entry], chosen: Sequence[Container]) -> Iterator[Entry]:
-    """Yield the entries, and for each container with any the marker that recognizes them in a copy."""
-    yield from entries
+def _python_paths(
+    workload: Workload, agent: AgentInjection | None, users: Sequence[tuple[Container, UserEnv]]
+) -> Iterator[Entry]:
+    """Yield PYTHONPATH for each container with the agent, unless the user's contains it already."""
+    for container, user in users if agent else ():
+        if agent and container.name in agent.placed.containers and PYTHONPATH not in user.places:
+            yield Entry(container.name, PYTHONPATH, agent.source, python_path(workload))
+
+
+def _env_pieces(entries: Sequence[Entry]) -> dict[Piece, Body]:
+    return {Piece(ENV, entry.container, entry.name): entry.body for entry in entries}
+
+
+def _markers(entries: Sequence[Entry], agent: AgentInjection | None, chosen: Sequence[Container]) -> Iterator[Entry]:
+    """Yield for each container with entries the marker that recognizes them, and the agent's pieces, in a copy."""
+    env, of_agent = _env_pieces(entries), agent.pieces if agent else {}
     for container in chosen:
-        bodies = [entry.body for entry in entries if entry.container == container.name]
-        if bodies and not any(entry["name"] == MARKER for entry in container.user_env):
-            yield Entry(container.name, MARKER, "operator", marker_value(bodies))
+        pieces = {piece: body for piece, body in env.items() if piece.container == container.name}
+        if agent and container.name in agent.placed.containers:
+            pieces |= {piece: body for piece, body in of_agent.items() if piece.container in {container.name, ""}}
+        if pieces and not any(entry["name"] == MARKER for entry in container.user_env):
+            yield Entry(container.name, MARKER, "operator", marker_value(pieces))

@@ -1,70 +1,73 @@
-"""Changes of ownership: managedFields to write where an environment entry changes hands.
+"""Changes of ownership: managedFields to write where a piece changes hands.
 
 Managed fields may be rewritten for a change of hands; kubectl does so from client-side to server-side apply.
 """
 
 from __future__ import annotations
 
-import json
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.injection.ownership import CONTAINER_LISTS, POD_SPEC, VALUE_FIELDS, is_ours, name_of
+from spanloom_operator.injection.ownership import fields_at, is_ours
+from spanloom_operator.injection.pieces import KEYS, field_key, list_path, managed_pieces
 from spanloom_operator.names import LEGACY_FIELD_MANAGER, STATUS_ANNOTATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-
+    from spanloom_operator.injection.pieces import Piece
     from spanloom_operator.injection.workload import Workload
+    from spanloom_operator.kinds import Kind
 
 Fields = dict[str, Any]
-WHOLE: Fields = {".": {}, "f:name": {}}
-"""Fields of an env entry whose value has no owner."""
 
 
-def changed_owners(entries: Sequence[Mapping[str, Any]], workload: Workload) -> list[Fields]:
+def changed_owners(workload: Workload) -> list[Fields]:
     """Return managedFields after every pending change of hands.
 
-    Entries whose value a user has changed become theirs. Entries that the marker recognizes in a copy become the
+    Pieces whose value a user has changed become theirs. Pieces that the marker recognizes in a copy become the
     operator's. What versions up to 0.1 owned becomes this installation's.
     """
-    fields, manager = _copied(entries), workload.ownership.manager
-    own = _own_entry(fields, manager)
+    fields, pod = _copied(workload), workload.kind.pod_fields
+    own = _own_entry(fields, workload.ownership.manager, workload.kind)
     for entry in fields:
-        for kind, container, env in _env_fields(entry):
-            _hand_over(env, name_of(container), workload, is_own=entry is own)
-            _drop_empty(entry["fieldsV1"], *POD_SPEC, kind, container, "f:env")
-    for where, name in sorted(workload.reclaimed):
-        _claim(own, workload, where, name)
+        for piece, path, key in list(managed_pieces(fields_at(entry, *pod), is_ours=entry is own)):
+            _hand_over(fields_at(entry, *pod, *path), piece, key, workload, is_own=entry is own)
+            _drop_empty(entry["fieldsV1"], *pod, *path)
+    for piece in sorted(workload.handover.reclaimed):
+        _claim(own, piece, workload)
     return [entry for entry in fields if entry["fieldsV1"]]
 
 
-def without_values(entries: Sequence[Mapping[str, Any]], manager: str) -> list[Fields]:
-    """Return managedFields in which the operator owns its entries but not their values.
+def without_values(workload: Workload) -> list[Fields]:
+    """Return managedFields in which the operator owns its pieces but not their values.
 
     Another manager's server-side apply then changes a value without a conflict.
     """
-    fields = _copied(entries)
+    fields, pod = _copied(workload), workload.kind.pod_fields
     for entry in fields:
-        if is_ours(entry, manager):
-            for _, _, env in _env_fields(entry):
-                for key in [key for key in env if key != "."]:
-                    env[key] = {part: held for part, held in env[key].items() if part not in VALUE_FIELDS}
+        if is_ours(entry, workload.ownership.manager):
+            for piece, path, key in list(managed_pieces(fields_at(entry, *pod), is_ours=True)):
+                held = fields_at(entry, *pod, *path)
+                held[key] = {part: below for part, below in held[key].items() if part in _whole(piece)}
     return fields
 
 
-def _copied(entries: Sequence[Mapping[str, Any]]) -> list[Fields]:
-    return [deepcopy(dict(entry)) for entry in entries]
+def _whole(piece: Piece) -> Fields:
+    """Return the fields of a piece whose value has no owner."""
+    return {".": {}, f"f:{KEYS[piece.kind]}": {}}
 
 
-def _own_entry(fields: list[Fields], manager: str) -> Fields:
+def _copied(workload: Workload) -> list[Fields]:
+    return [deepcopy(dict(entry)) for entry in workload.managed_fields]
+
+
+def _own_entry(fields: list[Fields], manager: str, kind: Kind) -> Fields:
     """Return the entry of `manager` with what versions up to 0.1 owned, without their status annotation."""
     own, legacy = _find(fields, manager), _find(fields, LEGACY_FIELD_MANAGER)
     if own is None:
         own = {
             "manager": manager,
             "operation": "Apply",
-            "apiVersion": "apps/v1",
+            "apiVersion": kind.api_version,
             "fieldsType": "FieldsV1",
             "fieldsV1": {},
         }
@@ -86,39 +89,19 @@ def _merge(into: Fields, other: Fields) -> None:
         _merge(into.setdefault(key, {}), value)
 
 
-def _hand_over(env: Fields, container: str, workload: Workload, *, is_own: bool) -> None:
-    for key in [key for key in env if key != "."]:
-        where = container, name_of(key)
-        if where in (workload.taken if is_own else workload.reclaimed):
-            del env[key]
-        elif where in workload.taken:
-            env[key] = {**WHOLE, **env[key]}
+def _hand_over(held: Fields, piece: Piece, key: str, workload: Workload, *, is_own: bool) -> None:
+    if piece in (workload.handover.taken if is_own else workload.handover.reclaimed):
+        del held[key]
+    elif piece in workload.handover.taken:
+        held[key] = {**_whole(piece), **held[key]}
 
 
-def _claim(own: Fields, workload: Workload, container: str, name: str) -> None:
-    found = next(each for each in workload.all_containers if each.name == container)
-    entry = next(entry for entry in found.env if entry["name"] == name)
-    source = entry.get("valueFrom") or {}
-    value: Fields = {"f:valueFrom": {f"f:{kind}": {} for kind in source}} if source else {"f:value": {}}
+def _claim(own: Fields, piece: Piece, workload: Workload) -> None:
+    """Own a piece; its value is owned with the next apply."""
     held: Fields = own["fieldsV1"]
-    for step in (*POD_SPEC, CONTAINER_LISTS[found.is_init], _key(container), "f:env"):
+    for step in (*workload.kind.pod_fields, *list_path(piece, is_init=workload.is_init(piece.container))):
         held = held.setdefault(step, {})
-    held[_key(name)] = {**WHOLE, **value}
-
-
-def _key(name: str) -> str:
-    return "k:" + json.dumps({"name": name}, separators=(",", ":"))
-
-
-def _env_fields(entry: Fields) -> Iterator[tuple[str, str, Fields]]:
-    """Yield list, key and env fields of every container with env fields."""
-    pod: Fields = entry.get("fieldsV1") or {}
-    for step in POD_SPEC:
-        pod = pod.get(step) or {}
-    for kind in CONTAINER_LISTS:
-        for container, held in list((pod.get(kind) or {}).items()):
-            if env := held.get("f:env"):
-                yield kind, container, env
+    held[field_key(piece)] = _whole(piece)
 
 
 def _drop_empty(fields: Fields, *path: str) -> None:

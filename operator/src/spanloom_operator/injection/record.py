@@ -1,4 +1,4 @@
-"""What the operator remembers about a Deployment: the status of its OtelInjection."""
+"""What the operator remembers about a workload: the status of its OtelInjection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
+from spanloom_operator.injection.agent import PlacedAgent
 from spanloom_operator.injection.environment import Injection, SkippedVariable
+from spanloom_operator.kinds import DEPLOYMENT, KINDS, WorkloadKey
 from spanloom_operator.names import API_VERSION, INJECTION_KIND
 
 if TYPE_CHECKING:
@@ -22,8 +24,8 @@ class Guard:
     """What the automatic rollback stores about the last injection.
 
     `template` is the fingerprint of the user's pod template, `cause` that of profiles and acknowledgement. The rollout
-    `started` (seconds since the epoch) at `generation`. `was_healthy`: the Deployment was healthy before;
-    `is_rolled_out`: the injection has proved to be harmless.
+    `started` (seconds since the epoch) at `generation`. `was_healthy`: the workload was healthy before;
+    `is_rolled_out`: the injection has proved to be harmless. `updated`: the pods that were replaced at the last look.
     """
 
     cause: str = ""
@@ -32,6 +34,7 @@ class Guard:
     started: float = 0
     was_healthy: bool = False
     is_rolled_out: bool = False
+    updated: int = 0
 
     @property
     def is_armed(self) -> bool:
@@ -53,12 +56,14 @@ class Record:
     skipped: tuple[SkippedVariable, ...] = ()
     since: float = 0
     guard: Guard = Guard()
+    agent: PlacedAgent | None = None
 
     @classmethod
     def from_injection(cls, state: str, profile: str, reason: str, injection: Injection, guard: Guard) -> Self:
         """Describe an injection."""
         names = tuple((name, tuple(entry["name"] for entry in injection.env(name))) for name in injection.containers)
-        return cls(state, profile, reason, names, injection.skipped, guard=guard)
+        agent = injection.agent.placed if injection.agent else None
+        return cls(state, profile, reason, names, injection.skipped, guard=guard, agent=agent)
 
     @property
     def containers(self) -> tuple[str, ...]:
@@ -75,12 +80,15 @@ class Record:
     @property
     def to_persist(self) -> Record:
         """The record without what needs no write: the generation of a guard that is not armed."""
-        return self if self.guard.is_armed else replace(self, guard=replace(self.guard, generation=0, started=0))
+        idle = replace(self.guard, generation=0, started=0, updated=0)
+        return self if self.guard.is_armed else replace(self, guard=idle)
 
     def body(self, workload: Workload, installation: str) -> dict[str, Any]:
-        """Return the OtelInjection, owned by the Deployment."""
-        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload.name, "uid": workload.uid}
-        metadata = {"name": workload.name, "namespace": workload.namespace, "ownerReferences": [owner]}
+        """Return the OtelInjection, owned by the workload."""
+        kind = workload.kind
+        owner = {"apiVersion": kind.api_version, "kind": kind.name, "name": workload.name, "uid": workload.uid}
+        name = workload.key.injection_name
+        metadata = {"name": name, "namespace": workload.namespace, "ownerReferences": [owner]}
         return {
             "apiVersion": API_VERSION,
             "kind": INJECTION_KIND,
@@ -97,6 +105,7 @@ class Record:
             "since": _time(self.since),
             "installation": installation,
             "containers": [{"name": name, "variables": list(variables)} for name, variables in self.variables],
+            **({"agent": asdict(self.agent)} if self.agent else {}),
             "skipped": [_without_empty(asdict(skipped)) for skipped in self.skipped],
             "conditions": [self._injected_condition(), self._rolled_out_condition()],
             "guard": {
@@ -106,6 +115,7 @@ class Record:
                 "started": _time(self.guard.started),
                 "wasHealthy": self.guard.was_healthy,
                 "isRolledOut": self.guard.is_rolled_out,
+                "updated": self.guard.updated,
             },
         }
 
@@ -117,8 +127,16 @@ class Record:
         return _condition("RolledOut", self.guard.is_rolled_out, reason, "", self.since)
 
 
+def record_key(found: Mapping[str, Any]) -> WorkloadKey:
+    """Return the workload that owns an OtelInjection; without such an owner, the Deployment of the same name."""
+    metadata = found["metadata"]
+    owners = [owner for owner in metadata.get("ownerReferences") or () if owner.get("kind") in KINDS]
+    owner = owners[0] if owners else {"kind": DEPLOYMENT.name, "name": metadata["name"]}
+    return WorkloadKey(metadata["namespace"], owner["name"], owner["kind"])
+
+
 def from_injection_object(found: Mapping[str, Any], uid: str) -> Record | None:
-    """Read an OtelInjection; None when it is not that of the Deployment `uid`, or cannot be read."""
+    """Read an OtelInjection; None when it is not that of the workload `uid`, or cannot be read."""
     owners = found["metadata"].get("ownerReferences") or ()
     if uid not in {owner.get("uid") for owner in owners}:
         return None
@@ -144,8 +162,14 @@ def _record(status: Mapping[str, Any]) -> Record:
             _seconds(guard["started"]),
             guard["wasHealthy"],
             guard["isRolledOut"],
+            int(guard.get("updated", 0)),
         ),
+        _placed_agent(status.get("agent")),
     )
+
+
+def _placed_agent(status: Mapping[str, Any] | None) -> PlacedAgent | None:
+    return PlacedAgent(status["image"], status["delivery"], tuple(status["containers"])) if status else None
 
 
 def _condition(kind: str, is_true: bool, reason: str, message: str, since: float) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""One frozen view of a Deployment, made once per decision."""
+"""One frozen view of a workload, made once per decision."""
 
 from __future__ import annotations
 
@@ -7,31 +7,48 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from spanloom_operator.injection.digests import fingerprint, marked
-from spanloom_operator.injection.ownership import Entry, Ownership
-from spanloom_operator.names import DEFAULT_CONTAINER_ANNOTATION, MARKER, STATUS_ANNOTATION
+from spanloom_operator.injection.digests import fingerprint
+from spanloom_operator.injection.handover import Handover, find_handover
+from spanloom_operator.injection.ownership import Ownership, is_ours
+from spanloom_operator.injection.pieces import (
+    AGENT_INIT_CONTAINER,
+    ENV,
+    MOUNTS,
+    Body,
+    Piece,
+    live_pieces,
+    without_pieces,
+)
+from spanloom_operator.kinds import WorkloadKey
+from spanloom_operator.names import AGENT, DEFAULT_CONTAINER_ANNOTATION, STATUS_ANNOTATION
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-EnvEntry = dict[str, Any]
-"""An environment variable as Kubernetes writes it."""
+    from spanloom_operator.kinds import Kind
+    from spanloom_operator.rollouts import Rollout
 
 
 @dataclass(frozen=True)
 class Container:
-    """A container of the pod template; `owned` are the names of env entries that are the operator's alone."""
+    """A container of the pod template; `owned` are the pieces that are the operator's alone."""
 
     name: str
     is_init: bool
-    env: tuple[EnvEntry, ...]
+    env: tuple[Body, ...]
     env_from: tuple[Mapping[str, Any], ...]
-    owned: frozenset[str]
+    mounts: tuple[Body, ...]
+    owned: frozenset[Piece]
 
     @property
-    def user_env(self) -> tuple[EnvEntry, ...]:
+    def user_env(self) -> tuple[Body, ...]:
         """The env entries without the operator's."""
-        return tuple(entry for entry in self.env if entry["name"] not in self.owned)
+        return tuple(entry for entry in self.env if Piece(ENV, self.name, entry["name"]) not in self.owned)
+
+    @property
+    def user_mounts(self) -> tuple[Body, ...]:
+        """The volume mounts without the operator's."""
+        return tuple(mount for mount in self.mounts if Piece(MOUNTS, self.name, mount["mountPath"]) not in self.owned)
 
     def env_from_names(self, kind: str) -> list[str]:
         """Return the names of the ConfigMaps (`configMapRef`) or Secrets (`secretRef`) of envFrom."""
@@ -40,12 +57,13 @@ class Container:
 
 @dataclass(frozen=True)
 class Workload:
-    """What a decision reads of a Deployment.
+    """What a decision reads of a workload.
 
-    `taken` are entries of the operator whose value a user has changed; `reclaimed` are entries that the marker
-    recognizes in a copied template. Both change hands before anything else is written.
+    `live` are the pieces that are there, those of users included. In `handover`, what is taken or reclaimed changes
+    hands before anything else is written. The agent's init container is not one of `init_containers`.
     """
 
+    kind: Kind
     namespace: str
     name: str
     uid: str
@@ -60,28 +78,26 @@ class Workload:
     containers: tuple[Container, ...]
     init_containers: tuple[Container, ...]
     is_paused: bool
-    replicas: int
-    status: Mapping[str, Any]
+    rollout: Rollout
     ownership: Ownership
-    taken: frozenset[Entry] = frozenset()
-    reclaimed: frozenset[Entry] = frozenset()
+    live: Mapping[Piece, Body] = field(default_factory=dict, repr=False)
+    handover: Handover = field(default_factory=Handover)
     template: Mapping[str, Any] = field(default_factory=dict, repr=False)
     managed_fields: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
 
     @classmethod
-    def from_deployment(cls, deployment: Mapping[str, Any], manager: str) -> Workload:
-        """Read a Deployment; `manager` is the operator's field manager."""
-        metadata, spec = deployment["metadata"], deployment["spec"]
-        template = spec["template"]
+    def from_object(cls, kind: Kind, found: Mapping[str, Any], manager: str) -> Workload:
+        """Read an object of this kind; `manager` is the operator's field manager."""
+        metadata, spec, template_owner = found["metadata"], found["spec"], kind.template_owner(found)
+        template = template_owner["template"]
         managed_fields = metadata.get("managedFields") or ()
-        ownership = Ownership.from_managed_fields(managed_fields, manager)
+        ownership = Ownership.from_managed_fields(managed_fields, manager, kind.pod_fields)
         pod, template_metadata = template["spec"], template.get("metadata") or {}
-        listed = [(each, False) for each in pod.get("containers") or ()]
-        listed += [(each, True) for each in pod.get("initContainers") or ()]
-        reclaimed = frozenset(where for each, _ in listed for where in _reclaimed(each, ownership))
-        containers = [_container(each, ownership, reclaimed, is_init=is_init) for each, is_init in listed]
-        selector = spec.get("selector") or {}
+        live = live_pieces(pod)
+        handover = find_handover(pod, live, ownership)
+        selector = template_owner.get("selector") or {}
         return cls(
+            kind=kind,
             namespace=metadata.get("namespace", ""),
             name=metadata["name"],
             uid=metadata.get("uid", ""),
@@ -93,24 +109,30 @@ class Workload:
             template_annotations=template_metadata.get("annotations") or {},
             selector=selector.get("matchLabels") or {},
             has_selector_expressions=bool(selector.get("matchExpressions")),
-            containers=tuple(each for each in containers if not each.is_init),
-            init_containers=tuple(each for each in containers if each.is_init),
+            containers=_containers(pod, handover.owned),
+            init_containers=_init_containers(pod, handover.owned),
             is_paused=bool(spec.get("paused")),
-            replicas=int(spec.get("replicas", 1)),
-            status=deployment.get("status") or {},
+            rollout=kind.rollout(found, _applied_at(managed_fields, manager)),
             ownership=ownership,
-            taken=frozenset(
-                where for where in ownership.shares if where not in reclaimed and ownership.is_taken(*where)
-            ),
-            reclaimed=reclaimed,
+            live=live,
+            handover=handover,
             template=template,
             managed_fields=managed_fields,
         )
 
     @property
+    def key(self) -> WorkloadKey:
+        """Namespace, name and kind."""
+        return WorkloadKey(self.namespace, self.name, self.kind.name)
+
+    @property
     def all_containers(self) -> tuple[Container, ...]:
         """Containers and init containers; their names are unique in a pod."""
         return (*self.containers, *self.init_containers)
+
+    def is_init(self, container: str) -> bool:
+        """Return whether a container is an init container."""
+        return any(each.name == container for each in self.init_containers)
 
     @property
     def default_container(self) -> str | None:
@@ -119,10 +141,9 @@ class Workload:
         return name if name in {each.name for each in self.containers} else None
 
     @cached_property
-    def applied(self) -> dict[str, frozenset[str]]:
-        """Names of the env entries in the operator's last apply, by container."""
-        applied = {each.name: self.ownership.applied(each.name) for each in self.all_containers}
-        return {name: names for name, names in applied.items() if names}
+    def applied(self) -> frozenset[Piece]:
+        """The pieces in the operator's last apply that are there."""
+        return self.ownership.applied & self.live.keys()
 
     @property
     def legacy_state(self) -> str | None:
@@ -140,33 +161,25 @@ class Workload:
     @cached_property
     def user_template_fingerprint(self) -> str:
         """Fingerprint of the pod template as it would be without the operator."""
-        pod = {
-            key: value for key, value in self.template["spec"].items() if key not in {"containers", "initContainers"}
-        }
-        owned = {each.name: each.owned for each in self.all_containers}
-        for kind in ("containers", "initContainers"):
-            pod[kind] = [_without(each, owned[each["name"]]) for each in self.template["spec"].get(kind) or ()]
+        pod = without_pieces(self.template["spec"], self.handover.owned)
         return fingerprint([self.template.get("metadata"), pod])
 
 
-def _reclaimed(container: Mapping[str, Any], ownership: Ownership) -> Iterable[Entry]:
-    name, env = container["name"], container.get("env") or ()
-    if not ownership.was_copied(name, MARKER):
-        return ()
-    return [(name, each) for each in marked(env) if ownership.was_copied(name, each)]
+def _applied_at(managed_fields: Sequence[Mapping[str, Any]], manager: str) -> str:
+    """Return when the operator last changed something (RFC 3339), empty for never."""
+    times = [str(entry.get("time") or "") for entry in managed_fields if is_ours(entry, manager)]
+    return max(times, default="")
 
 
-def _container(
-    container: Mapping[str, Any], ownership: Ownership, reclaimed: frozenset[Entry], *, is_init: bool
-) -> Container:
-    name, env = container["name"], tuple(container.get("env") or ())
-    owned = frozenset(
-        entry["name"] for entry in env if (name, entry["name"]) in reclaimed or ownership.is_alone(name, entry["name"])
-    )
-    return Container(name, is_init, env, tuple(container.get("envFrom") or ()), owned)
+def _containers(pod: Mapping[str, Any], owned: frozenset[Piece]) -> tuple[Container, ...]:
+    return tuple(_container(each, owned, is_init=False) for each in pod.get("containers") or ())
 
 
-def _without(container: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
-    env = [entry for entry in container.get("env") or () if entry["name"] not in names]
-    rest = {key: value for key, value in container.items() if key != "env"}
-    return {**rest, "env": env} if env else rest
+def _init_containers(pod: Mapping[str, Any], owned: frozenset[Piece]) -> tuple[Container, ...]:
+    found = (_container(each, owned, is_init=True) for each in pod.get("initContainers") or ())
+    return tuple(each for each in found if each.name != AGENT or AGENT_INIT_CONTAINER not in owned)
+
+
+def _container(container: Mapping[str, Any], owned: frozenset[Piece], *, is_init: bool) -> Container:
+    env, env_from, mounts = (tuple(container.get(key) or ()) for key in ("env", "envFrom", "volumeMounts"))
+    return Container(container["name"], is_init, env, env_from, mounts, owned)

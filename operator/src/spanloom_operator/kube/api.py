@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 BAD_REQUEST, NOT_FOUND, CONFLICT, EXPIRED = 400, 404, 409, 410
+REFUSALS = frozenset({400, 403, 422})
+"""Status codes of requests that would be refused again."""
 FIELD_MANAGER_CONFLICT = "FieldManagerConflict"
 """Reason of a cause in the API server's Status when another field manager owns a field with another value."""
 
@@ -40,11 +42,13 @@ class Api(Protocol):
     ) -> AsyncIterator[Object]:
         """List in pages; the last one's metadata holds the resourceVersion to watch from."""
 
-    def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Object]:
+    def watch(self, path: str, selector: str, version: str, *, metadata_only: bool = False) -> AsyncIterator[Object]:
         """Yield events (type, object) after `version` until the server ends the watch."""
 
-    async def apply(self, path: str, body: Object, manager: str, *, force: bool = False) -> Object:
-        """Server-side apply `body` as `manager`, and return the whole object."""
+    async def apply(
+        self, path: str, body: Object, manager: str, *, force: bool = False, dry_run: bool = False
+    ) -> Object:
+        """Server-side apply `body` as `manager`, and return the whole object; a dry run stores nothing."""
 
     async def merge(self, path: str, body: Object) -> Object:
         """Patch with a JSON merge patch, and return the whole object."""

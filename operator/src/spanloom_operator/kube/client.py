@@ -31,6 +31,7 @@ RESPONSE_SECONDS = 60
 TOKEN_SECONDS = 60
 """The service account's token is read again after this time: its file is replaced every hour."""
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+WATCH_METADATA = {"Accept": "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"}
 
 
 class Client:
@@ -75,13 +76,15 @@ class Client:
             if not params["continue"]:
                 return
 
-    async def watch(self, path: str, selector: str, version: str) -> AsyncIterator[Object]:
+    async def watch(
+        self, path: str, selector: str, version: str, *, metadata_only: bool = False
+    ) -> AsyncIterator[Object]:
         """Yield events after `version`; bookmarks come about once a minute."""
         params = {"watch": "1", "resourceVersion": version, "allowWatchBookmarks": "true"}
         params |= {"timeoutSeconds": str(WATCH_SECONDS)} | ({"labelSelector": selector} if selector else {})
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=RESPONSE_SECONDS, sock_read=SILENCE_SECONDS)
         try:
-            url, headers = self._server + path, self._authorized()
+            url, headers = self._server + path, self._authorized() | (WATCH_METADATA if metadata_only else {})
             async with self._watches.get(url, params=params, headers=headers, timeout=timeout) as response:
                 await _raise_for_status(response)
                 # An object of 1.5 MB (etcd's limit) is one line; readline() would give up at the buffer's size.
@@ -90,10 +93,13 @@ class Client:
         except (aiohttp.ClientError, TimeoutError) as error:
             raise _unreachable(error) from None
 
-    async def apply(self, path: str, body: Object, manager: str, *, force: bool = False) -> Object:
+    async def apply(
+        self, path: str, body: Object, manager: str, *, force: bool = False, dry_run: bool = False
+    ) -> Object:
         """Server-side apply."""
         headers = {"Content-Type": "application/apply-patch+yaml"}
         params = {"fieldManager": manager} | ({"force": "true"} if force else {})
+        params |= {"dryRun": "All"} if dry_run else {}
         return await self._request("PATCH", path, params=params, body=body, headers=headers)
 
     async def merge(self, path: str, body: Object) -> Object:

@@ -30,6 +30,7 @@ class ListWatch:
     api: Api
     path: str
     selector: str = ""
+    metadata_only: bool = False
     clock: Callable[[], float] = time.monotonic
     last_contact: float = field(init=False)
 
@@ -45,7 +46,7 @@ class ListWatch:
 
     async def pages(self) -> AsyncIterator[dict[str, Any]]:
         """Yield all objects, a page of `items` at a time; there is at least one."""
-        async for page in self.api.pages(self.path, self.selector):
+        async for page in self.api.pages(self.path, self.selector, metadata_only=self.metadata_only):
             self.last_contact = self.clock()
             yield page
 
@@ -61,7 +62,8 @@ class ListWatch:
                         found += page["items"]
                     version = page["metadata"]["resourceVersion"]
                     yield "LISTED", found
-                async for event in self.api.watch(self.path, self.selector, version):
+                events = self.api.watch(self.path, self.selector, version, metadata_only=self.metadata_only)
+                async for event in events:
                     version, backoff = event["object"]["metadata"]["resourceVersion"], FIRST_BACKOFF_SECONDS
                     self.last_contact = self.clock()
                     if event["type"] != "BOOKMARK":

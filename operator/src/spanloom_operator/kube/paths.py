@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from spanloom_operator.kinds import KINDS
 from spanloom_operator.names import GROUP, INJECTION_PLURAL, PROFILE_PLURAL, VERSION
+
+if TYPE_CHECKING:
+    from spanloom_operator.kinds import Kind, Unchangeable, WorkloadKey
 
 NAMESPACES = "/api/v1/namespaces"
 
@@ -12,9 +18,20 @@ def _path(prefix: str, namespace: str, plural: str, name: str) -> str:
     return "/".join(parts)
 
 
-def deployments(namespace: str = "", name: str = "") -> str:
-    """Deployments, or one."""
-    return _path("/apis/apps/v1", namespace, "deployments", name)
+def workloads(kind: Kind, namespace: str = "", name: str = "") -> str:
+    """Workloads of one kind, or one of them."""
+    return _path(f"/apis/{kind.api_version}", namespace, kind.plural, name)
+
+
+def workload(key: WorkloadKey) -> str:
+    """One workload."""
+    return workloads(KINDS[key.kind], key.namespace, key.name)
+
+
+def unchangeable(kind: Unchangeable, namespace: str = "") -> str:
+    """Objects of a kind that cannot be changed."""
+    prefix = "/apis" if "/" in kind.api_version else "/api"
+    return _path(f"{prefix}/{kind.api_version}", namespace, kind.plural, "")
 
 
 def replicasets(namespace: str = "") -> str:

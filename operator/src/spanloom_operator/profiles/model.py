@@ -16,6 +16,7 @@ from spanloom_operator.profiles.variables import (
     check_variable,
     is_ratio,
 )
+from spanloom_operator.quantities import quantity
 
 ATTRIBUTE_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 
@@ -36,6 +37,19 @@ def _propagator(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _agent_image(image: str, info: ValidationInfo) -> str:
+    """Return an allowed image: the operator's own where the profile names none."""
+    rules = _rules(info)
+    if image:
+        rules.check_agent_image(image)
+    return image or rules.agent_image
+
+
+def _quantity(amount: str) -> str:
+    quantity(amount)
+    return amount
+
+
 def _attribute_key(key: str) -> str:
     if not ATTRIBUTE_KEY.fullmatch(key):
         raise ValueError("expected an attribute name such as deployment.environment.name")
@@ -47,6 +61,7 @@ def _attribute_key(key: str) -> str:
 FilePath = Annotated[str, Field(pattern=r"^/[^\s$,]+$", max_length=1024)]
 SignalExporter = Literal["otlp", "console", "none"]
 AttributeKey = Annotated[str, AfterValidator(_attribute_key)]
+Amounts = dict[Literal["cpu", "memory", "ephemeral-storage"], Annotated[str, AfterValidator(_quantity)]]
 
 
 class _Part(BaseModel):
@@ -149,6 +164,38 @@ class Variable(_Part):
         return self
 
 
+class Resources(_Part):
+    """Requests and limits of a container."""
+
+    requests: Amounts = {}
+    limits: Amounts = {}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for name, amount in self.requests.items():
+            if name in self.limits and quantity(amount) > quantity(self.limits[name]):
+                raise ValueError(f"requests.{name} {amount!r}: expected at most its limit, {self.limits[name]}")
+        return self
+
+
+AGENT_RESOURCES = Resources(requests={"cpu": "5m", "memory": "8Mi"}, limits={"memory": "32Mi"})
+"""Of the init container that copies the agent, unless a profile has others."""
+
+
+class Agent(_Part):
+    """The agent for applications without OpenTelemetry; `image` is the operator's unless the profile names one."""
+
+    enabled: bool = False
+    image: Annotated[str, AfterValidator(_agent_image)] = Field(default="", validate_default=True)
+    resources: Resources = AGENT_RESOURCES
+
+    @model_validator(mode="after")
+    def _has_image(self) -> Self:
+        if self.enabled and not self.image:
+            raise ValueError("image: expected one, since the operator has none (SPANLOOM_OPERATOR_AGENT_IMAGE)")
+        return self
+
+
 class Profile(_Part):
     """A validated profile. A section that is absent is taken from the next profile, as a whole."""
 
@@ -159,6 +206,7 @@ class Profile(_Part):
     resource: Resource = Resource()
     env: tuple[Variable, ...] = ()
     containers: tuple[str, ...] = ()
+    agent: Agent | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -168,4 +216,11 @@ class Profile(_Part):
         env = {variable.name: variable.value for variable in self.env}
         check_references(env)
         check_batches(env)
+        check_agent_protocol(self.agent, self.exporter)
         return self
+
+
+def check_agent_protocol(agent: Agent | None, exporter: Exporter | None) -> None:
+    """ValueError when the agent would have to export by gRPC, which it cannot."""
+    if agent and agent.enabled and exporter and exporter.protocol == "grpc":
+        raise ValueError("agent: expected the exporter's protocol http/protobuf, got grpc: the agent speaks HTTP only")

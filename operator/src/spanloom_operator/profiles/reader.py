@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from spanloom_operator.names import DEFAULT_PROFILE
-from spanloom_operator.profiles.model import Profile
+from spanloom_operator.profiles.model import Profile, check_agent_protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from spanloom_operator.profiles.rules import Rules
 
@@ -67,7 +67,25 @@ def find_layers(namespace: str, name: str, home: str, specs: Specs, rules: Rules
     if not any(layer.profile.exporter for layer in layers):
         looked = f"looked for {name} in namespace {namespace} and {DEFAULT_PROFILE} in namespace {home}"
         raise NoProfile("Skipped", f"no OtelProfile has an exporter ({looked})")
+    _check_together(layers)
     return layers
+
+
+def section(layers: Sequence[Layer], name: str) -> tuple[Any, str]:
+    """Return a section of the first profile that has it, and that profile's name."""
+    for layer in layers:
+        if found := getattr(layer.profile, name):
+            return found, layer.source
+    return (), ""
+
+
+def _check_together(layers: Sequence[Layer]) -> None:
+    """NoProfile when sections of two profiles contradict each other."""
+    (agent, source), (exporter, other) = section(layers, "agent"), section(layers, "exporter")
+    try:
+        check_agent_protocol(agent or None, exporter)
+    except ValueError as error:
+        raise NoProfile("Invalid", f"OtelProfile {source} is invalid with {other}: spec.{error}") from None
 
 
 def _layer(key: tuple[str, str], spec: Mapping[str, Any], rules: Rules) -> Layer:

@@ -1,4 +1,4 @@
-"""What the operator's settings allow a profile to contain: endpoints and propagators."""
+"""What the operator's settings allow a profile to contain: endpoints, propagators and images of the agent."""
 
 from __future__ import annotations
 
@@ -18,10 +18,13 @@ class Rules:
     """`endpoints` are URLs whose host may contain `*`, such as `http://otel-collector.*.svc:4318`; "*" matches all.
 
     `propagators` are those that every image has: one that an image lacks stops its application from starting.
+    `agent_image` is the image of profiles that name none; they may name `agent_images`, too (None: not known).
     """
 
     endpoints: tuple[str, ...] = ()
     propagators: frozenset[str] = frozenset({"tracecontext", "baggage", "none"})
+    agent_image: str = ""
+    agent_images: tuple[str, ...] | None = ()
 
     def check_endpoint(self, url: str) -> None:
         """ValueError unless `url` is an endpoint of the allow-list."""
@@ -35,6 +38,12 @@ class Rules:
         if name not in self.propagators:
             known = ", ".join(sorted(self.propagators))
             raise ValueError(f"expected one of {known}: another one stops applications from starting")
+
+    def check_agent_image(self, image: str) -> None:
+        """ValueError unless the operator's owner allows the image: it runs in pods of others."""
+        if self.agent_images is not None and image not in {self.agent_image, *self.agent_images}:
+            known = ", ".join(filter(None, (self.agent_image, *self.agent_images))) or "there are none"
+            raise ValueError(f"expected one of the operator's images ({known})")
 
 
 def split_endpoint(url: str) -> SplitResult:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.builders.deployments import EXPORTER, container, deployment, env, profile
+from support.builders.deployments import EXPORTER, container, deployment, env, of_kind, profile
+from support.builders.statuses import rolling_out_status
 from support.servers.api_server import kubeconfig
 
 from spanloom_operator.explain.cluster import Cluster
-from spanloom_operator.explain.deployment import whole_deployment
 from spanloom_operator.explain.documents import Document
 from spanloom_operator.explain.kubeconfig import merge, select_context
 from spanloom_operator.explain.login import connection_of
@@ -21,6 +21,8 @@ from spanloom_operator.explain.output import as_json, as_text, as_yaml
 from spanloom_operator.explain.problems import ExplainError, UnreadableError
 from spanloom_operator.explain.reading import explain_with
 from spanloom_operator.explain.sources import Files, NoCluster, Reader
+from spanloom_operator.explain.workload import whole_workload
+from spanloom_operator.kinds import KINDS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +40,7 @@ SHOP = deployment(
     selector={"matchLabels": {"app.kubernetes.io/name": "shop"}, "matchExpressions": []},
 )
 SHOP["metadata"]["managedFields"] = [{"manager": "kubectl", "operation": "Update", "time": "2026-11-30T00:00:00Z"}]
+EVERY_KIND = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 UNLABELLED = {**SHOP, "metadata": {"name": "shop"}}
 RESOURCE = {"resourceAttributes": {"a": "b"}}
 OTHERS = (
@@ -49,6 +52,12 @@ CONFIG = kubeconfig(
     "https://here",
     {"token": "t", "exec": {"command": "", "args": ["a"], "env": [{"name": "A", "value": "b"}]}, "client-key": "a"},
 )
+
+
+def live(kind: Kind) -> Any:
+    """Return the Deployment as a workload of another kind, with its status."""
+    its = of_kind(kind, SHOP)
+    return {**its, "status": rolling_out_status(its)}
 
 
 def paths(value: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -72,21 +81,23 @@ def changed(draw: st.DrawFn, value: Any) -> Any:
 
 def explained(*objects: Any) -> str:
     documents = [Document("f:1", thing) for thing in objects]
-    its = whole_deployment(documents[0], "demo")
+    its = whole_workload(documents[0], "demo")
     found = [explain_with(Reader(Files(documents, "demo"), NoCluster("none")), its)]
     return as_text(found) + as_json(found) + as_yaml(found)
 
 
-def test_the_inputs_are_valid() -> None:
+@EVERY_KIND
+def test_the_inputs_are_valid(kind: Kind) -> None:
     """Unchanged, they are explained."""
-    assert "deployment demo/shop: Injected" in explained(SHOP, *OTHERS)
+    assert f"{kind.name.lower()} demo/shop: Injected" in explained(live(kind), *OTHERS)
 
 
-@given(changed(SHOP))
-def test_a_changed_deployment(its: Any) -> None:
-    """Any value in any field of a Deployment is explained or refused in one line."""
+@EVERY_KIND
+@given(data=st.data())
+def test_a_changed_workload(kind: Kind, data: st.DataObject) -> None:
+    """Any value in any field of a workload is explained or refused in one line."""
     with suppress(ExplainError):
-        explained(its, *OTHERS)
+        explained(data.draw(changed(live(kind))), *OTHERS)
 
 
 @pytest.mark.parametrize("number", range(len(OTHERS)))

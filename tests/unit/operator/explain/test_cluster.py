@@ -22,6 +22,7 @@ from support.servers.scripted_server import DROP, scripted_server
 
 from spanloom_operator.explain.cluster import Cluster
 from spanloom_operator.explain.problems import ExplainError, UnreadableError
+from spanloom_operator.kinds import DEPLOYMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +67,8 @@ def test_lists_are_read_to_the_end(api: ApiServer) -> None:
         f"{DEPLOYMENTS}?limit=100&labelSelector=x%3Dy&continue=next": {"items": [{"a": 2}], "metadata": {}},
     }
 
-    assert [{"a": 1}, {"a": 2}] == cluster(api).deployments("demo", "x=y")
+    kind = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    assert [{**kind, "a": 1}, {**kind, "a": 2}] == cluster(api).workloads(DEPLOYMENT, "demo", "x=y")
 
 
 @pytest.mark.parametrize(

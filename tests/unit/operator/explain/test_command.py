@@ -17,10 +17,10 @@ PROGRAMS = Path(sys.executable).parent
     ("arguments", "expected"),
     [
         ("", "Usage: "),
-        ("shop", "'shop': expected deployment/NAME or deployment NAME"),
+        ("shop", "'shop': expected TYPE/NAME or TYPE NAME, such as deployment/shop"),
         ("deploy/shop -o wide", "'wide' is not one of 'text', 'json', 'yaml'"),
         ("deploy/shop --local", "--local reads files: name them with -f"),
-        ("-n demo", "name a Deployment, such as deployment/shop, or files with -f"),
+        ("-n demo", "name a workload, such as deployment/shop, or files with -f"),
         ("deploy/shop --nothing", "No such option: --nothing"),
     ],
 )
@@ -37,7 +37,7 @@ def test_other_things_that_go_wrong() -> None:
     files(a=yaml.safe_dump(HOME))
 
     assert Run(1, "", "spanloom: none: No such file or directory\n") == run("-f", "none")
-    assert Run(1, "", "spanloom: no whole Deployment in a\n") == run("-f", "a")
+    assert Run(1, "", "spanloom: no whole workload in a\n") == run("-f", "a")
     assert Run(1, "", "spanloom: no whole Deployment none in a\n") == run("deploy/none", "-f", "a")
 
 

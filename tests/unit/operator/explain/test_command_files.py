@@ -41,7 +41,7 @@ def test_what_is_no_whole_deployment_is_one_line() -> None:
 
     assert (0, ["default/shop"]) == (done.status, titles(done.found))
     assert [
-        "spanloom: skipped 2 objects that are not Deployments: Kustomization, Service",
+        "spanloom: skipped 2 objects of other kinds: Kustomization, Service",
         "spanloom: skipped a:5: Deployment shop: expected apiVersion apps/v1, found none, as in a patch",
     ] == done.err.splitlines()
 
@@ -49,9 +49,9 @@ def test_what_is_no_whole_deployment_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("kinds", "expected"),
     [
-        (["Service"] * 50, "spanloom: skipped 50 objects that are not Deployments: Service\n"),
-        (["Service"], "spanloom: skipped 1 object that is not a Deployment: Service\n"),
-        ([["Service"]], "spanloom: skipped 1 object that is not a Deployment: ['Service']\n"),
+        (["Service"] * 50, "spanloom: skipped 50 objects of other kinds: Service\n"),
+        (["Service"], "spanloom: skipped 1 object of another kind: Service\n"),
+        ([["Service"]], "spanloom: skipped 1 object of another kind: ['Service']\n"),
         (["Namespace", "ConfigMap", "OtelProfile"], ""),
     ],
 )

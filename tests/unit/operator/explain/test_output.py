@@ -11,7 +11,8 @@ from spanloom_operator.explain.output import as_json, as_text, as_yaml, printabl
 
 LONG = "OTEL_" + "X" * 100
 WHOLE = Explanation(
-    "demo", "shop", "Injected", "for a reason", "Injected", "system/operator", ("demo/default", "system/default"),
+    "Deployment", "demo", "shop", "Injected", "for a reason", "Injected", "system/operator",
+    ("demo/default", "system/default"),
     (Variable("app", LONG, "é" * 300, "demo/default", "spanloom"), Variable("a", "B", "", "Deployment", "me")),
     (Skipped("app", "OTEL_A", "container env has it", "kubectl"), Skipped("none", "", "no such container", "")),
     (Attribute("app", "k8s.pod.name", "$(POD)", "downward API"),),
@@ -40,7 +41,7 @@ deployment demo/other: Skipped: no profile"""
 
 def test_text() -> None:
     """A heading, then tables with whole names and values; what is empty is left out."""
-    assert TEXT == as_text([WHOLE, Explanation("demo", "other", "Skipped", "no profile")])
+    assert TEXT == as_text([WHOLE, Explanation("Deployment", "demo", "other", "Skipped", "no profile")])
 
 
 def test_json_and_yaml() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from support.builders.deployments import EXPORTER, container, deployment, env, profile
+from support.builders.deployments import EXPORTER, container, deployment, env, profile, workload_of
 
 from spanloom_operator.explain.documents import Document
 from spanloom_operator.explain.problems import UnreadableError
@@ -14,12 +14,12 @@ from spanloom_operator.explain.reading import explain_with
 from spanloom_operator.explain.sources import Files, NoCluster, Reader
 from spanloom_operator.injection.decision import Inputs as DecisionInputs
 from spanloom_operator.injection.decision import decide
-from spanloom_operator.injection.workload import Workload
 from spanloom_operator.profiles.rules import Rules
 
 if TYPE_CHECKING:
     from spanloom_operator.explain.documents import Object
     from spanloom_operator.explain.explanation import Explanation
+    from spanloom_operator.kinds import Kind
 
 LABELLED = deployment(labels={"spanloom.dev/inject": "true"})
 PLAIN = deployment()
@@ -53,7 +53,7 @@ class Objects:
             raise UnreadableError("403 Forbidden")
         return self.files.get(kind, namespace, name)
 
-    def deployments(self, namespace: str, selector: str = "") -> list[Object]:
+    def workloads(self, _: Kind, namespace: str, selector: str = "") -> list[Object]:
         assert "app.kubernetes.io/part-of=spanloom" == selector
         if f"Deployment {namespace}" in self.unreadable:
             raise UnreadableError("403 Forbidden")
@@ -194,7 +194,7 @@ def test_broken_inputs_are_named(broken: Any, expected: str) -> None:
 
 def injection_of(its: Object, **changes: Any) -> Object:
     """Return the OtelInjection that the operator writes for a Deployment, with changes of its record."""
-    workload = Workload.from_deployment(its, "manager")
+    workload = workload_of(its, "manager")
     inputs = DecisionInputs(Rules(endpoints=("*",)), "system", {("system", "default"): DEFAULT["spec"]})
     record = decide(workload, None, inputs).record
     assert record is not None

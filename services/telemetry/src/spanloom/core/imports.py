@@ -1,17 +1,18 @@
 """Functions that are called when a module is imported, without importing it.
 
-One finder is in `sys.meta_path`. It asks the other finders, and the module keeps the loader that they chose.
+One finder is in `sys.meta_path`. It asks the other finders, and the module keeps the loader that they chose. Finder and
+loader have no base class: `importlib.abc` imports much that the application may not need.
 """
 
 from __future__ import annotations
 
 import sys
-from importlib.abc import Loader, MetaPathFinder
 from threading import RLock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
@@ -39,7 +40,7 @@ def _call(module: ModuleType) -> None:
         function(module)
 
 
-class _Finder(MetaPathFinder):
+class _Finder:
     """Finds what the other finders find, for the modules that functions wait for."""
 
     def find_spec(
@@ -56,11 +57,11 @@ class _Finder(MetaPathFinder):
         found = (find(fullname, path, target) for find in others if find is not None)
         spec: ModuleSpec | None = next((one for one in found if one is not None), None)
         if spec is not None and spec.loader is not None and hasattr(spec.loader, "exec_module"):
-            spec.loader = _CallingLoader(spec.loader)
+            spec.loader = cast("Loader", _CallingLoader(spec.loader))
         return spec
 
 
-class _CallingLoader(Loader):
+class _CallingLoader:
     """Loads as another loader, which the module then has as if this one had not been there."""
 
     def __init__(self, loader: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanloom.core.export.exporter import Exporter
@@ -11,6 +10,7 @@ from spanloom.core.export.queue import Queue
 from spanloom.core.export.resource import encode_resource
 from spanloom.core.export.sender import Destination, Sender
 from spanloom.core.export.sources import BatchSource, MetricSource
+from spanloom.core.forks import after_fork, notice_fork
 from spanloom.core.logs import records as logs
 from spanloom.core.metrics import encode as encode_metrics
 from spanloom.core.metrics.histogram import Histogram
@@ -65,8 +65,7 @@ class Telemetry:
         self._histograms: list[tuple[Scope, Histogram]] = []
         self._renew()
         self.exporter.add(list(self._outboxes()))
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._renew)
+        after_fork(self._renew)
 
     def _renew(self) -> None:
         """Describe this process, which has an instance id of its own."""
@@ -121,6 +120,7 @@ class Telemetry:
 
     def emit_log(self, record: logging.LogRecord) -> None:
         """Export a log record."""
+        notice_fork()
         options = self._options
         self._logs.put(
             logs.to_log_record(record, has_code_attributes=options.has_code_attributes, length=options.limits.length)

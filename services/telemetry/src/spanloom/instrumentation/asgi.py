@@ -6,7 +6,6 @@ context, and disables FastAPI's own telemetry for the request.
 
 from __future__ import annotations
 
-import asyncio
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +115,8 @@ class AsgiHook:
 
         async def send_after_flush(message: Message) -> None:
             if message["type"] in LIFESPAN_ENDS:
+                import asyncio  # noqa: PLC0415 an application of another kind may not import it
+
                 await asyncio.to_thread(self.guard.run, self.flush)
             await send(message)
 

@@ -76,7 +76,14 @@ class Shutdown:
         os.kill(os.getpid(), number)
 
     def _flush_forked_workers(self, util: Any) -> None:
-        util.register_after_fork(self, lambda owner: util.Finalize(None, owner.flush, exitpriority=0))
+        from multiprocessing import parent_process  # noqa: PLC0415 it has just been imported
+
+        def finalize(owner: Shutdown) -> None:
+            util.Finalize(None, owner.flush, exitpriority=0)
+
+        util.register_after_fork(self, finalize)
+        if parent_process() is not None:  # the library was imported in the worker
+            finalize(self)
 
     def _flush_celery_workers(self, signals: Any) -> None:
         signals.worker_process_shutdown.connect(lambda **_: self.flush(), weak=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from spanloom.settings.checks import number
@@ -99,6 +98,8 @@ def _refuse_unknown(key: str, environ: Mapping[str, str]) -> None:
         or SERVICE_LINK.search(key)
     ):
         return
+    from difflib import get_close_matches  # noqa: PLC0415 for this message only
+
     similar = get_close_matches(key.removeprefix(PREFIX), [name.removeprefix(PREFIX) for name in SPANLOOM_VARIABLES], 1)
     names = [PREFIX + name for name in similar] or SPANLOOM_VARIABLES
     raise SettingsError(key, environ[key], f"the name {' or '.join(names)}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from spanloom.core.context import attach, suppressed
+from spanloom.core.forks import after_fork
 from spanloom.core.reports import report_dropped
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ class Exporter:
     def __init__(self) -> None:
         self._outboxes: list[Outbox] = []
         self._begin()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
+        after_fork(self._after_fork)
 
     def add(self, outboxes: Sequence[Outbox]) -> None:
         """Send from these, too."""

@@ -5,12 +5,12 @@ The generator is ours: the application's `random.seed` neither repeats ids nor i
 
 from __future__ import annotations
 
-import os
 from random import Random
 
+from spanloom.core.forks import after_fork
+
 _random = Random()  # noqa: S311 ids are no secrets
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_random.seed)
+after_fork(_random.seed)
 _getrandbits = _random.getrandbits
 
 

@@ -5,12 +5,12 @@ The methods are those of OpenTelemetry's `Span`, so that the API can serve these
 
 from __future__ import annotations
 
-import os
 from threading import RLock
 from time import time_ns
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanloom.core.errors import current_request, exception_attributes
+from spanloom.core.forks import after_fork
 from spanloom.core.redaction import error_text, redaction_for
 from spanloom.core.reports import report_dropped
 from spanloom.core.spans.attributes import EMPTY, AttributeSet, Deferred, add_bounded, fits
@@ -27,8 +27,7 @@ INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = range(5)  # the numbers of the AP
 UNSET, OK, ERROR = range(3)  # of StatusCode
 # A span that has ended is read by the export thread and by whatever still holds it.
 RESOLVING = RLock()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=RESOLVING._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001
+after_fork(RESOLVING._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001
 
 
 class Event(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spanloom.core.context import get_current, span_of
+from spanloom.core.forks import notice_fork
 from spanloom.core.spans.attributes import EMPTY, AttributeSet, Limits
 from spanloom.core.spans.ids import new_span_id, new_trace_id
 from spanloom.core.spans.span import INTERNAL, Span
@@ -60,6 +61,7 @@ class Tracer:
 
     def _start_below(self, parent: Any, name: str, kind: int) -> Span | PropagatedSpan:
         """Start a span whose sampling has to be decided."""
+        notice_fork()
         if parent is None:
             trace_id, parent_flags = new_trace_id(), RANDOM
         else:

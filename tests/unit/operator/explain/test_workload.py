@@ -1,4 +1,4 @@
-"""Whole Deployments, and one line for everything else."""
+"""Whole workloads, and one line for everything else."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from support.builders.deployments import container, deployment
 
-from spanloom_operator.explain.deployment import whole_deployment
 from spanloom_operator.explain.documents import Document
 from spanloom_operator.explain.problems import ExplainError
+from spanloom_operator.explain.workload import whole_workload
 
 SHOP = deployment()
 CONTAINER = container()
@@ -43,10 +43,10 @@ def with_container(**fields: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_what_is_no_whole_deployment(content: dict[str, Any], expected: str) -> None:
+def test_what_is_no_whole_workload(content: dict[str, Any], expected: str) -> None:
     """Patches and fields that the API server refuses are one line with place, name and reason."""
     with pytest.raises(ExplainError) as error:
-        whole_deployment(Document("f:1", content), "default")
+        whole_workload(Document("f:1", content), "default")
 
     assert f"f:1: {expected}" == str(error.value)
 
@@ -55,7 +55,7 @@ def test_namespace() -> None:
     """A manifest without a namespace gets the current one; one that names it keeps it."""
     nowhere = {**SHOP, "metadata": {"name": "shop"}}
 
-    found = [whole_deployment(Document("f:1", content), "mine")["metadata"]["namespace"] for content in (nowhere, SHOP)]
+    found = [whole_workload(Document("f:1", content), "mine")["metadata"]["namespace"] for content in (nowhere, SHOP)]
 
     assert ["mine", "demo"] == found
 
@@ -64,9 +64,7 @@ def test_nulls_are_dropped() -> None:
     """`labels:` with nothing behind it is the same as no labels, at every depth."""
     content = {**with_metadata(labels=None), **deployment({**CONTAINER, "env": None})}
 
-    found = whole_deployment(
-        Document("f:1", {**content, "metadata": with_metadata(labels=None)["metadata"]}), "default"
-    )
+    found = whole_workload(Document("f:1", {**content, "metadata": with_metadata(labels=None)["metadata"]}), "default")
 
     assert "labels" not in found["metadata"]
     assert "env" not in found["spec"]["template"]["spec"]["containers"][0]

@@ -41,11 +41,12 @@ _variable: ContextVar[Context] = ContextVar("spanloom_context", default=_EMPTY)
 _runtime = _own = Runtime(_variable.get, _variable.set, _variable.reset)
 _keys = Keys()
 _suppressing: dict[object, bool] = dict.fromkeys(_keys.suppress, True)
+_all_suppress = frozenset((*_keys.suppress, *_keys.suppress_http))
 
 
 def adopt(runtime: Runtime, keys: Keys, *, is_late: bool) -> None:
     """Keep the current context elsewhere from now on, under other keys; `is_late` when work has already begun."""
-    global _runtime, _keys, _suppressing  # noqa: PLW0603 one process has one current context
+    global _runtime, _keys, _suppressing, _all_suppress  # noqa: PLW0603 one process has one current context
     renamed = dict(zip(_keys[:2], keys[:2]))
 
     def get() -> Context:
@@ -53,6 +54,7 @@ def adopt(runtime: Runtime, keys: Keys, *, is_late: bool) -> None:
 
     _runtime, _keys = runtime._replace(get=get) if is_late else runtime, keys
     _suppressing = dict.fromkeys(keys.suppress, True)
+    _all_suppress = frozenset((*keys.suppress, *keys.suppress_http))
 
 
 def get_current() -> Context:
@@ -120,9 +122,13 @@ def with_baggage(baggage: Mapping[str, str], parent: Context) -> Context:
 
 def is_suppressed(context: Context) -> bool:
     """Return whether instrumentation is suppressed."""
+    if _all_suppress.isdisjoint(context):  # as nearly always
+        return False
     return any(context.get(key) for key in _keys.suppress)
 
 
 def is_http_suppressed(context: Context) -> bool:
     """Return whether HTTP client spans are suppressed: a library with one of its own suppresses those below it."""
-    return is_suppressed(context) or any(context.get(key) for key in _keys.suppress_http)
+    if _all_suppress.isdisjoint(context):
+        return False
+    return any(context.get(key) for key in _keys.suppress + _keys.suppress_http)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import traceback
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -44,8 +45,14 @@ def redact_path(path: str, route: str | None) -> str:
     """
     if path == route:
         return path
-    literal = set(route.split("/")) if route else {""}
-    return "/".join(part if part in literal or IDENTIFIER.fullmatch(part) else REDACTED for part in path.split("/"))
+    literal, is_identifier = _segments(route), IDENTIFIER.fullmatch
+    return "/".join([part if part in literal or is_identifier(part) else REDACTED for part in path.split("/")])
+
+
+@lru_cache(maxsize=1024)
+def _segments(route: str | None) -> frozenset[str]:
+    """Return the segments of a route template, which callers cannot choose."""
+    return frozenset(route.split("/")) if route else frozenset({""})
 
 
 def strip_query(url: str) -> str:

@@ -17,6 +17,7 @@ from spanloom.core.spans.attributes import AttributeSet
 from spanloom.core.spans.span import SERVER
 from spanloom.core.spans.tracers import defer_attributes, get_tracer, new_histogram
 from spanloom.instrumentation.http import method_attributes, span_name, standard_method
+from spanloom.instrumentation.routes import CALL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
@@ -94,6 +95,7 @@ class ServerCall:
             self._measure(duration_seconds, route, error_type)
         finally:
             self.span.end(self.response_end_ns)
+            self.request.pop(CALL, None)  # a reference cycle would keep all of the request until a garbage collection
 
     def _set_attributes(self, route: str | None, error_type: str | None, error: BaseException | None) -> None:
         scheme, status = self.scheme(), self.status

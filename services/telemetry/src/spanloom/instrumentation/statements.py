@@ -58,8 +58,8 @@ class StatementCall:
 class SuppressedCall:
     """An internal operation of a pool or driver, without spans."""
 
-    def __init__(self) -> None:
-        self.context = suppressed(get_current())
+    def __init__(self, parent: Context) -> None:
+        self.context = suppressed(parent)
 
     def on_return(self, _: object) -> None:
         """Ignore the result."""
@@ -84,8 +84,9 @@ def suppress_spans(guard: Guard, *, is_coroutine: bool) -> Callable[[Callable[..
     return partial(around_coroutine if is_coroutine else around, begin=_begin_suppressed, guard=guard)
 
 
-def _begin_suppressed(_args: object, _kwargs: object) -> SuppressedCall:
-    return SuppressedCall()
+def _begin_suppressed(_args: object, _kwargs: object) -> SuppressedCall | None:
+    context = get_current()
+    return None if is_untraced(context) else SuppressedCall(context)
 
 
 def statement_attributes(statement: str) -> dict[str, str | int]:

@@ -19,7 +19,7 @@ from spanloom.core.spans.tracer import Scope
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from spanloom.core.spans.span_context import Identity
+    from spanloom.core.spans.span_context import CoreSpan, Identity
 
 # Attributes that every record has; what else is in its dictionary came by `extra`.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -38,7 +38,7 @@ class LogRecord(NamedTuple):
     message: str
     attributes: dict[str, Any]
     dropped: int
-    span: Identity | None
+    span: Identity | CoreSpan | None
 
 
 def to_log_record(record: logging.LogRecord, *, has_code_attributes: bool, length: int = UNLIMITED) -> LogRecord:

@@ -59,7 +59,8 @@ def extract_wsgi(environ: Mapping[str, Any]) -> Context:
 def _extract(found: Mapping[str, str]) -> Context:
     if not found:
         return {}
-    return propagation.extract(*(found.get(name) if name in _names else None for name in W3C))
+    parent, state, baggage = [found.get(name) if name in _names else None for name in W3C]
+    return propagation.extract(parent, state, baggage)
 
 
 def inject(headers: MutableMapping[str, str], context: Context, span: Any) -> None:

@@ -115,12 +115,12 @@ class Identity(NamedTuple):
     is_remote: bool
 
 
-def identity_of(span: Any) -> Identity | None:
-    """Return the identity of a span; None for none, and for one that is invalid."""
+def identity_of(span: Any) -> Identity | CoreSpan | None:
+    """Return the fields of a span's identity: a span of the core itself; None for none, and for an invalid one."""
     if span is None:
         return None
     if isinstance(span, CoreSpan):
-        return Identity(span.trace_id, span.span_id, span.flags, span.state, span.is_remote)
+        return span
     context = span.get_span_context()
     return to_identity(context) if context.is_valid else None
 

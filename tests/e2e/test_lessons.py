@@ -29,6 +29,7 @@ SEEN = {
         "trace_id=",
     ],
     "label-a-deployment": ["Injected", "OTEL_SERVICE_NAME=shop", "deleted"],
+    "trace-any-image": ["agent: ", '{"number":7}', "GET /orders/<int:number>", "as before", "deleted"],
 }
 
 

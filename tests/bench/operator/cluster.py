@@ -26,7 +26,14 @@ CONNECTIONS = 8
 HOME = "op-bench-home"
 SELECTOR = "app=shop"
 CRDS = HELM / "operator" / "crds"
-PROFILE = {"apiVersion": "spanloom.dev/v1alpha1", "kind": "OtelProfile", "metadata": {"name": "default"}}
+SPEC = {"exporter": EXPORTER, "agent": {"enabled": True}}
+PROFILE = {
+    "apiVersion": "spanloom.dev/v1alpha1",
+    "kind": "OtelProfile",
+    "metadata": {"name": "default"},
+    "spec": SPEC,
+}
+AGENT_IMAGE = "spanloom-agent:0.1.0"
 IDLE_CPU_SECONDS = 0.05
 """CPU in two recheck intervals below which the operator counts as idle."""
 SETTLE_SECONDS = 900
@@ -41,7 +48,7 @@ async def prepare(api: Client, *namespaces: str) -> None:
     """Create the namespaces and the default profile."""
     for name in (HOME, *namespaces):
         await api.create(paths.NAMESPACES, {"kind": "Namespace", "metadata": {"name": name}})
-    await api.create(paths.profiles(HOME), {**PROFILE, "spec": {"exporter": EXPORTER}})
+    await api.create(paths.profiles(HOME), PROFILE)
 
 
 async def create(api: Client, namespace: str, count: int, *, paused: bool) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import psutil
-from bench.operator.cluster import CONNECTIONS, HOME
+from bench.operator.cluster import AGENT_IMAGE, CONNECTIONS, HOME
 from support.processes.commands import free_port
 
 if TYPE_CHECKING:
@@ -69,8 +69,16 @@ async def until(check: Callable[[], bool], what: str) -> None:
 async def running_operator() -> AsyncIterator[OperatorProcess]:
     """Run the operator; the block begins when its watches have begun."""
     metrics, probe = free_port(), free_port()
-    mine = {"NAMESPACE": HOME, "ENDPOINTS": "*", "METRICS_PORT": metrics, "PROBE_PORT": probe}
-    settings = {f"SPANLOOM_OPERATOR_{key}": str(value) for key, value in (mine | {"CONNECTIONS": CONNECTIONS}).items()}
+    mine = {
+        "NAMESPACE": HOME,
+        "ENDPOINTS": "*",
+        "AGENT_IMAGE": AGENT_IMAGE,
+        "AGENT_IMAGE_VOLUME": False,
+        "CONNECTIONS": CONNECTIONS,
+        "METRICS_PORT": metrics,
+        "PROBE_PORT": probe,
+    }
+    settings = {f"SPANLOOM_OPERATOR_{key}": str(value) for key, value in mine.items()}
     command = [sys.executable, "-m", "spanloom_operator"]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(command, env={**os.environ, **settings}, stdout=quiet, stderr=quiet)  # noqa: ASYNC220

@@ -132,6 +132,7 @@ ELSEWHERE = {
     **dict.fromkeys(
         (
             "the label … on the pod template",
+            "the label … has no effect: …",
             "there is no OtelProfile",
             "OtelProfile … is invalid",
             "waits until the",

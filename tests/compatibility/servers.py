@@ -34,7 +34,9 @@ SERVERS = {
     "gunicorn with uvicorn": Server(
         "gunicorn -b 127.0.0.1:{port} --worker-class uvicorn_worker.UvicornWorker --workers 2 served:app"
     ),
-    "gunicorn with asgi": Server("gunicorn -b 127.0.0.1:{port} --worker-class asgi --workers 2 served:app"),
+    "gunicorn with asgi": Server(
+        "gunicorn -b 127.0.0.1:{port} --worker-class asgi --workers 2 --graceful-timeout 2 served:app"
+    ),
     "gunicorn with --preload": Server(f"{_GUNICORN} --preload --workers 2"),
     "gunicorn with --max-requests": Server(f"{_GUNICORN} --max-requests 1"),
     "hypercorn": Server("hypercorn -b 127.0.0.1:{port} served:app"),

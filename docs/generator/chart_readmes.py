@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HELM = Path(__file__).parents[2] / "helm"
-CHARTS = ("jaeger", "operator", "otel-collector", "postgres", "spanloom", "users")
+CHARTS = ("jaeger", "operator", "otel-collector", "postgres", "prometheus", "spanloom", "users")
 NAMESPACES = {"operator": "spanloom-system"}
 """Namespaces that other parts expect; the others are named as the release."""
 COLLECTOR = "http://spanloom-otel-collector.spanloom:4318"
@@ -37,6 +37,8 @@ NEEDS = {
     "release, which only that chart has.",
     "otel-collector": "Without `backends.traces.endpoint` or `vendor.endpoint` it prints spans to its log: "
     f"{SEPARATE}.",
+    "prometheus": "Metrics come from a Collector of the same namespace (`backends.metrics.endpoint` of its chart); for "
+    "another one, set `networkPolicy.clients`.",
     "spanloom": f"Needs the images of the services and of the operator, {IMAGES}. A chart that `deploy/package` "
     "packaged has the registry. Without the example: "
     "[the platform](../../docs/install.md#the-platform-without-the-example).",

@@ -90,7 +90,7 @@ def test_published_charts_use_the_releases_registry(published: Path) -> None:
 def test_published_charts_have_version_and_source(published: Path) -> None:
     """Every chart is published with the version of the release and its repository as a source."""
     names = sorted(path.name for path in published.iterdir())
-    parts = ["jaeger", "otel-collector", "postgres", "spanloom", "spanloom-operator", "spanloom-users"]
+    parts = ["jaeger", "otel-collector", "postgres", "prometheus", "spanloom", "spanloom-operator", "spanloom-users"]
     assert [f"{name}-1.2.3.tgz" for name in parts] == names
     for package in published.iterdir():
         shown = subprocess.check_output([require("helm"), "show", "chart", package], text=True)

@@ -12,7 +12,7 @@ import yaml
 from charts.rendering import GOLDEN, HELM, KUBERNETES, Case, cases, charts, objects, render, require, show, template
 
 # Kinds of operators: the wheel has only the schemas of Kubernetes, and the name of an OtelProfile has a meaning.
-CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1", "spanloom.dev/v1alpha1"}
+CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1", "spanloom.dev/v1alpha1", "monitoring.coreos.com/v1"}
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)
@@ -131,6 +131,9 @@ REFUSED = {
         "storage.type=cassandra,storage.addresses={c:9042},storage.cassandra.replicationFactor=3",
         "datacenter",
     ),
+    "a part without a port": ("prometheus", "scrape.parts.shop=metrics", "/scrape/parts/shop"),
+    "an Alertmanager by URL": ("prometheus", "alertmanagers={http://alertmanager:9093}", "alertmanagers"),
+    "a window without a unit": ("prometheus", "otlp.outOfOrderWindow=12", "outOfOrderWindow"),
     "a label that selects pods": ("jaeger", r"podLabels.app\.kubernetes\.io/name=x", "app.kubernetes.io/name"),
     "traces for a disabled Jaeger": (
         "spanloom",

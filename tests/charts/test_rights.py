@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
 READ = ("get", "list", "watch")
 NOTHING: frozenset[tuple[str, str, str]] = frozenset()
-# By the account's label: scope, resource, verbs. k8s_attributes reads the sending pods of all namespaces.
+# By the account's label: scope, resource, verbs. k8s_attributes reads the sending pods of all namespaces, Prometheus
+# the pods that it scrapes.
 RIGHTS = {
     "users-api": NOTHING,
     "users-db-service": NOTHING,
     "postgres": NOTHING,
     "jaeger": NOTHING,
     "jaeger-index-cleaner": NOTHING,
+    "prometheus": {("own", "pods", verb) for verb in READ},
     "otel-collector": {("cluster", resource, verb) for resource in ("pods", "namespaces") for verb in READ},
 }
 # Rights on the operator's resources, aggregated to the roles of Kubernetes.

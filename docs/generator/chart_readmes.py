@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 HELM = Path(__file__).parents[2] / "helm"
-CHARTS = ("jaeger", "operator", "otel-collector", "postgres", "prometheus", "spanloom", "users")
+CHARTS = ("jaeger", "operator", "otel-collector", "postgres", "prometheus", "spanloom", "users", "victoria-logs")
 NAMESPACES = {"operator": "spanloom-system"}
 """Namespaces that other parts expect; the others are named as the release."""
 COLLECTOR = "http://spanloom-otel-collector.spanloom:4318"
@@ -42,6 +42,9 @@ NEEDS = {
     "spanloom": f"Needs the images of the services and of the operator, {IMAGES}. A chart that `deploy/package` "
     "packaged has the registry. Without the example: "
     "[the platform](../../docs/install.md#the-platform-without-the-example).",
+    "victoria-logs": "It accepts log records from the Collector of its own namespace; for another one, set "
+    "`networkPolicy.clients`. It is one process on one volume: for a store of several nodes, leave it out and set the "
+    "Collector's [`backends.logs`](../../docs/install.md#your-own-store-of-logs).",
     "users": f"Needs the images, {IMAGES}; PostgreSQL and its Secret at `<release>-postgres` in the same namespace, or "
     "at `database`; and an [operator](../operator/README.md) in the cluster, without which the services send no "
     "telemetry.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # Checks against objects of a cluster: tests/e2e/test_charts.py
 NEEDS_CLUSTER = ("_cluster.tpl", "secret.yaml")
 # Charts whose cases render the library, chosen because they render fast
-PROXIES = ("jaeger", "otel-collector", "postgres", "users")
+PROXIES = ("jaeger", "otel-collector", "postgres", "users", "victoria-logs")
 REFUSAL = re.compile(r"\s*\{\{-? fail ")  # tested by REFUSED in test_rendering.py: a case renders
 ACTION = re.compile(r"\{\{-?\s*(if|with|range|else if|else|end|define|block)\b.*?\}\}", re.DOTALL)
 

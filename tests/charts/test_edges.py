@@ -19,6 +19,7 @@ EDGES = {
     ("operator", "otel-collector", 4318),
     ("users-db-service", "postgres", 5432),
     ("otel-collector", "jaeger", 4317),
+    ("otel-collector", "victoria-logs", 9428),
     # helm test
     ("users-test", "users-api", 8000),
     ("users-test", "jaeger", 16686),
@@ -26,6 +27,7 @@ EDGES = {
     ("otel-collector-test", "otel-collector", 8889),
     ("jaeger-test", "jaeger", 4318),
     ("jaeger-test", "jaeger", 16686),
+    ("victoria-logs-test", "victoria-logs", 9428),
     ("postgres-test", "postgres", 5432),
 }
 NAMESPACE = {"kubernetes.io/metadata.name": "spanloom"}

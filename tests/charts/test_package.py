@@ -52,6 +52,7 @@ def test_a_release_has_one_version(helm: str, tmp_path: Path) -> None:
         "otel/opentelemetry-collector-contrib:0.155.0",
         "postgres:17",
         "python:3.13-slim",
+        "victoriametrics/victoria-logs:v1.52.1",
     } == _images(objects)
     versions = {
         item["metadata"]["labels"]["app.kubernetes.io/version"]
@@ -91,6 +92,7 @@ def test_published_charts_have_version_and_source(published: Path) -> None:
     """Every chart is published with the version of the release and its repository as a source."""
     names = sorted(path.name for path in published.iterdir())
     parts = ["jaeger", "otel-collector", "postgres", "prometheus", "spanloom", "spanloom-operator", "spanloom-users"]
+    parts.append("victoria-logs")
     assert [f"{name}-1.2.3.tgz" for name in parts] == names
     for package in published.iterdir():
         shown = subprocess.check_output([require("helm"), "show", "chart", package], text=True)

@@ -77,7 +77,7 @@ def _free(path: tuple[str, ...]) -> bool:
 
 
 FREE = {"requests", "limits", "parameters", "annotations", "env", "profile", "global", "config", "spec"}
-FREE |= {"podAnnotations", "podLabels", "synchronous", "backup"}
+FREE |= {"podAnnotations", "podLabels", "synchronous", "backup", "headers", "flags"}
 
 
 @pytest.mark.parametrize("chart", charts())
@@ -98,6 +98,27 @@ REFUSED = {
     "a vendor without TLS": ("otel-collector", "vendor.endpoint=http://otlp.example.org", "endpoint"),
     "mTLS without certificates": ("otel-collector", "receivers.tls.verifyClients=true", "existingSecret"),
     "a CA without TLS": ("otel-collector", "backends.traces.caSecret=ca", "tls"),
+    "TLS by a setting for a URL, which says it": (
+        "otel-collector",
+        "backends.logs.endpoint=http://logs:9428/insert,backends.logs.tls=true",
+        "tls",
+    ),
+    "a CA for a URL without TLS": (
+        "otel-collector",
+        "backends.logs.endpoint=http://logs:9428/insert,backends.logs.caSecret=ca",
+        "endpoint",
+    ),
+    "a CA of a store of logs without TLS": (
+        "otel-collector",
+        "backends.logs.endpoint=logs:4317,backends.logs.caSecret=ca",
+        "tls",
+    ),
+    "a flag of VictoriaLogs that the chart sets": ("victoria-logs", "flags.retentionPeriod=1d", "retentionPeriod"),
+    "logs for a disabled VictoriaLogs": (
+        "spanloom",
+        "victoria-logs.enabled=false,postgres.existingSecret=demo-postgres",
+        "otel-collector.backends.logs.endpoint",
+    ),
     "sampling in two replicas": ("otel-collector", "tailSampling.enabled=true,replicas=2", "replicas"),
     "sampling with autoscaling": (
         "otel-collector",

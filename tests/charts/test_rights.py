@@ -23,6 +23,7 @@ RIGHTS = {
     "jaeger": NOTHING,
     "jaeger-index-cleaner": NOTHING,
     "prometheus": {("own", "pods", verb) for verb in READ},
+    "victoria-logs": NOTHING,
     "otel-collector": {("cluster", resource, verb) for resource in ("pods", "namespaces") for verb in READ},
 }
 # Rights on the operator's resources, aggregated to the roles of Kubernetes.

@@ -1,8 +1,15 @@
+{{/* The type of a backend's exporter: a URL is OTLP/HTTP, HOST:PORT is OTLP/gRPC */}}
+{{- define "otel-collector.protocol" -}}
+{{ regexMatch "^https?://" . | ternary "otlp_http" "otlp_grpc" }}
+{{- end }}
+
 {{/* The exporters of a signal: (list $ "traces") */}}
 {{- define "otel-collector.exporters" -}}
 {{- $root := first . }}{{ $signal := last . }}{{ $names := list }}
-{{- if and (ne $signal "metrics") (index $root.Values.backends $signal "endpoint") }}
-{{- $names = append $names (printf "otlp_grpc/%s" $signal) }}
+{{- if ne $signal "metrics" }}
+{{- with index $root.Values.backends $signal "endpoint" }}
+{{- $names = append $names (printf "%s/%s" (include "otel-collector.protocol" .) $signal) }}
+{{- end }}
 {{- end }}
 {{- if $root.Values.vendor.endpoint }}{{ $names = append $names "otlp_http/vendor" }}{{ end }}
 {{- if eq $signal "metrics" }}{{ $names = append $names "prometheus" }}{{ end }}
@@ -114,13 +121,17 @@ connectors:
 exporters:
   {{- range $signal, $backend := .Values.backends }}
   {{- if $backend.endpoint }}
-  otlp_grpc/{{ $signal }}:
-    endpoint: {{ tpl $backend.endpoint $ | quote }}
+  {{- $isHttp := eq (include "otel-collector.protocol" $backend.endpoint) "otlp_http" }}
+  {{ include "otel-collector.protocol" $backend.endpoint }}/{{ $signal }}:
+    {{ $isHttp | ternary (printf "%s_endpoint" $signal) "endpoint" }}: {{ tpl $backend.endpoint $ | quote }}
     tls:
-      insecure: {{ not $backend.tls }}
+      insecure: {{ not (or $isHttp $backend.tls) }}
       {{- if $backend.caSecret }}
       ca_file: /etc/otelcol/ca-{{ $signal }}/ca.crt
       {{- end }}
+    {{- with $backend.headers }}
+    headers: {{- toYaml . | nindent 6 }}
+    {{- end }}
     {{- include "otel-collector.delivery" $ | nindent 4 }}
   {{- else if not $.Values.vendor.endpoint }}
   debug/{{ $signal }}: {verbosity: {{ eq $signal "logs" | ternary "detailed" "normal" }}, use_internal_logger: false}

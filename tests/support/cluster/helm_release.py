@@ -46,7 +46,8 @@ class Release:
         `parts` are values by the subchart's name.
         """
         operator = {"namespaces": [self.name], "policy": {"enabled": False}}
-        values = {"operator": operator, "postgres": {"volume": {"whenDeleted": "Delete"}}, **parts}
+        deleted = {"volume": {"whenDeleted": "Delete"}}
+        values = {"operator": operator, "postgres": deleted, "victoria-logs": deleted, **parts}
         arguments = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self._helm_quietly("install", *arguments)
         poll_until(self._injected, "the operator has configured both services, and their first pods are deleted", 120)

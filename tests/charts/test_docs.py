@@ -85,13 +85,8 @@ def test_the_examples_of_values_are_accepted(heading: str, values: dict[str, Any
 def test_the_examples_of_values_are_found() -> None:
     """A changed page cannot pass for one without examples."""
     found = [heading for heading, _ in _values()]
-    assert [
-        "Your own PostgreSQL",
-        "Your own store of logs",
-        "Argo CD",
-        "Production",
-        "OpenShift, IPv6, mirrors",
-    ] == found
+    expected = ["Your own PostgreSQL", "Your own store of logs", "Argo CD", "Production", "OpenShift, IPv6, mirrors"]
+    assert expected == found
 
 
 def test_the_deployment_of_the_page_is_valid() -> None:

@@ -9,6 +9,7 @@ from support.polling import poll_until
 from support.span_programs import Recorded, recorded
 
 from spanloom.api.provider import Resource
+from spanloom.core.metrics import instruments
 from spanloom.core.spans import tracers
 from spanloom.core.spans.tracer import Scope
 from spanloom.sdk.switching_provider import SwitchingTracerProvider
@@ -54,10 +55,8 @@ def core() -> Recorded:
     found = recorded()
     provider = SwitchingTracerProvider(found.telemetry, Resource({}), TracerProvider)
     trace.set_tracer_provider(provider)
-    tracers.serve(
-        lambda name: found.telemetry.tracer(Scope(name)).start,
-        lambda scope, *rest: found.telemetry.histogram(Scope(scope), *rest),
-    )
+    tracers.serve(lambda name: found.telemetry.tracer(Scope(name)).start)
+    instruments.serve(found.telemetry.instrument)
     return found
 
 

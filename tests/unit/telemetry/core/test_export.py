@@ -17,6 +17,7 @@ from support.servers.scripted_receiver import Receiver
 from spanloom.core import forks, reports
 from spanloom.core.export import outbox
 from spanloom.core.export.sender import Destination
+from spanloom.core.metrics.instruments import Definition
 from spanloom.core.spans.tracer import Scope
 from spanloom.core.telemetry import Batches, Options, Telemetry
 from spanloom.testing import from_otlp
@@ -79,7 +80,7 @@ def test_a_flush_sends_every_signal(receiver: Receiver, url: str) -> None:
     telemetry = exporting(url)
     work(telemetry, "a", "b")
     telemetry.emit_log(record())
-    telemetry.histogram(SCOPE, "duration", "s", "", (1.0,), ()).record(0.5, (), {})
+    telemetry.instrument(Definition(SCOPE, "duration", "s", "", (), (1.0,))).record(0.5, (), {})
     assert (True, True) == (telemetry.flush(10), telemetry.flush(10))
     bodies = {path: body for path, _, body in receiver.requests}
     assert (["a", "b"], 3) == (receiver.spans, len(receiver.requests))

@@ -1,16 +1,19 @@
-"""Histograms of the core: what the SDK would send."""
+"""Instruments of the core: what the SDK would send."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.metrics import Observation
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.sdk.metrics import Counter as SdkCounter
 from opentelemetry.sdk.metrics import Histogram as SdkHistogram
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import AggregationTemporality, InMemoryMetricReader
@@ -18,14 +21,16 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from spanloom.api.context import adopt_api
-from spanloom.core.metrics import histogram
+from spanloom.core.export.sender import Destination
+from spanloom.core.metrics import histogram, sums
+from spanloom.core.metrics.instruments import Definition
 from spanloom.core.spans.tracer import Scope
 from spanloom.core.telemetry import Options, Telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    import pytest
+    from opentelemetry.metrics import Meter
 
     Measurement = tuple[float, str, int]
 
@@ -33,6 +38,7 @@ adopt_api()
 RESOURCE = {"service.name": "shop"}
 BOUNDS = (0.125, 1.0, 5.0)  # and values: fractions of 64, whose sums do not depend on their order
 NAMES = ("request.duration", "s", "Duration of requests.")
+DURATION = Definition(Scope("scope", "1"), *NAMES, ("route",), BOUNDS)
 TIMES = ("startTimeUnixNano", "timeUnixNano")
 
 
@@ -41,30 +47,42 @@ def context(flags: int) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(SpanContext(1, 2, False, TraceFlags(flags))), Context())
 
 
-def through_sdk(rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
+def through_sdk(instrument: str, rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
     """Return what the SDK sends after each round."""
-    preferred = {SdkHistogram: AggregationTemporality.DELTA} if is_delta else {}
+    preferred = dict.fromkeys((SdkHistogram, SdkCounter), AggregationTemporality.DELTA) if is_delta else {}
     reader = InMemoryMetricReader(preferred)
-    provider = MeterProvider([reader], Resource(RESOURCE), shutdown_on_exit=False)
-    name, unit, description = NAMES
-    found = provider.get_meter("scope", "1").create_histogram(
-        name, unit, description, explicit_bucket_boundaries_advisory=BOUNDS
-    )
-    sent = []
+    meter = MeterProvider([reader], Resource(RESOURCE), shutdown_on_exit=False).get_meter("scope", "1")
+    observed: list[Observation] = []
+    made: dict[str, Any] = {
+        "histogram": lambda: meter.create_histogram(*NAMES, explicit_bucket_boundaries_advisory=BOUNDS).record,
+        "counter": lambda: meter.create_counter(*NAMES).add,
+        "observed": lambda: _observable(meter, observed),
+    }
+    record, sent = made[instrument](), []
     for measurements in rounds:
+        observed.clear()
         for value, route, flags in measurements:
-            found.record(value, {"route": route} if route else {}, context(flags))
+            record(value, {"route": route} if route else {}, context(flags))
         data = reader.get_metrics_data()
         sent.append(decoded(encode_metrics(data).SerializeToString()) if data else {})
     return sent
 
 
-def through_core(rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
+def _observable(meter: Meter, observed: list[Observation]) -> Callable[..., None]:
+    name, unit, description = NAMES
+    meter.create_observable_up_down_counter(name, [lambda _: observed], unit, description)
+    return lambda value, attributes, _: observed.append(Observation(value, attributes))
+
+
+def through_core(instrument: str, rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
     """Return what the core sends after each round."""
     telemetry = Telemetry(Options(lambda: RESOURCE, "test", is_delta=is_delta))
-    found = telemetry.histogram(Scope("scope", "1"), *NAMES, BOUNDS, ("route",))
+    observed: list[tuple[float, tuple[str, ...]]] = []
+    definition = DURATION if instrument == "histogram" else DURATION._replace(bounds=())
+    found = telemetry.instrument(definition, (lambda: observed) if instrument == "observed" else None)
     sent = []
     for measurements in rounds:
+        observed[:] = [(value, (route,)) for value, route, _ in measurements]
         for value, route, flags in measurements:
             found.record(value, (route,), context(flags))
         sent.append(decoded(telemetry._encode_metrics()))
@@ -72,32 +90,65 @@ def through_core(rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> 
 
 
 def decoded(body: bytes) -> Any:
-    """Return a request without its times."""
+    """Return a request without its times, and without the order of its lists."""
     return without_times(MessageToDict(ExportMetricsServiceRequest.FromString(body)))
 
 
 def without_times(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: without_times(item) for key, item in value.items() if key not in TIMES}
-    return [without_times(item) for item in value] if isinstance(value, list) else value
+    return sorted(map(without_times, value), key=repr) if isinstance(value, list) else value
 
 
-measurements = st.tuples(
-    st.integers(0, 640).map(lambda number: number / 64), st.sampled_from(["", "/a"]), st.integers(0, 1)
+seconds = st.integers(0, 640).map(lambda number: number / 64)
+routes = st.sampled_from(["", "/a", "/b"])
+durations = st.lists(st.tuples(seconds, routes, st.integers(0, 1)), max_size=5)
+# Outside of a trace: the core's counters have no exemplars.
+amounts = st.lists(st.tuples(st.integers(0, 9) | seconds, routes, st.just(0)), max_size=5)
+observations = st.lists(
+    st.tuples(st.integers(-9, 9) | seconds, routes, st.just(0)), max_size=3, unique_by=lambda seen: seen[1]
 )
+KINDS = {"histogram": durations, "counter": amounts, "observed": observations}
 
 
-@given(rounds=st.lists(st.lists(measurements, max_size=5), min_size=1, max_size=3), is_delta=st.booleans())
-def test_any_measurements_make_the_sdks_otlp(rounds: list[list[Measurement]], is_delta: bool) -> None:
+@pytest.mark.parametrize("instrument", KINDS)
+@given(data=st.data(), is_delta=st.booleans())
+def test_any_measurements_make_the_sdks_otlp(instrument: str, data: st.DataObject, is_delta: bool) -> None:
     """Buckets, sums, extremes, exemplars and both temporalities are equal, collection by collection."""
-    assert through_sdk(rounds, is_delta=is_delta) == through_core(rounds, is_delta=is_delta)
+    rounds = data.draw(st.lists(KINDS[instrument], min_size=1, max_size=3))
+    expected = through_sdk(instrument, rounds, is_delta=is_delta)
+    assert expected == through_core(instrument, rounds, is_delta=is_delta)
 
 
 def test_more_sets_of_attributes_than_the_limit_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Measurements beyond the limit of cardinality are counted under `otel.metric.overflow`."""
-    monkeypatch.setattr(histogram, "MAX_ATTRIBUTE_SETS", 3)
-    found = histogram.Histogram(*NAMES, BOUNDS, ("route",), is_delta=False)
-    for number in range(5):
-        found.record(1.0, (f"/{number}",), {})
-    points = {str(point.attributes): sum(point.counts) for point in found.collect()}
-    assert {"{'route': '/0'}": 1, "{'route': '/1'}": 1, "{'otel.metric.overflow': True}": 3} == points
+    for module in (histogram, sums):
+        monkeypatch.setattr(module, "MAX_ATTRIBUTE_SETS", 3)
+    measured, counted = histogram.Histogram(DURATION, is_delta=False), sums.Counter(DURATION, is_delta=False)
+    for found in (measured, counted):
+        for number in range(5):
+            found.record(1, (f"/{number}",), {})
+    expected = {"{'route': '/0'}": 1, "{'route': '/1'}": 1, "{'otel.metric.overflow': True}": 3}
+    assert expected == {str(point.attributes): sum(point.counts) for point in measured.collect()}
+    assert expected == {str(number.attributes): number.value for number in counted.collect()}
+
+
+def test_values_that_cannot_be_observed_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """They are missing in the export, and the other metrics are in it."""
+    telemetry = Telemetry(Options(lambda: RESOURCE, "test"))
+    telemetry.instrument(DURATION._replace(name="broken", bounds=()), lambda: iter([{}["missing"]]))
+    telemetry.instrument(DURATION).record(1, ("/a",), {})
+    [resource] = ExportMetricsServiceRequest.FromString(telemetry._encode_metrics()).resource_metrics
+    assert ["request.duration"] == [metric.name for metric in resource.scope_metrics[0].metrics]
+    assert capsys.readouterr().err.startswith("spanloom: dropped the values of broken: KeyError")
+
+
+def test_measurements_outside_of_traces_wait_for_the_first_trace() -> None:
+    """Without a span or a request there is nothing to flush, so the end of a script waits for no receiver."""
+    telemetry = Telemetry(Options(lambda: RESOURCE, "test", metrics_to=Destination("http://localhost:1")))
+    found = telemetry.instrument(DURATION)
+    found.record(1, (), {})
+    assert (True, 0) == (telemetry.flush(0), telemetry._version())
+    found.collect()
+    found.record(1, (), context(0))
+    assert 2 == telemetry._version()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom.agent.other_agents import other_agent
 from spanloom.core.guard import Guard
+from spanloom.core.metrics import instruments
 from spanloom.core.reports import report
 from spanloom.core.spans import tracers
 from spanloom.core.spans.tracer import Scope
@@ -47,20 +48,20 @@ class Gate:
             if other:
                 self.withdraw(other)
             else:
-                tracers.serve(lambda name: self._telemetry.tracer(Scope(name)).start, self._histogram)
+                tracers.serve(lambda name: self._telemetry.tracer(Scope(name)).start)
 
     def withdraw(self, other: str) -> None:
         """Remove all hooks, with one line; spans that have begun still end."""
         self.is_decided = True
         report(f"{other} traces this process; the agent has withdrawn")
         tracers.serve_nothing()
+        instruments.serve_nothing()
+        self._telemetry.discard_metrics()
         self._guard.run(self.on_withdrawal)
         for hooks in self.hooks:
             self._guard.run(hooks.remove)
 
     def serve(self) -> None:
-        """Have the hooks start their spans here."""
-        tracers.serve(self.start_of, self._histogram)
-
-    def _histogram(self, scope: str, *rest: Any) -> Any:
-        return self._telemetry.histogram(Scope(scope), *rest)
+        """Have the hooks start their spans and record their measurements here."""
+        tracers.serve(self.start_of)
+        instruments.serve(self._telemetry.instrument)

@@ -1,4 +1,4 @@
-"""Everything of one process put together: tracers, histograms, log records, and what sends them."""
+"""Everything of one process put together: tracers, instruments, log records, and what sends them."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ from spanloom.core.forks import after_fork, notice_fork
 from spanloom.core.logs import records as logs
 from spanloom.core.metrics import encode as encode_metrics
 from spanloom.core.metrics.histogram import Histogram
+from spanloom.core.metrics.sums import Counter, ObservedSum
 from spanloom.core.spans import encode as encode_spans
 from spanloom.core.spans.attributes import Limits
 from spanloom.core.spans.sampling import Sampler
-from spanloom.core.spans.tracer import Scope, Tracer
+from spanloom.core.spans.tracer import Tracer
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Mapping, Sequence
 
     from spanloom.core.export.outbox import Source
+    from spanloom.core.metrics.encode import Instrument
+    from spanloom.core.metrics.instruments import Definition, Observe
+    from spanloom.core.spans.tracer import Scope
 
 
 class Batches(NamedTuple):
@@ -54,15 +58,19 @@ class Options(NamedTuple):
 
 
 class Telemetry:
-    """Makes tracers and histograms, takes log records, and exports all of it."""
+    """Makes tracers and instruments, takes log records, and exports all of it.
+
+    The export begins with the first span, log record, or measurement within a trace: a process that only measures,
+    such as a script without requests, sends nothing and waits for nothing at its end.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self.exporter = Exporter()
-        wake = self.exporter.start, self.exporter.wake
+        wake = self._begin, self.exporter.wake
         self._spans = Queue(options.spans.queue, options.spans.size, *wake)
         self._logs = Queue(options.logs.queue, options.logs.size, *wake)
-        self._histograms: list[tuple[Scope, Histogram]] = []
+        self._instruments: list[Instrument] = []
         self._renew()
         self.exporter.add(list(self._outboxes()))
         after_fork(self._renew)
@@ -70,8 +78,13 @@ class Telemetry:
     def _renew(self) -> None:
         """Describe this process, which has an instance id of its own."""
         self._resource = encode_resource(self._options.resource())
-        for _, histogram in self._histograms:
-            histogram.clear()
+        self._has_begun = False
+        for instrument in self._instruments:
+            instrument.clear()
+
+    def _begin(self) -> None:
+        self._has_begun = True
+        self.exporter.start()
 
     def _outboxes(self) -> list[Outbox]:
         options = self._options
@@ -96,27 +109,34 @@ class Telemetry:
         return logs.encode_request(self._resource, records)
 
     def _encode_metrics(self) -> bytes:
-        return encode_metrics.encode_request(self._resource, self._histograms)
+        return encode_metrics.encode_request(self._resource, self._instruments)
 
     def _version(self) -> int:
-        for _, histogram in self._histograms:
-            histogram.aggregate()
-        return sum(histogram.version for _, histogram in self._histograms)
+        for instrument in self._instruments:
+            instrument.aggregate()
+        return sum(instrument.version for instrument in self._instruments) if self._has_begun else 0
 
     def tracer(self, scope: Scope) -> Tracer:
         """Return a tracer of a scope."""
         return Tracer(scope, self._options.sampler, self._options.limits, self._spans.put)
 
-    def histogram(
-        self, scope: Scope, name: str, unit: str, description: str, bounds: Sequence[float], keys: tuple[str, ...]
-    ) -> Histogram:
-        """Return a new histogram, which is exported from now on."""
-        options = self._options
-        histogram = Histogram(
-            name, unit, description, bounds, keys, is_delta=options.is_delta, has_exemplars=options.has_exemplars
-        )
-        self._histograms.append((scope, histogram))
-        return histogram
+    def instrument(self, definition: Definition, observe: Observe | None = None) -> Instrument:
+        """Return a new instrument, which is exported from now on."""
+        made = self._new_instrument(definition, observe)
+        self._instruments.append(made)
+        return made
+
+    def _new_instrument(self, definition: Definition, observe: Observe | None) -> Instrument:
+        is_delta, has_exemplars = self._options.is_delta, self._options.has_exemplars
+        if observe is not None:
+            return ObservedSum(definition, observe)
+        if not definition.bounds:
+            return Counter(definition, is_delta=is_delta)
+        return Histogram(definition, is_delta=is_delta, has_exemplars=has_exemplars, on_first=self._begin)
+
+    def discard_metrics(self) -> None:
+        """Export no metric from now on, and nothing that has been measured."""
+        self._instruments.clear()
 
     def emit_log(self, record: logging.LogRecord) -> None:
         """Export a log record."""

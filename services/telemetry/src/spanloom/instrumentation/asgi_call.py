@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
     from spanloom.core.context import Context
-    from spanloom.core.spans.tracers import Durations
+    from spanloom.core.metrics.instruments import Recorder
     from spanloom.settings import Settings
 
     Scope = MutableMapping[str, Any]
@@ -25,7 +25,7 @@ NORMAL_CLOSE = frozenset({1000, 1001, 1005})  # RFC 6455, section 7.4.1: done, g
 class AsgiCall(ServerCall):
     """One HTTP request."""
 
-    def __init__(self, settings: Settings, durations: Durations, scope: Scope) -> None:
+    def __init__(self, settings: Settings, durations: Recorder, scope: Scope) -> None:
         self.headers = dict(scope["headers"])
         client = scope.get("client")
         self.client = client[0] if client else None

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom.core.context import with_request
 from spanloom.core.errors import mark_error, record_error
+from spanloom.core.metrics.instruments import Definition, get_instrument
 from spanloom.core.redaction import redact_path
 from spanloom.core.spans.attributes import AttributeSet
 from spanloom.core.spans.span import SERVER
-from spanloom.core.spans.tracers import defer_attributes, get_tracer, new_histogram
+from spanloom.core.spans.tracer import Scope
+from spanloom.core.spans.tracers import defer_attributes, get_tracer
 from spanloom.instrumentation.http import method_attributes, span_name, standard_method
 from spanloom.instrumentation.routes import CALL
 
@@ -23,13 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping
 
     from spanloom.core.context import Context
-    from spanloom.core.spans.tracers import Durations
+    from spanloom.core.metrics.instruments import Recorder
     from spanloom.settings import Settings
 
 MAX_HEADER_LENGTH = 256  # bytes; Host and User-Agent are the caller's choice
 # Seconds, as recommended by the conventions for http.server.request.duration.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 DIMENSIONS = ("http.request.method", "url.scheme", "http.route", "http.response.status_code", "error.type")
+DURATION = Definition(
+    Scope("spanloom.server"), "http.server.request.duration", "s", "Duration of HTTP server requests.", DIMENSIONS,
+    BUCKETS,
+)  # fmt: skip
 
 _tracer = get_tracer("spanloom.server")
 _access = logging.getLogger("spanloom.access")
@@ -47,7 +53,7 @@ class ServerCall:
     def __init__(
         self,
         settings: Settings,
-        durations: Durations,
+        durations: Recorder,
         request: MutableMapping[str, Any],
         method: str,
         parent: Context,
@@ -115,10 +121,9 @@ class ServerCall:
             _access.info("%s %s", method, route or "(no route)", extra=extra)
 
 
-def server_durations() -> Durations:
-    """Return the histogram of request durations (semantic conventions, `http.server.request.duration`)."""
-    name, description = "http.server.request.duration", "Duration of HTTP server requests."
-    return new_histogram("spanloom.server", name, "s", description, BUCKETS, DIMENSIONS)
+def server_durations() -> Recorder:
+    """Return the histogram of request durations."""
+    return get_instrument(DURATION)
 
 
 def parent_context(settings: Settings, host: str | None, extract: Any, *args: Any) -> Context:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from spanloom.core.context import Context
     from spanloom.core.guard import Guard
-    from spanloom.core.spans.tracers import Durations
+    from spanloom.core.metrics.instruments import Recorder
     from spanloom.instrumentation.hooks import Options
     from spanloom.settings import Settings
 
@@ -142,7 +142,7 @@ class WsgiHook:
 class WsgiCall(ServerCall):
     """One request (PEP 3333)."""
 
-    def __init__(self, settings: Settings, durations: Durations, environ: Environ) -> None:
+    def __init__(self, settings: Settings, durations: Recorder, environ: Environ) -> None:
         self.error: Exception | None = None
         self.client = environ.get("REMOTE_ADDR") or None
         parent = parent_context(settings, self.client, extract_wsgi, environ)

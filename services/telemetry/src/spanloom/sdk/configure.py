@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import _logs, metrics, propagate, trace
 
+from spanloom.api.instruments import new_api_instrument
 from spanloom.api.provider import Resource
-from spanloom.api.tracers import ApiHistogram, ApiStart
+from spanloom.api.tracers import ApiStart
 from spanloom.core.export.resource import resource_attributes
+from spanloom.core.metrics import instruments
 from spanloom.core.propagation import headers
 from spanloom.core.spans import tracers
 from spanloom.core.spans.tracer import Scope
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, MutableMapping
 
     from spanloom.core.context import Context
+    from spanloom.core.metrics.instruments import NewInstrument
     from spanloom.settings import Settings
 
 W3C = frozenset({"tracecontext", "baggage"})
@@ -42,8 +45,8 @@ def configure(values: Mapping[str, str], settings: Settings, auto_version: str |
     shutdown = Shutdown(settings.flush_timeout_seconds, values["OTEL_EXPORTER_OTLP_ENDPOINT"])
     shutdown.flushes.append(telemetry.flush)
     start_of = _serve_traces(telemetry, resource, shutdown, is_core="traces" in signals)
-    histogram = _serve_metrics(telemetry, resource, shutdown, values, is_core="metrics" in signals)
-    tracers.serve(start_of, histogram)
+    tracers.serve(start_of)
+    instruments.serve(_serve_metrics(telemetry, resource, shutdown, values, is_core="metrics" in signals))
     emit_log = _serve_logs(telemetry, resource, shutdown, settings, is_core="logs" in signals)
     _set_propagators(values["OTEL_PROPAGATORS"])
     shutdown.install()
@@ -75,14 +78,12 @@ def _serve_traces(
 
 def _serve_metrics(
     telemetry: Telemetry, resource: Mapping[str, Any], shutdown: Shutdown, values: Mapping[str, str], *, is_core: bool
-) -> Callable[..., Any]:
+) -> NewInstrument:
     if values["OTEL_METRICS_EXPORTER"] != "none":
         lazy = Lazy(partial(_sdk_provider, "meter_provider", resource))
         shutdown.flushes.append(lazy.flush)
         metrics.set_meter_provider(LazyMeterProvider(lazy))
-    if is_core:
-        return lambda scope, *rest: telemetry.histogram(Scope(scope), *rest)
-    return ApiHistogram
+    return telemetry.instrument if is_core else new_api_instrument
 
 
 def _serve_logs(

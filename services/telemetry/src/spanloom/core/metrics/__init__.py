@@ -1,1 +1,1 @@
-"""Histograms and their OTLP bytes."""
+"""Histograms, counters and observed sums, and their OTLP bytes."""

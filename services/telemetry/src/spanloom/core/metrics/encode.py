@@ -7,39 +7,67 @@ from time import time_ns
 from typing import TYPE_CHECKING
 
 from spanloom.core.export.protobuf import attribute_fields, double, field, fixed64, utf8
+from spanloom.core.metrics.histogram import Histogram
 from spanloom.core.spans.encode import encode_scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from spanloom.core.metrics.histogram import Exemplar, Histogram, Point
+    from spanloom.core.metrics.histogram import Exemplar, Point
+    from spanloom.core.metrics.sums import Counter, Number, ObservedSum
     from spanloom.core.spans.tracer import Scope
 
+    Instrument = Histogram | Counter | ObservedSum
+
+sfixed64 = struct.Struct("<q").pack
 DELTA, CUMULATIVE = b"\x10\x01", b"\x10\x02"
+MONOTONIC = b"\x18\x01"
 
 
-def encode_request(resource: bytes, histograms: Iterable[tuple[Scope, Histogram]]) -> bytes:
+def encode_request(resource: bytes, instruments: Iterable[Instrument]) -> bytes:
     """Return an `ExportMetricsServiceRequest`; nothing when there is no measurement."""
     by_scope: dict[Scope, list[bytes]] = {}
-    for scope, histogram in histograms:
-        if encoded := encode_histogram(histogram):
-            by_scope.setdefault(scope, []).append(field(b"\x12", encoded))
+    for instrument in instruments:
+        if encoded := encode_metric(instrument):
+            by_scope.setdefault(instrument.definition.scope, []).append(field(b"\x12", encoded))
     scopes = [field(b"\x12", encode_scope(scope) + b"".join(parts)) for scope, parts in by_scope.items()]
     return field(b"\x0a", resource + b"".join(scopes)) if scopes else b""
 
 
-def encode_histogram(histogram: Histogram) -> bytes:
-    """Return the `Metric` message of a histogram; nothing when it has no points."""
-    now = time_ns()
-    points = [field(b"\x0a", _point(point, histogram.bounds, now)) for point in histogram.collect()]
-    if not points:
+def encode_metric(instrument: Instrument) -> bytes:
+    """Return the `Metric` message of an instrument; nothing when it has no points."""
+    data = _histogram(instrument) if isinstance(instrument, Histogram) else _sum(instrument)
+    if not data:
         return b""
-    names = field(b"\x0a", utf8(histogram.name)) + field(b"\x12", utf8(histogram.description))
-    data = b"".join(points) + (DELTA if histogram.is_delta else CUMULATIVE)
-    return names + field(b"\x1a", utf8(histogram.unit)) + field(b"\x4a", data)
+    _, name, unit, description, *_ = instrument.definition
+    return field(b"\x0a", utf8(name)) + field(b"\x12", utf8(description)) + field(b"\x1a", utf8(unit)) + data
 
 
-def _point(point: Point, bounds: list[float], now: int) -> bytes:
+def _histogram(histogram: Histogram) -> bytes:
+    now, bounds = time_ns(), histogram.definition.bounds
+    points = [field(b"\x0a", _point(point, bounds, now)) for point in histogram.collect()]
+    return field(b"\x4a", b"".join([*points, _temporality(histogram)])) if points else b""
+
+
+def _sum(instrument: Counter | ObservedSum) -> bytes:
+    now = time_ns()
+    points = [field(b"\x0a", _number(number, now)) for number in instrument.collect()]
+    parts = [*points, _temporality(instrument), MONOTONIC if instrument.is_monotonic else b""]
+    return field(b"\x3a", b"".join(parts)) if points else b""
+
+
+def _temporality(instrument: Instrument) -> bytes:
+    return DELTA if instrument.is_delta else CUMULATIVE
+
+
+def _number(number: Number, now: int) -> bytes:
+    is_double = isinstance(number.value, float)
+    value = b"\x21" + double(number.value) if is_double else b"\x31" + sfixed64(int(number.value))
+    attributes = attribute_fields(b"\x3a", number.attributes)
+    return b"".join([b"\x11" + fixed64(number.start), b"\x19" + fixed64(now), value, *attributes])
+
+
+def _point(point: Point, bounds: Sequence[float], now: int) -> bytes:
     counts = struct.pack(f"<{len(point.counts)}Q", *point.counts)
     return b"".join(
         [

@@ -15,11 +15,10 @@ from spanloom.core.context import span_of
 from spanloom.core.spans.span_context import SAMPLED, identity_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from spanloom.core.context import Context
-
-    Values = tuple[Any, ...]
+    from spanloom.core.metrics.instruments import Definition, Values
 
 MAX_PENDING = 64
 MAX_ATTRIBUTE_SETS = 2000  # specification, "Cardinality limits"
@@ -53,18 +52,19 @@ class Point:
 
 
 class Histogram:
-    """A histogram whose attributes have the names in `keys`.
+    """A histogram.
 
     Measurements wait until there are MAX_PENDING of them or until a collection: code that runs many times in a row
-    costs much less than interleaved with request handling. `is_delta`: each collection starts at zero.
+    costs much less than interleaved with request handling. `is_delta`: each collection starts at zero. `on_first` is
+    called when a measurement within a trace is the first one that waits.
     """
 
     def __init__(
-        self, name: str, unit: str, description: str, bounds: Sequence[float], keys: tuple[str, ...], *, is_delta: bool,
-        has_exemplars: bool = True,
+        self, definition: Definition, *, is_delta: bool, has_exemplars: bool = True,
+        on_first: Callable[[], object] = bool,
     ) -> None:  # fmt: skip
-        self.name, self.unit, self.description = name, unit, description
-        self.bounds, self.keys, self.is_delta, self.has_exemplars = list(bounds), keys, is_delta, has_exemplars
+        self.definition, self.is_delta, self.has_exemplars = definition, is_delta, has_exemplars
+        self._on_first = on_first
         self.version = 0
         self._points: dict[Values, Point] = {}
         self._pending: deque[tuple[Values, float, int, Any]] = deque()
@@ -72,9 +72,13 @@ class Histogram:
 
     def record(self, value: float, values: Values, context: Context) -> None:
         """Record a measurement (0 or more, finite) with a value for each key; an empty one is left out."""
-        self._pending.append((values, value, time_ns(), span_of(context)))
-        if len(self._pending) >= MAX_PENDING:
+        span = span_of(context)
+        self._pending.append((values, value, time_ns(), span))
+        waiting = len(self._pending)
+        if waiting >= MAX_PENDING:
             self.aggregate()
+        elif waiting == 1 and span is not None:
+            self._on_first()
 
     def aggregate(self) -> None:
         """Aggregate what is pending; another thread that is at it is not waited for."""
@@ -90,7 +94,7 @@ class Histogram:
 
     def _add(self, values: Values, value: float, time: int, span: Any) -> None:
         point = self._points.get(values) or self._new_point(values, time)
-        bucket = bisect_left(self.bounds, value)
+        bucket = bisect_left(self.definition.bounds, value)
         point.add(value, bucket)
         self.version += 1
         if self.has_exemplars:
@@ -100,10 +104,10 @@ class Histogram:
 
     def _new_point(self, values: Values, time: int) -> Point:
         if len(self._points) < MAX_ATTRIBUTE_SETS - 1:
-            attributes = {key: value for key, value in zip(self.keys, values) if value}
+            attributes = {key: value for key, value in zip(self.definition.keys, values) if value}
         else:
             values, attributes = (), OVERFLOW
-        return self._points.setdefault(values, Point(attributes, len(self.bounds) + 1, time))
+        return self._points.setdefault(values, Point(attributes, len(self.definition.bounds) + 1, time))
 
     def collect(self) -> Iterator[Point]:
         """Yield the points that there are; exemplars, and the points of a delta, are given once."""

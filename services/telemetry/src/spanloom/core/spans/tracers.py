@@ -1,11 +1,11 @@
-"""Where instrumentations get their tracers and histograms, whatever makes the telemetry of this process.
+"""Where instrumentations get their tracers, whatever makes the telemetry of this process.
 
 `serve` sets the implementation: the core's own, or OpenTelemetry's API where the application configured an SDK.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from spanloom.core.spans.attributes import EMPTY
 from spanloom.core.spans.ids import new_span_id, new_trace_id
@@ -13,19 +13,11 @@ from spanloom.core.spans.span import INTERNAL, Span
 from spanloom.core.spans.span_context import DroppedSpan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
 
     from spanloom.core.context import Context
 
     Start = Callable[..., Any]
-
-    class Durations(Protocol):
-        """A histogram of durations in seconds."""
-
-        def record(self, value: float, values: tuple[Any, ...], context: Context) -> None:
-            """Record a duration with a value for each key; an empty one is left out."""
-
-    NewHistogram = Callable[..., Durations]
 
 
 class NamedTracer:
@@ -43,14 +35,8 @@ def _start_nothing(
     return DroppedSpan(new_trace_id(), new_span_id(), 0)
 
 
-class _NoDurations:
-    def record(self, value: float, values: tuple[Any, ...], context: Context) -> None:
-        """Record nothing."""
-
-
 _tracers: dict[str, NamedTracer] = {}
 _start_of: Callable[[str], Start] = lambda _: _start_nothing  # noqa: E731 replaced by `serve`
-_new_histogram: NewHistogram = lambda *_: _NoDurations()  # noqa: E731 replaced by `serve`
 
 
 def get_tracer(name: str) -> NamedTracer:
@@ -58,24 +44,17 @@ def get_tracer(name: str) -> NamedTracer:
     return _tracers.get(name) or _tracers.setdefault(name, NamedTracer(name))
 
 
-def new_histogram(
-    scope: str, name: str, unit: str, description: str, bounds: Sequence[float], keys: tuple[str, ...]
-) -> Durations:
-    """Return a histogram with these buckets, whose attributes have these keys."""
-    return _new_histogram(scope, name, unit, description, bounds, keys)
-
-
-def serve(start_of: Callable[[str], Start], histogram: NewHistogram) -> None:
-    """Start spans by `start_of(name)`, also those of tracers that exist; make histograms by `histogram`."""
-    global _start_of, _new_histogram
-    _start_of, _new_histogram = start_of, histogram
+def serve(start_of: Callable[[str], Start]) -> None:
+    """Start spans by `start_of(name)`, also those of tracers that exist."""
+    global _start_of  # noqa: PLW0603 one process has one place for its spans
+    _start_of = start_of
     for tracer in _tracers.values():
         tracer.start = start_of(tracer.name)
 
 
 def serve_nothing() -> None:
-    """Make no telemetry from now on."""
-    serve(lambda _: _start_nothing, lambda *_: _NoDurations())
+    """Make no spans from now on."""
+    serve(lambda _: _start_nothing)
 
 
 def defer_attributes(span: Any, make: Callable[..., Iterable[Mapping[str, Any]]], *values: object) -> None:

@@ -1,6 +1,6 @@
-"""One CLIENT span for every SQL statement that asyncpg executes within a trace, directly or through its pool.
+"""One CLIENT span and one measurement for every SQL statement of asyncpg, directly or through its pool.
 
-Under SQLAlchemy, statements already have a span. Transactions (BEGIN, COMMIT) are not statements of the application;
+Under SQLAlchemy, statements already have both. Transactions (BEGIN, COMMIT) are not statements of the application;
 checkout and return of a pooled connection get no span.
 """
 
@@ -11,15 +11,21 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from spanloom.core.guard import around_coroutine
-from spanloom.core.spans.attributes import AttributeSet
 from spanloom.instrumentation.hooks import Hooks
-from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
+from spanloom.instrumentation.statements import (
+    measured_context,
+    start_statement,
+    statement_durations,
+    suppress_spans,
+    to_statement,
+)
 
 QueryOf = Callable[[Any, tuple[Any, ...], dict[str, Any]], tuple[Any, str]]
 
 if TYPE_CHECKING:
+    from spanloom.core.metrics.instruments import Recorder
     from spanloom.instrumentation.hooks import Options
-    from spanloom.instrumentation.statements import StatementCall
+    from spanloom.instrumentation.statements import MeasuredCall, Statement
 
 FETCHES = ("executemany", "fetch", "fetchval", "fetchrow", "fetchmany")
 CURSOR_STARTS = ("_bind", "_bind_exec")  # a cursor executes its statement in one of these methods, once
@@ -37,8 +43,9 @@ class AsyncpgHooks(Hooks):
 
     def hook(self, _: Options) -> None:
         """Wrap connections, prepared statements and cursors; suppress spans of internal statements."""
+        durations = statement_durations()
         for module, (owner, methods, query_of) in STATEMENTS.items():
-            make = partial(around_coroutine, begin=partial(begin, query_of), guard=self.guard)
+            make = partial(around_coroutine, begin=partial(begin, durations, query_of), guard=self.guard)
             self.on_import(module, partial(self._wrap_all, owner, methods, make))
         for module, (owner, methods) in SUPPRESSED_METHODS.items():
             self.on_import(
@@ -50,13 +57,13 @@ class AsyncpgHooks(Hooks):
             self.wrap(getattr(module, owner), method, make)
 
 
-def begin(query_of: QueryOf, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StatementCall | None:
-    """Start the span of a statement; None outside of a trace."""
-    context = traced_context()
+def begin(durations: Recorder, query_of: QueryOf, args: tuple[Any, ...], kwargs: dict[str, Any]) -> MeasuredCall | None:
+    """Start a statement; None where it is suppressed."""
+    context = measured_context()
     if context is None:
         return None
     connection, query = query_of(args[0], args, kwargs)
-    return start_statement(_attributes(*_address(connection), query), context)
+    return start_statement(durations, _statement(*_address(connection), query), context)
 
 
 def _query_of_argument(connection: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, str]:
@@ -78,14 +85,14 @@ def _address(connection: Any) -> tuple[str, str | None, int | None]:
 
 
 @lru_cache(maxsize=1024)
-def _attributes(database: str, address: str | None, port: int | None, statement: str) -> AttributeSet:
+def _statement(database: str, address: str | None, port: int | None, text: str) -> Statement:
     attributes = {
         "db.system.name": "postgresql",
         "db.namespace": database,
         "server.address": address,
         "server.port": port,
     }
-    return AttributeSet({**{k: v for k, v in attributes.items() if v}, **statement_attributes(statement)})
+    return to_statement({key: value for key, value in attributes.items() if value}, text)
 
 
 STATEMENTS: dict[str, tuple[str, tuple[str, ...], QueryOf]] = {

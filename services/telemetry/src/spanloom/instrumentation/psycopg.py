@@ -1,6 +1,6 @@
-"""One CLIENT span for every SQL statement that psycopg 3 executes within a trace, directly or through its pool.
+"""One CLIENT span and one measurement for every SQL statement of psycopg 3, directly or through its pool.
 
-Under SQLAlchemy, statements already have a span. Transactions (BEGIN, COMMIT) are not statements of the application;
+Under SQLAlchemy, statements already have both. Transactions (BEGIN, COMMIT) are not statements of the application;
 checkout and return of a pooled connection get no span.
 """
 
@@ -12,13 +12,19 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from spanloom.core.guard import around, around_coroutine
-from spanloom.core.spans.attributes import AttributeSet
 from spanloom.instrumentation.hooks import Hooks
-from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
+from spanloom.instrumentation.statements import (
+    measured_context,
+    start_statement,
+    statement_durations,
+    suppress_spans,
+    to_statement,
+)
 
 if TYPE_CHECKING:
+    from spanloom.core.metrics.instruments import Recorder
     from spanloom.instrumentation.hooks import Options
-    from spanloom.instrumentation.statements import StatementCall
+    from spanloom.instrumentation.statements import MeasuredCall, Statement
 
 CURSORS = {
     "Cursor": around,
@@ -41,9 +47,10 @@ class PsycopgHooks(Hooks):
         self.on_import("psycopg_pool", self._hook_pools)
 
     def _hook_cursors(self, module: Any) -> None:
+        durations = statement_durations()
         for name, wrapper in CURSORS.items():
             for method in METHODS:
-                make = partial(wrapper, begin=partial(begin, method == "executemany"), guard=self.guard)
+                make = partial(wrapper, begin=partial(begin, durations, method == "executemany"), guard=self.guard)
                 self.wrap(getattr(module, name), method, make)
 
     def _hook_pools(self, module: Any) -> None:
@@ -53,16 +60,17 @@ class PsycopgHooks(Hooks):
                 self.wrap(getattr(module, name), method, suppress)
 
 
-def begin(is_many: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> StatementCall | None:
-    """Start the span of `cursor.execute(query, …)`; None outside of a trace."""
-    context = traced_context()
+def begin(durations: Recorder, is_many: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> MeasuredCall | None:
+    """Start the statement of `cursor.execute(query, …)`; None where it is suppressed."""
+    context = measured_context()
     if context is None:
         return None
     cursor, query = args[0], args[1] if len(args) > 1 else kwargs["query"]
-    call = start_statement(_attributes(cursor.connection, _text(query, cursor.connection)), context)
+    statement = _statement(cursor.connection, _text(query, cursor.connection))
+    call = start_statement(durations, statement, context)
     parameters = args[2] if len(args) > 2 else kwargs.get("params_seq", ())
     if is_many and isinstance(parameters, Sized):
-        call.span.set_attribute("db.operation.batch.size", len(parameters))
+        call.set_batch_size(len(parameters))
     return call
 
 
@@ -76,16 +84,16 @@ def _text(query: Any, connection: Any) -> str:
 _connections: WeakKeyDictionary[Any, dict[str, str | int]] = WeakKeyDictionary()
 
 
-def _attributes(connection: Any, statement: str) -> AttributeSet:
+def _statement(connection: Any, text: str) -> Statement:
     attributes = _connections.get(connection)
     if attributes is None:
         attributes = _connections[connection] = _connection_attributes(connection.info)
-    return _statement_on(tuple(attributes.items()), statement)
+    return _statement_on(tuple(attributes.items()), text)
 
 
 @lru_cache(maxsize=1024)
-def _statement_on(connection: tuple[tuple[str, str | int], ...], statement: str) -> AttributeSet:
-    return AttributeSet({**dict(connection), **statement_attributes(statement)})
+def _statement_on(connection: tuple[tuple[str, str | int], ...], text: str) -> Statement:
+    return to_statement(dict(connection), text)
 
 
 def _connection_attributes(info: Any) -> dict[str, str | int]:

@@ -1,4 +1,4 @@
-"""One CLIENT span for every SQL statement that SQLAlchemy (and SQLModel) executes within a trace.
+"""One CLIENT span and one measurement for every SQL statement that SQLAlchemy (and SQLModel) executes.
 
 The hook uses the events of SQLAlchemy's dialects, so statements of the pool itself (connect, pre-ping, reset) get no
 span. Spans of driver instrumentations for them are suppressed at the pool.
@@ -14,16 +14,22 @@ from weakref import WeakKeyDictionary
 
 from spanloom.core.context import attach
 from spanloom.core.guard import finish_call
-from spanloom.core.spans.attributes import AttributeSet
 from spanloom.instrumentation.hooks import Hooks
-from spanloom.instrumentation.statements import start_statement, statement_attributes, suppress_spans, traced_context
+from spanloom.instrumentation.statements import (
+    measured_context,
+    start_statement,
+    statement_durations,
+    suppress_spans,
+    to_statement,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spanloom.core.guard import Guard
+    from spanloom.core.metrics.instruments import Recorder
     from spanloom.instrumentation.hooks import Options
-    from spanloom.instrumentation.statements import StatementCall
+    from spanloom.instrumentation.statements import MeasuredCall, Statement
 
 SYSTEMS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mariadb", "sqlite": "sqlite",
            "oracle": "oracle.db", "mssql": "microsoft.sql_server"}  # fmt: skip
@@ -37,7 +43,7 @@ class SqlalchemyHooks(Hooks):
 
     def hook(self, _: Options) -> None:
         """Listen to the dialects' events and wrap the pools."""
-        self._listeners = {name: _listener(name, self.guard) for name in EVENTS}
+        self._listeners = {name: _listener(name, self.guard, statement_durations()) for name in EVENTS}
         self._engine_class: Any = None
         self.on_import("sqlalchemy.engine", self._listen)
         suppress = suppress_spans(self.guard, is_coroutine=False)
@@ -61,11 +67,11 @@ class SqlalchemyHooks(Hooks):
                 event.remove(self._engine_class, name, listener)
 
 
-def _listener(name: str, guard: Guard) -> Callable[..., bool]:
+def _listener(name: str, guard: Guard, durations: Recorder) -> Callable[..., bool]:
     """Return a listener that executes the statement within a span."""
 
     def listener(cursor: Any, statement: str, *rest: Any) -> bool:
-        started = guard.run(_start, listener, name, statement, rest[-1])
+        started = guard.run(_start, durations, listener, name, statement, rest[-1])
         if started is None:
             return False
         call, other_listeners, token = started
@@ -84,9 +90,11 @@ def _listener(name: str, guard: Guard) -> Callable[..., bool]:
     return listener
 
 
-def _start(listener: Any, name: str, statement: str, context: Any) -> tuple[StatementCall, list[Any], Any] | None:
-    """Start a statement's span; return its call, the listeners after this one, and the context token."""
-    call = begin(statement, context, is_many=name == "do_executemany")
+def _start(
+    durations: Recorder, listener: Any, name: str, statement: str, context: Any
+) -> tuple[MeasuredCall, list[Any], Any] | None:
+    """Start a statement; return its call, the listeners after this one, and the context token."""
+    call = begin(durations, statement, context, is_many=name == "do_executemany")
     return None if call is None else (call, _listeners_after(listener, context, name), attach(call.context))
 
 
@@ -99,38 +107,35 @@ def _listeners_after(listener: Any, context: Any, name: str) -> list[Callable[..
     return list(islice(listeners, 1, None))
 
 
-def begin(statement: str, context: Any, *, is_many: bool) -> StatementCall | None:
-    """Start the span of a statement; None outside of a trace, and for the dialect's queries on a new connection."""
-    current = traced_context()
+def begin(durations: Recorder, statement: str, context: Any, *, is_many: bool) -> MeasuredCall | None:
+    """Start a statement; None where it is suppressed, and for the dialect's queries on a new connection."""
+    current = measured_context()
     # Without autobegin the dialect inspects a new connection; SQLAlchemy has no other mark for it.
     if current is None or context is None or not getattr(context.root_connection, "_allow_autobegin", True):
         return None
-    call = start_statement(_attributes(context, statement), current)
+    call = start_statement(durations, _statement(context, statement), current)
     if is_many:
-        call.span.set_attribute("db.operation.batch.size", len(context.compiled_parameters or context.parameters))
+        call.set_batch_size(len(context.compiled_parameters or context.parameters))
     return call
 
 
-_dialects: WeakKeyDictionary[Any, Callable[[str], AttributeSet]] = WeakKeyDictionary()
+_dialects: WeakKeyDictionary[Any, Callable[[str], Statement]] = WeakKeyDictionary()
 
 
-def _attributes(context: Any, statement: str) -> AttributeSet:
-    """Return the attributes of a statement; cached per dialect.
+def _statement(context: Any, text: str) -> Statement:
+    """Return a statement; cached per dialect.
 
     Engines that differ only in their options share a dialect. (Hashing the engine's URL is slow.)
     """
     cached = _dialects.get(context.dialect)
     if cached is None:
-        build = partial(_statement_on, _connection_attributes(context.engine.url))
+        build = partial(to_statement, connection_attributes(context.engine.url))
         cached = _dialects[context.dialect] = lru_cache(maxsize=1024)(build)
-    return cached(statement)
+    return cached(text)
 
 
-def _statement_on(connection: dict[str, str | int], statement: str) -> AttributeSet:
-    return AttributeSet({**connection, **statement_attributes(statement)})
-
-
-def _connection_attributes(url: Any) -> dict[str, str | int]:
+def connection_attributes(url: Any) -> dict[str, str | int]:
+    """Return what a URL says about the database, without credentials."""
     system = url.get_backend_name()
     listeners = {
         "db.system.name": SYSTEMS.get(system, system),

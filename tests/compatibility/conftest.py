@@ -8,10 +8,11 @@ from collections import Counter
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from compatibility.programs import DISTRIBUTION, ENVIRONMENTS, UVICORN, Door, Program, agent, program
+from support.metrics import counts_by, last_points
 from support.paths import ROOT
 from support.polling import poll_until
 from support.processes.environments import install_environment
@@ -48,6 +49,10 @@ class Arrived:
     def shapes(self) -> list[str]:
         """Return the traces as trees, in order."""
         return sorted(trace.shape().replace("application ", "") for trace in self.traces())
+
+    def measured(self, name: str, *keys: str) -> dict[tuple[Any, ...], int]:
+        """Return the counts, or sums, of the last export of a metric by the values of attributes."""
+        return dict(counts_by(last_points(self._receiver.store.metrics, name), *keys))
 
     def wait_for(self, count: int) -> list[Span]:
         return poll_until(lambda: spans if len(spans := self.spans()) >= count else [], f"{count} spans have come")

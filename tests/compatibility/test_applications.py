@@ -61,13 +61,16 @@ def test_a_route_has_all_of_its_prefixes_and_no_words_of_the_caller(traced, arri
     assert "secret" not in repr(arrived.spans())
 
 
+STATEMENT_DURATIONS = "db.client.operation.duration", "db.operation.name", "db.collection.name", "error.type"
+
+
 def tree(route: str, *statements: str) -> str:
     return "\n".join([f"SERVER GET {route}", *(f"  CLIENT {statement}" for statement in statements)])
 
 
 def test_psycopg_alone_has_one_span_a_statement(traced, arrived, dsn: str) -> None:
-    """Whichever cursor and pool; connecting, checks, BEGIN and COMMIT make none."""
-    with traced("pools", DSN=dsn) as app:
+    """Whichever cursor and pool, and one measurement; connecting, checks, BEGIN and COMMIT make none."""
+    with traced("pools", DSN=dsn, OTEL_METRICS_EXPORTER="otlp") as app:
         app.send("/async", "/sync", "/many", "/composed", "/fails")
         app.end()
     assert ["42", "43", "3", "3", '"InvalidTextRepresentation"'] == [body for _, _, body in app.responses]
@@ -82,11 +85,16 @@ def test_psycopg_alone_has_one_span_a_statement(traced, arrived, dsn: str) -> No
     failed = next(span for span in arrived.spans() if span.status == "ERROR")
     assert "22P02" == failed.attributes["db.response.status_code"]
     assert "CANARY42" not in repr(arrived.spans())
+    expected_counts = {
+        ("SELECT", None, None): 2, ("SELECT", None, "22P02"): 1, ("SELECT", "generate_series", None): 1,
+        ("CREATE", "numbers", None): 1, ("INSERT", "numbers", None): 1,
+    }  # fmt: skip
+    assert expected_counts == arrived.measured(*STATEMENT_DURATIONS)
 
 
 def test_statements_are_traced_once_whatever_is_installed(traced, arrived, dsn: str) -> None:
-    """SQLAlchemy beside asyncpg's own instrumentation: no second span, no ping, no probe, no literal."""
-    with traced("heroes", DSN=dsn) as app:
+    """SQLAlchemy beside asyncpg's own instrumentation: no second span or measurement, no ping, probe or literal."""
+    with traced("heroes", DSN=dsn, OTEL_METRICS_EXPORTER="otlp") as app:
         app.send("POST /heroes?name=CANARY42", "/heroes", "/stream", "/alone")
         app.end()
     assert ["1", '["CANARY42"]', "[1,2,3,4,5]", "[42,3,1,2,3]"] == [body for _, _, body in app.responses]
@@ -98,6 +106,12 @@ def test_statements_are_traced_once_whatever_is_installed(traced, arrived, dsn: 
     ]
     assert expected == arrived.shapes()
     assert "CANARY42" not in repr(arrived.spans())
+    expected_counts = {
+        ("SELECT", "hero", None): 1, ("SELECT", "generate_series", None): 2, ("SELECT", None, None): 2,
+        ("INSERT", "hero", None): 1,
+        ("SELECT", "pg_catalog.pg_class", None): 1, ("CREATE", "hero", None): 1,  # at the start, outside of a trace
+    }  # fmt: skip
+    assert expected_counts == arrived.measured(*STATEMENT_DURATIONS)
 
 
 def test_no_query_string_leaves_in_an_exceptions_text(bare, traced, arrived, receiver) -> None:

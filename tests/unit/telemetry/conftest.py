@@ -1,10 +1,14 @@
 """The core, whose finished spans can be read as a receiver decodes them."""
 
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.trace import TracerProvider
+from support.metrics import counts_by, metric_points
 from support.polling import poll_until
 from support.span_programs import Recorded, recorded
 
@@ -49,6 +53,21 @@ def _at_least(count: int, spans: list[Span]) -> list[Span]:
     return spans if len(spans) >= count else []
 
 
+class Measured:
+    """The measurements since the test began, as a receiver decodes them."""
+
+    def __init__(self, core: Recorded) -> None:
+        self._core = core
+
+    def points(self, name: str) -> list[Any]:
+        """Return the points of a metric."""
+        return metric_points(ExportMetricsServiceRequest.FromString(self._core.telemetry._encode_metrics()), name)
+
+    def counts(self, name: str, *keys: str) -> Counter[tuple[Any, ...]]:
+        """Return the numbers of measurements of a histogram, or the sums, by the values of some attributes."""
+        return counts_by(self.points(name), *keys)
+
+
 @pytest.fixture(scope="session")
 def core() -> Recorded:
     """Make the core the telemetry of the process; its spans stay where they are."""
@@ -66,3 +85,10 @@ def finished(core: Recorded) -> Iterator[Finished]:
     set_active_filter(LevelFilter())
     yield Finished(core)
     set_active_filter(LevelFilter())
+
+
+@pytest.fixture
+def measured(core: Recorded) -> Measured:
+    for instrument in core.telemetry._instruments:
+        instrument.clear()
+    return Measured(core)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 from google.protobuf.json_format import MessageToDict
 from hypothesis import given
 from hypothesis import strategies as st
-from opentelemetry import trace
+from opentelemetry import metrics, trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
-from opentelemetry.metrics import Observation
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.metrics import Counter as SdkCounter
 from opentelemetry.sdk.metrics import Histogram as SdkHistogram
@@ -21,6 +21,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from spanloom.api.context import adopt_api
+from spanloom.api.instruments import new_api_instrument
 from spanloom.core.export.sender import Destination
 from spanloom.core.metrics import histogram, sums
 from spanloom.core.metrics.instruments import Definition
@@ -30,7 +31,7 @@ from spanloom.core.telemetry import Options, Telemetry
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from opentelemetry.metrics import Meter
+    from spanloom.core.metrics.instruments import NewInstrument
 
     Measurement = tuple[float, str, int]
 
@@ -38,7 +39,7 @@ adopt_api()
 RESOURCE = {"service.name": "shop"}
 BOUNDS = (0.125, 1.0, 5.0)  # and values: fractions of 64, whose sums do not depend on their order
 NAMES = ("request.duration", "s", "Duration of requests.")
-DURATION = Definition(Scope("scope", "1"), *NAMES, ("route",), BOUNDS)
+DURATION = Definition(Scope("scope"), *NAMES, ("route",), BOUNDS)
 TIMES = ("startTimeUnixNano", "timeUnixNano")
 
 
@@ -47,46 +48,39 @@ def context(flags: int) -> Context:
     return trace.set_span_in_context(NonRecordingSpan(SpanContext(1, 2, False, TraceFlags(flags))), Context())
 
 
-def through_sdk(instrument: str, rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
-    """Return what the SDK sends after each round."""
+def through_sdk(kind: str, rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
+    """Return what the SDK sends after each round, of an instrument of OpenTelemetry's API."""
     preferred = dict.fromkeys((SdkHistogram, SdkCounter), AggregationTemporality.DELTA) if is_delta else {}
     reader = InMemoryMetricReader(preferred)
-    meter = MeterProvider([reader], Resource(RESOURCE), shutdown_on_exit=False).get_meter("scope", "1")
-    observed: list[Observation] = []
-    made: dict[str, Any] = {
-        "histogram": lambda: meter.create_histogram(*NAMES, explicit_bucket_boundaries_advisory=BOUNDS).record,
-        "counter": lambda: meter.create_counter(*NAMES).add,
-        "observed": lambda: _observable(meter, observed),
-    }
-    record, sent = made[instrument](), []
-    for measurements in rounds:
-        observed.clear()
-        for value, route, flags in measurements:
-            record(value, {"route": route} if route else {}, context(flags))
+    provider = MeterProvider([reader], Resource(RESOURCE), shutdown_on_exit=False)
+
+    def collect() -> bytes:
         data = reader.get_metrics_data()
-        sent.append(decoded(encode_metrics(data).SerializeToString()) if data else {})
-    return sent
+        return encode_metrics(data).SerializeToString() if data else b""
+
+    with mock.patch.object(metrics, "get_meter", provider.get_meter):
+        return sent(new_api_instrument, collect, kind, rounds)
 
 
-def _observable(meter: Meter, observed: list[Observation]) -> Callable[..., None]:
-    name, unit, description = NAMES
-    meter.create_observable_up_down_counter(name, [lambda _: observed], unit, description)
-    return lambda value, attributes, _: observed.append(Observation(value, attributes))
-
-
-def through_core(instrument: str, rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
+def through_core(kind: str, rounds: Sequence[Sequence[Measurement]], *, is_delta: bool) -> list[Any]:
     """Return what the core sends after each round."""
     telemetry = Telemetry(Options(lambda: RESOURCE, "test", is_delta=is_delta))
+    return sent(telemetry.instrument, telemetry._encode_metrics, kind, rounds)
+
+
+def sent(
+    new: NewInstrument, collect: Callable[[], bytes], kind: str, rounds: Sequence[Sequence[Measurement]]
+) -> list[Any]:
+    """Return what is collected after each round of measurements with an instrument."""
     observed: list[tuple[float, tuple[str, ...]]] = []
-    definition = DURATION if instrument == "histogram" else DURATION._replace(bounds=())
-    found = telemetry.instrument(definition, (lambda: observed) if instrument == "observed" else None)
-    sent = []
+    definition = DURATION if kind == "histogram" else DURATION._replace(bounds=())
+    instrument, found = new(definition, (lambda: observed) if kind == "observed" else None), []
     for measurements in rounds:
         observed[:] = [(value, (route,)) for value, route, _ in measurements]
         for value, route, flags in measurements:
-            found.record(value, (route,), context(flags))
-        sent.append(decoded(telemetry._encode_metrics()))
-    return sent
+            instrument.record(value, (route,), context(flags))
+        found.append(decoded(collect()))
+    return found
 
 
 def decoded(body: bytes) -> Any:
@@ -111,13 +105,12 @@ observations = st.lists(
 KINDS = {"histogram": durations, "counter": amounts, "observed": observations}
 
 
-@pytest.mark.parametrize("instrument", KINDS)
+@pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data(), is_delta=st.booleans())
-def test_any_measurements_make_the_sdks_otlp(instrument: str, data: st.DataObject, is_delta: bool) -> None:
+def test_any_measurements_make_the_sdks_otlp(kind: str, data: st.DataObject, is_delta: bool) -> None:
     """Buckets, sums, extremes, exemplars and both temporalities are equal, collection by collection."""
-    rounds = data.draw(st.lists(KINDS[instrument], min_size=1, max_size=3))
-    expected = through_sdk(instrument, rounds, is_delta=is_delta)
-    assert expected == through_core(instrument, rounds, is_delta=is_delta)
+    rounds = data.draw(st.lists(KINDS[kind], min_size=1, max_size=3))
+    assert through_sdk(kind, rounds, is_delta=is_delta) == through_core(kind, rounds, is_delta=is_delta)
 
 
 def test_more_sets_of_attributes_than_the_limit_are_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,3 +145,13 @@ def test_measurements_outside_of_traces_wait_for_the_first_trace() -> None:
     found.collect()
     found.record(1, (), context(0))
     assert 2 == telemetry._version()
+
+
+def test_discarded_measurements_are_not_exported() -> None:
+    """Neither those that were made, nor later ones: another agent measures this process."""
+    telemetry = Telemetry(Options(lambda: RESOURCE, "test"))
+    found = telemetry.instrument(DURATION)
+    found.record(1, (), context(1))
+    telemetry.discard_metrics()
+    found.record(1, (), context(1))
+    assert (b"", 0) == (telemetry._encode_metrics(), telemetry._version())

@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test test-matrix conflicts lock reliability sbom up down e2e docs golden checkov bench bench-agent bench-operator lint format clean
+.PHONY: help setup demo picture test test-matrix conflicts lock reliability sbom up down e2e docs dashboards golden checkov bench bench-agent bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 16
 
@@ -43,6 +43,9 @@ e2e: setup  ## Run the tests that need a cluster (the current context)
 
 docs: setup  ## Generate docs/configuration.md, docs/compatibility.md and the charts' READMEs
 	PYTHONPATH=tests $(RUN) python docs/generator
+
+dashboards: setup  ## Write the dashboards and rules of helm/prometheus from deploy/dashboards
+	@PYTHONPATH=deploy $(RUN) python -m dashboards
 
 golden: setup  ## Render every chart's cases to tests/charts/golden (needs helm)
 	$(RUN) python -m pytest -q tests/charts --golden

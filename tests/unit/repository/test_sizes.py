@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 MAX_MEDIAN_LINES = 6
 MAX_P90_LINES = 14
 MAX_FILE_LINES = 250
-GENERATED = ("LICENSE", "uv.lock", "tests/charts/golden/", "docs/pictures/")
+GENERATED = ("LICENSE", "uv.lock", "tests/charts/golden/", "docs/pictures/", "helm/prometheus/files/")
 """Files that are not written by hand."""
 
 

@@ -1,0 +1,1 @@
+"""Dashboards, alerts and recording rules of the stack: one table, written for Grafana, Perses and Prometheus."""

@@ -37,3 +37,11 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Quote `y`, the key of a coordinate: a boolean for readers of YAML 1.1, such as Helm's."""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if text == "y" else None)
+
+
+_Dumper.add_representer(str, _text)

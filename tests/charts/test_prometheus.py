@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RULES = {path.name: yaml.safe_load(path.read_text()) for path in HELM.glob("prometheus/files/rules/*.yaml")}
 CASES = [case for case in cases_with("prometheus") if case.chart == "prometheus"]
 (EXTERNAL,) = (case for case in CASES if str(case) == "prometheus-external")
-BUNDLED = [case for case in CASES if case != EXTERNAL]
+BUNDLED = [case for case in CASES if (yaml.safe_load(case.values.read_text()) or {}).get("mode") != "external"]
 MOUNT = "/etc/prometheus/"
 
 

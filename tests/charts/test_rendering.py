@@ -13,6 +13,7 @@ from charts.rendering import GOLDEN, HELM, KUBERNETES, Case, cases, charts, obje
 
 # Kinds of operators: the wheel has only the schemas of Kubernetes, and the name of an OtelProfile has a meaning.
 CUSTOM = {"postgresql.cnpg.io/v1", "gateway.networking.k8s.io/v1", "spanloom.dev/v1alpha1", "monitoring.coreos.com/v1"}
+CUSTOM |= {"perses.dev/v1alpha2"}
 
 
 @pytest.mark.parametrize("case", cases(), ids=str)

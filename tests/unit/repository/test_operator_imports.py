@@ -18,7 +18,8 @@ ROOMS = {
     "profiles": ("names", "references", "quantities", "pydantic"),
     "injection": ("names", "references", "quantities", "rollouts", "kinds", "profiles"),
     "controller": (
-        "names", "kinds", "kube", "profiles", "injection", "settings", "aiohttp.web", "kopf", "prometheus_client",
+        "names", "kinds", "kube", "profiles", "injection", "settings", "aiohttp.web", "cryptography.x509", "kopf",
+        "prometheus_client",
         "spanloom.instrument",
     ),
     "settings": ("names", "profiles", "pydantic", "spanloom.web.service_settings"),

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 
 from spanloom_operator.controller.agent_delivery import AgentDelivery
 from spanloom_operator.controller.cache import Cache
+from spanloom_operator.controller.certificates import CertificateMonitor
 from spanloom_operator.controller.cleanup import operator_managers
 from spanloom_operator.controller.events import EventRecorder
 from spanloom_operator.controller.leases import RENEW_SECONDS, Claims
-from spanloom_operator.controller.metrics import READY, WATCHED
+from spanloom_operator.controller.metrics import INJECTIONS, READY, WATCH_AGE, WATCHED
 from spanloom_operator.controller.profile_status import ProfileStatus
 from spanloom_operator.controller.reconciler import Reconciler
 from spanloom_operator.controller.records import RecordStore
 from spanloom_operator.controller.throttle import ReapplyBackoff, RolloutSlots
 from spanloom_operator.controller.watches import Watches
 from spanloom_operator.controller.work_queue import WorkQueue
+from spanloom_operator.injection.record import STATES
 from spanloom_operator.kinds import KINDS
 from spanloom_operator.kube.api import ApiError
 
@@ -51,6 +53,10 @@ class Controller:
         self.claims = Claims(api, settings.installation, settings.namespaces)
         self.profile_status = ProfileStatus(api, self.cache, self.claims, settings.rules)
         self.watches = Watches(api, settings, self.cache, self.events, self._is_ours)
+        self.certificates = CertificateMonitor(self.cache.specs, settings.rules)
+        for state in STATES:
+            INJECTIONS.labels(state).set_function(partial(self.records.count, state))
+        WATCH_AGE.set_function(lambda: self.watches.oldest_contact_seconds(time.monotonic()))
         self.reconciler = Reconciler(
             api,
             settings,
@@ -81,7 +87,7 @@ class Controller:
             self.watches.start(group)
             for _ in range(2 * self.settings.connections):  # while one decides, another's request is on its way
                 group.create_task(self.queue.work(self.reconciler.reconcile))
-            for job in (self._post_events(), self._report(), self._resync(), self._renew()):
+            for job in (self._post_events(), self._report(), self._resync(), self._renew(), self.certificates.run()):
                 group.create_task(job)
             READY.set(1)
 

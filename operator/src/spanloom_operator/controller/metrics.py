@@ -11,3 +11,10 @@ WRITES = Counter(
 )
 WATCHED = Gauge("spanloom_operator_workloads", "Workloads that the operator looks after, by kind", ["kind"])
 READY = Gauge("spanloom_operator_ready", "1 once everything is listed and the watches have begun")
+INJECTIONS = Gauge("spanloom_operator_injections", "Workloads by the state of their OtelInjection", ["state"])
+WATCH_AGE = Gauge("spanloom_operator_watch_age_seconds", "Time without contact of the watch that waits longest")
+CERTIFICATES = Gauge(
+    "spanloom_operator_certificate_expiry_timestamp_seconds",
+    "When the certificate ends that an endpoint of an OtelProfile presents, in seconds since the epoch",
+    ["endpoint"],
+)

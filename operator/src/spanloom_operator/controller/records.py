@@ -58,6 +58,10 @@ class RecordStore:
         """Return the state of each workload."""
         return {key: record.state for key, (_, record) in self._records.items()}
 
+    def count(self, state: str) -> int:
+        """Return how many workloads have a state; also called by the thread that serves metrics."""
+        return sum(record.state == state for _, record in list(self._records.values()))
+
     def remember(self, workload: Workload, record: Record | None) -> None:
         """Keep a record, and write it soon when a reader would learn something new; None removes it."""
         key = workload.key

@@ -83,6 +83,13 @@ class Watches:
         missed = [key for key, seen in self._profile_versions.items() if key in known and version_of(known[key]) < seen]
         return stale + (["otelprofiles"] if missed else [])
 
+    def oldest_contact_seconds(self, now: float) -> float:
+        """Return the time since the last contact of the watch that waits longest; 0 without watches.
+
+        Also called by the thread that serves metrics.
+        """
+        return max((now - each.last_contact for each in list(self.list_watches.values())), default=0.0)
+
     # ---- lists
     async def _load(self, what: tuple[ListWatch, Handler]) -> tuple[ListWatch, Handler, str]:
         list_watch, handle = what

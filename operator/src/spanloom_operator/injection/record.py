@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from spanloom_operator.injection.workload import Workload
 
 INJECTED, SKIPPED, INVALID, ROLLED_BACK, DRY_RUN = "Injected", "Skipped", "Invalid", "RolledBack", "DryRun"
+STATES = (INJECTED, SKIPPED, INVALID, ROLLED_BACK, DRY_RUN)
 
 
 @dataclass(frozen=True)

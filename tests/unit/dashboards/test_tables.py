@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import yaml
+from support.builders.pages import blocks
 from support.paths import ROOT
 
 from dashboards.grafana import explore_url
 from dashboards.promql import WINDOW
 from dashboards.tables.alerts import ALERTS
 from dashboards.tables.everything import DASHBOARDS
-from dashboards.tables.links import JAEGER, VICTORIA_LOGS
+from dashboards.tables.links import JAEGER, PROMETHEUS, VICTORIA_LOGS
 
 if TYPE_CHECKING:
     from dashboards.model import Alert, Dashboard, Link, Panel
@@ -89,3 +91,14 @@ def test_alerts_are_the_documented_ones() -> None:
     """The table of docs/dashboards.md names every alert, and no other."""
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/dashboards.md").read_text(), re.MULTILINE)
     assert sorted({alert.name for alert in ALERTS}) == sorted(rows)
+
+
+def test_documented_data_sources_are_those_of_the_dashboards() -> None:
+    """The provisioning file of docs/dashboards.md has every uid, and its links lead to one of them."""
+    [text] = [block.text for block in blocks("docs/dashboards.md") if "datasources:" in block.text]
+    sources = {source["uid"]: source["jsonData"] for source in yaml.safe_load(text)["datasources"]}
+
+    assert {PROMETHEUS, JAEGER, VICTORIA_LOGS} == set(sources)
+    assert [JAEGER] == [each["datasourceUid"] for each in sources[PROMETHEUS]["exemplarTraceIdDestinations"]]
+    assert VICTORIA_LOGS == sources[JAEGER]["tracesToLogsV2"]["datasourceUid"]
+    assert [JAEGER] == [each["datasourceUid"] for each in sources[VICTORIA_LOGS]["derivedFields"]]

@@ -23,6 +23,7 @@ EDGES = {
     # helm test
     ("users-test", "users-api", 8000),
     ("users-test", "jaeger", 16686),
+    ("users-test", "victoria-logs", 9428),
     ("otel-collector-test", "otel-collector", 4318),
     ("otel-collector-test", "otel-collector", 8889),
     ("jaeger-test", "jaeger", 4318),

@@ -120,6 +120,12 @@ REFUSED = {
         "victoria-logs.enabled=false,postgres.existingSecret=demo-postgres",
         "otel-collector.backends.logs.endpoint",
     ),
+    "a test that queries a disabled VictoriaLogs": (
+        "spanloom",
+        "victoria-logs.enabled=false,postgres.existingSecret=demo-postgres",
+        "users.test.logs",
+    ),
+    "a test that needs the trace of its log records": ("users", "test.logs=http://logs:9428", "jaeger"),
     "sampling in two replicas": ("otel-collector", "tailSampling.enabled=true,replicas=2", "replicas"),
     "sampling with autoscaling": (
         "otel-collector",

@@ -1,4 +1,7 @@
-"""Create, read and delete a user through the edge; with Jaeger, find the complete trace of the first request."""
+"""Create, read and delete a user through the edge; find the trace of the first request, and its log records.
+
+JAEGER and LOGS are URLs of query APIs; without them the test ends after the requests.
+"""
 
 import json
 import os
@@ -27,13 +30,33 @@ def send(method, path, mark, body=None):
         return response.status, json.loads(response.read() or "null")
 
 
-def spans_of(mark):
-    """Return service and kind of the server and client spans of this request, from the root; empty without a trace."""
+def traces_of(mark):
+    """Return the traces of this request as Jaeger has them now."""
     tags = json.dumps({"user_agent.original": mark})
     query = urllib.parse.urlencode({"service": "users-api", "tags": tags, "lookback": "1h"})
     with urllib.request.urlopen(f"{os.environ['JAEGER']}/api/traces?{query}", timeout=10) as response:  # noqa: S310
-        traces = json.load(response)["data"]
+        return json.load(response)["data"]
+
+
+def spans_of(traces):
+    """Return service and kind of the server and client spans, from the root; empty without a trace."""
     return [found for trace in traces for found in down(trace) if found[1] in ("server", "client")]
+
+
+def services_with_logs(trace_id):
+    """Return the services that have a log record of this trace in VictoriaLogs."""
+    query = urllib.parse.urlencode({"query": f'trace_id:="{trace_id}"'})
+    with urllib.request.urlopen(f"{os.environ['LOGS']}/select/logsql/query?{query}", timeout=10) as response:  # noqa: S310
+        return sorted({json.loads(line)["service.name"] for line in response})
+
+
+def wait_for(expected, find, what):
+    """Wait until `find` returns `expected`; exit with what it returned at last."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while (found := find()) != expected:
+        if time.monotonic() > deadline:
+            sys.exit(f"expected the {what} {expected}, found {found} within {TIMEOUT_SECONDS} s")
+        time.sleep(1)
 
 
 def down(trace):
@@ -53,10 +76,10 @@ send("DELETE", f"/users/{user['id']}", "helm-test")
 if user != read:
     sys.exit(f"created {user}, but read {read}")
 print(f"user {user['id']} was created, read and deleted")
-deadline = time.monotonic() + TIMEOUT_SECONDS
-while "JAEGER" in os.environ and (seen := spans_of(mark)) != REQUIRED:
-    if time.monotonic() > deadline:
-        sys.exit(f"expected the spans {REQUIRED}, found {seen} within {TIMEOUT_SECONDS} s")
-    time.sleep(1)
 if "JAEGER" in os.environ:
+    wait_for(REQUIRED, lambda: spans_of(traces_of(mark)), "spans")
     print("its trace is complete, from the edge to the database")
+if "LOGS" in os.environ:
+    (trace,) = traces_of(mark)
+    wait_for(["users-api", "users-db-service"], lambda: services_with_logs(trace["traceID"]), "services with log records")
+    print("both services have log records of the trace")

@@ -81,5 +81,5 @@ if "JAEGER" in os.environ:
     print("its trace is complete, from the edge to the database")
 if "LOGS" in os.environ:
     (trace,) = traces_of(mark)
-    wait_for(["users-api", "users-db-service"], lambda: services_with_logs(trace["traceID"]), "services with log records")
+    wait_for(["users-api", "users-db-service"], lambda: services_with_logs(trace["traceID"]), "services with logs")
     print("both services have log records of the trace")

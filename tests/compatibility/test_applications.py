@@ -63,6 +63,8 @@ def test_a_route_has_all_of_its_prefixes_and_no_words_of_the_caller(traced, arri
 
 STATEMENT_DURATIONS = "db.client.operation.duration", "db.operation.name", "db.collection.name", "error.type"
 
+POOL = "db.client.connection.pool.name"
+
 
 def tree(route: str, *statements: str) -> str:
     return "\n".join([f"SERVER GET {route}", *(f"  CLIENT {statement}" for statement in statements)])
@@ -90,6 +92,9 @@ def test_psycopg_alone_has_one_span_a_statement(traced, arrived, dsn: str) -> No
         ("CREATE", "numbers", None): 1, ("INSERT", "numbers", None): 1,
     }  # fmt: skip
     assert expected_counts == arrived.measured(*STATEMENT_DURATIONS)
+    for name in ("wait_time", "use_time"):
+        assert {("pool-1",): 1, ("pool-2",): 3} == arrived.measured(f"db.client.connection.{name}", POOL), name
+    assert {("pool-1",): 4, ("pool-2",): 4} == arrived.measured("db.client.connection.max", POOL)
 
 
 def test_statements_are_traced_once_whatever_is_installed(traced, arrived, dsn: str) -> None:
@@ -112,6 +117,8 @@ def test_statements_are_traced_once_whatever_is_installed(traced, arrived, dsn: 
         ("SELECT", "pg_catalog.pg_class", None): 1, ("CREATE", "hero", None): 1,  # at the start, outside of a trace
     }  # fmt: skip
     assert expected_counts == arrived.measured(*STATEMENT_DURATIONS)
+    for name in ("wait_time", "use_time"):  # one of them at the start
+        assert [4] == list(arrived.measured(f"db.client.connection.{name}", POOL).values()), name
 
 
 def test_no_query_string_leaves_in_an_exceptions_text(bare, traced, arrived, receiver) -> None:

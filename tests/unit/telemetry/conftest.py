@@ -59,9 +59,14 @@ class Measured:
     def __init__(self, core: Recorded) -> None:
         self._core = core
 
+    def all(self, *names: str) -> dict[str, list[Any]]:
+        """Return the points of metrics; exemplars are exported once."""
+        request = ExportMetricsServiceRequest.FromString(self._core.telemetry._encode_metrics())
+        return {name: metric_points(request, name) for name in names}
+
     def points(self, name: str) -> list[Any]:
         """Return the points of a metric."""
-        return metric_points(ExportMetricsServiceRequest.FromString(self._core.telemetry._encode_metrics()), name)
+        return self.all(name)[name]
 
     def counts(self, name: str, *keys: str) -> Counter[tuple[Any, ...]]:
         """Return the numbers of measurements of a histogram, or the sums, by the values of some attributes."""

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from spanloom.core.guard import around, around_coroutine
+from spanloom.instrumentation import pools
 from spanloom.instrumentation.hooks import Hooks
+from spanloom.instrumentation.pools import PoolMetrics, Size, Use
 from spanloom.instrumentation.statements import (
+    SuppressedCall,
     measured_context,
     start_statement,
     statement_durations,
-    suppress_spans,
     to_statement,
 )
 
@@ -54,10 +56,12 @@ class PsycopgHooks(Hooks):
                 self.wrap(getattr(module, name), method, make)
 
     def _hook_pools(self, module: Any) -> None:
+        metrics = PoolMetrics()
         for name in POOLS:
-            suppress = suppress_spans(self.guard, is_coroutine=name.startswith("Async"))
-            for method in ("getconn", "putconn"):
-                self.wrap(getattr(module, name), method, suppress)
+            wrapper = around_coroutine if name.startswith("Async") else around
+            for method, begin_call in (("getconn", _begin_getconn), ("putconn", _begin_putconn)):
+                make = partial(wrapper, begin=partial(begin_call, metrics), guard=self.guard)
+                self.wrap(getattr(module, name), method, make)
 
 
 def begin(durations: Recorder, is_many: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> MeasuredCall | None:
@@ -79,6 +83,31 @@ def _text(query: Any, connection: Any) -> str:
     if isinstance(query, bytes):
         return query.decode("utf-8", "replace")
     return query if isinstance(query, str) else str(query.as_string(connection))
+
+
+_uses: WeakKeyDictionary[Any, Use] = WeakKeyDictionary()
+
+
+def _begin_getconn(metrics: PoolMetrics, args: tuple[Any, ...], _kwargs: object) -> SuppressedCall | None:
+    pool = args[0]
+    known = pools.find(pool) or pools.register(pool, pool.name, _size)
+    return metrics.check_out(known, _is_timeout, _uses.__setitem__)
+
+
+def _begin_putconn(metrics: PoolMetrics, args: tuple[Any, ...], kwargs: dict[str, Any]) -> SuppressedCall | None:
+    metrics.check_in(_uses.pop(args[1] if len(args) > 1 else kwargs["conn"], None))
+    context = measured_context()
+    return None if context is None else SuppressedCall(context)
+
+
+def _size(pool: Any) -> Size:
+    stats = pool.get_stats()
+    size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
+    return Size(size - idle, idle, pool.max_size or None)
+
+
+def _is_timeout(error: BaseException) -> bool:
+    return type(error).__name__ == "PoolTimeout"
 
 
 _connections: WeakKeyDictionary[Any, dict[str, str | int]] = WeakKeyDictionary()

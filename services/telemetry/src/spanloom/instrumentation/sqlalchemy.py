@@ -15,11 +15,11 @@ from weakref import WeakKeyDictionary
 from spanloom.core.context import attach
 from spanloom.core.guard import finish_call
 from spanloom.instrumentation.hooks import Hooks
+from spanloom.instrumentation.sqlalchemy_pools import PoolHooks
 from spanloom.instrumentation.statements import (
     measured_context,
     start_statement,
     statement_durations,
-    suppress_spans,
     to_statement,
 )
 
@@ -42,12 +42,14 @@ class SqlalchemyHooks(Hooks):
     name = "sqlalchemy"
 
     def hook(self, _: Options) -> None:
-        """Listen to the dialects' events and wrap the pools."""
+        """Listen to the dialects' events and hook the pools."""
         self._listeners = {name: _listener(name, self.guard, statement_durations()) for name in EVENTS}
         self._engine_class: Any = None
         self.on_import("sqlalchemy.engine", self._listen)
-        suppress = suppress_spans(self.guard, is_coroutine=False)
-        self.on_import("sqlalchemy.pool.base", lambda listeners: self.wrap(listeners.Pool, "connect", suppress))
+        pools = PoolHooks(self, connection_attributes)
+        self.on_import("sqlalchemy.engine", pools.hook_engine)
+        self.on_import("sqlalchemy.pool.base", pools.hook_pools)
+        self.on_import("sqlalchemy.pool.impl", pools.hook_queue_pool)
 
     def _listen(self, module: Any) -> None:
         from sqlalchemy import event  # noqa: PLC0415 it has just been imported

@@ -132,7 +132,8 @@ class SuppressedCall:
     def on_return(self, _: object) -> None:
         """Ignore the result."""
 
-    on_error = on_return
+    def on_error(self, _: BaseException) -> None:
+        """Ignore the exception."""
 
 
 def measured_context() -> Context | None:

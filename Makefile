@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test test-matrix conflicts lock reliability sbom up down e2e docs dashboards golden checkov bench bench-agent bench-operator lint format clean
+.PHONY: help setup demo picture test test-matrix conflicts lock reliability release sbom up down e2e docs dashboards golden checkov bench bench-agent bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 16
 
@@ -13,10 +13,10 @@ setup: .venv/.ready  ## Create .venv and install the packages of uv.lock
 	@PYTHON="$(PYTHON)" deploy/setup
 
 demo: setup  ## Run the whole stack on this machine (ARGS=--once exits after one round of requests)
-	@$(RUN) spanloom-demo $(ARGS)
+	@$(RUN) spanloom-local $(ARGS)
 
 picture: setup  ## Regenerate the waterfall picture of the README
-	$(RUN) spanloom-demo --picture docs/pictures/waterfall.png
+	$(RUN) spanloom-local --picture docs/pictures/waterfall.png
 
 test: setup  ## Run every test that needs no cluster (ARGS="-k WORD" selects)
 	$(RUN) python -m pytest $(ARGS)
@@ -58,12 +58,16 @@ checkov: setup  ## Check the rendered default values with checkov (needs helm; i
 reliability: setup  ## Cause every fault and write the measurements to docs/reliability.md
 	$(RUN) python -m pytest tests/faults -m fault --reliability docs/reliability.md $(ARGS)
 
+SBOM := build/sbom
 sbom: setup  ## Write a CycloneDX SBOM of each image's Python packages to build/sbom
-	@mkdir -p build/sbom
+	@mkdir -p $(SBOM)
 	@for image in users-api users-db-service spanloom-operator spanloom-local; do \
-	  $(UV) export --quiet --locked --no-dev --no-editable --package $$image \
-	    --format cyclonedx1.5 --preview-features sbom-export --output-file build/sbom/$$image.cdx.json; done
-	@ls build/sbom
+	  $(UV) export --quiet --locked --no-dev --no-editable --package "spanloom-$${image#spanloom-}" \
+	    --format cyclonedx1.5 --preview-features sbom-export --output-file $(SBOM)/$$image.cdx.json; done
+	@ls $(SBOM)
+
+release: setup  ## Build and push a release (VERSION=1.2.3 REGISTRY=registry.example.org/team)
+	@deploy/release "$(VERSION)" "$(REGISTRY)"
 
 bench: setup  ## Measure the overhead of tracing (ARGS=--quick: under 3 minutes)
 	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)

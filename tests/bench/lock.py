@@ -29,7 +29,7 @@ REQUIREMENTS = {
 
 def requirements_of_services() -> list[str]:
     """Return the locked packages of both services, without those of OpenTelemetry."""
-    packages = [option for service in SERVICES for option in ("--package", service)]
+    packages = [option for service in SERVICES for option in ("--package", f"spanloom-{service}")]
     options = ["--no-dev", "--no-emit-workspace", "--no-hashes", "--no-annotate", "--no-header"]
     locked = uv("export", "--locked", *options, *packages).splitlines()
     return [line for line in locked if not line.startswith("opentelemetry-")]

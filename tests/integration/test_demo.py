@@ -1,4 +1,4 @@
-"""`spanloom-demo` as a process: its terminal output, its exit status and what it leaves behind."""
+"""`spanloom-local` as a process: its terminal output, its exit status and what it leaves behind."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from support.polling import poll_until
 from spanloom_local.journey import JOURNEY, send
 from spanloom_local.ports import listen
 
-DEMO = Path(sys.executable).with_name("spanloom-demo")
+DEMO = Path(sys.executable).with_name("spanloom-local")
 STARTED = "Ctrl-C stops everything."
 
 

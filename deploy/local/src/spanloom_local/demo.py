@@ -1,4 +1,4 @@
-"""`spanloom-demo`: run the whole stack on this machine, send the requests of the journey and print their traces."""
+"""`spanloom-local`: run the whole stack on this machine, send the requests of the journey and print their traces."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test test-matrix conflicts lock reliability release sbom up down e2e docs dashboards golden checkov bench bench-agent bench-operator lint format clean
+.PHONY: help setup demo picture test test-matrix test-release conflicts lock reliability release sbom up down e2e docs dashboards golden checkov bench bench-agent bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 16
 
@@ -40,6 +40,9 @@ down:  ## Remove what `make up` installed
 
 e2e: setup  ## Run the tests that need a cluster (the current context)
 	$(RUN) python -m pytest tests/e2e $(ARGS)
+
+test-release: setup  ## Release to a registry and install from it (REGISTRY=localhost:5001, the current context)
+	REGISTRY="$(REGISTRY)" $(RUN) python -m pytest tests/release $(ARGS)
 
 docs: setup  ## Generate docs/configuration.md, docs/compatibility.md and the charts' READMEs
 	PYTHONPATH=tests $(RUN) python docs/generator

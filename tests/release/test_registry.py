@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from support.cluster.kube import is_rolled_out, state
+from support.cluster.helm_release import Release
 from support.cluster.namespaces import new_namespace
 from support.paths import ROOT
 from support.polling import poll_until
 
-from spanloom_local.cluster import forwarded, wait_for_trace
-from spanloom_local.journey import CREATE, LIST, Response, send
+from spanloom_local.cluster import wait_for_trace
+from spanloom_local.journey import CREATE, LIST, Response, Step, send
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from support.cluster.kube import Kube
 
-NAME = "demo"
 OWN = ("users-api", "users-db-service", "operator")
 
 
@@ -48,50 +47,43 @@ def kube() -> Iterator[Kube]:
     """Create a namespace; uninstall what is in it at the end."""
     with new_namespace("release") as found:
         yield found
-        found.run("helm", "uninstall", NAME, "--ignore-not-found", "--timeout=3m")
+        found.run("helm", "uninstall", found.namespace, "--ignore-not-found", "--timeout=3m")
 
 
 @pytest.fixture
-def helm(registry: str, kube: Kube, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def chart(registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Return the address of the chart, in an empty working directory."""
     monkeypatch.chdir(tmp_path)
     return f"oci://{registry}/charts/spanloom"
 
 
-def _settled(kube: Kube, version: str) -> bool:
-    """Return whether every Deployment of the project runs this version, injected and rolled out."""
-    found = [
-        one for name in OWN for one in kube.get("deployments", f"--selector=app.kubernetes.io/name={name}")["items"]
-    ]
-    images = {one["spec"]["template"]["spec"]["containers"][0]["image"].rpartition(":")[2] for one in found}
-    labelled = [one["metadata"]["name"] for one in found if "spanloom.dev/inject" in one["metadata"]["labels"]]
-    return (
-        images == {version}
-        and all(map(is_rolled_out, found))
-        and {state(kube, one) for one in labelled} == {"Injected"}
-    )
+def _runs(release: Release, version: str) -> bool:
+    """Return whether the project's pods have images of this version, and the services' are injected and all new."""
+    pods = [pod for part in OWN for pod in release.pods(part)]
+    images = {pod["spec"]["containers"][0]["image"].rpartition(":")[2] for pod in pods}
+    return images == {version} and release.is_injected()
 
 
-def _request(kube: Kube, method: str, route: str, body: object = None) -> Response:
-    with forwarded(kube.namespace, f"{NAME}-users-api", 8000) as edge:
-        return send(edge, method, route, body)
+def _send(release: Release, step: Step) -> Response:
+    with release.reach("users-api", 8000) as edge:
+        return send(edge, step.method, step.route, step.body)
 
 
 @pytest.mark.timeout(900)
-def test_install_upgrade_and_rollback(helm: str, kube: Kube, versions: tuple[str, str]) -> None:
+def test_install_upgrade_and_rollback(chart: str, kube: Kube, versions: tuple[str, str]) -> None:
     """`helm install oci://…` is traced; an upgrade to the next version and the way back keep the users."""
-    old, new = versions
-    options = ("--plain-http", "--wait", "--timeout=5m", f'--set-json=operator.namespaces=["{kube.namespace}"]')
-    kube.run("helm", "install", NAME, helm, f"--version={old}", *options)
-    poll_until(lambda: _settled(kube, old), f"everything runs {old}", 180)
-    created = _request(kube, CREATE.method, CREATE.route, CREATE.body)
-    with forwarded(kube.namespace, f"{NAME}-jaeger", 16686) as jaeger:
+    (old, new), release = versions, Release(kube)
+    options = ("--plain-http", "--wait", "--timeout=5m", f'--set-json=operator.namespaces=["{release.name}"]')
+    release.helm("install", release.name, chart, f"--version={old}", *options)
+    poll_until(lambda: _runs(release, old), f"everything runs {old}", 180)
+    created = _send(release, CREATE)
+    with release.reach("jaeger", 16686) as jaeger:
         trace = wait_for_trace(jaeger, created, len(CREATE.tree.splitlines()))
     assert (201, CREATE.tree) == (created.status, trace.shape())
-    users = _request(kube, LIST.method, LIST.route).body
-    kube.run("helm", "upgrade", NAME, helm, f"--version={new}", *options)
-    poll_until(lambda: _settled(kube, new), f"everything runs {new}", 180)
-    assert users == _request(kube, LIST.method, LIST.route).body
-    kube.run("helm", "rollback", NAME, "--wait", "--timeout=5m")
-    poll_until(lambda: _settled(kube, old), f"everything runs {old} again", 180)
-    assert users == _request(kube, LIST.method, LIST.route).body
+    users = _send(release, LIST).body
+    release.helm("upgrade", release.name, chart, f"--version={new}", *options)
+    poll_until(lambda: _runs(release, new), f"everything runs {new}", 180)
+    assert users == _send(release, LIST).body
+    release.helm("rollback", release.name, "--wait", "--timeout=5m")
+    poll_until(lambda: _runs(release, old), f"everything runs {old} again", 180)
+    assert users == _send(release, LIST).body

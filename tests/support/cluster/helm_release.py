@@ -50,9 +50,9 @@ class Release:
         values = {"operator": operator, "postgres": deleted, "victoria-logs": deleted, **parts}
         arguments = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self._helm_quietly("install", *arguments)
-        poll_until(self._injected, "the operator has configured both services, and their first pods are deleted", 120)
+        poll_until(self.is_injected, "the operator has configured both services, and their first pods are deleted", 120)
 
-    def _injected(self) -> bool:
+    def is_injected(self) -> bool:
         """Return whether every labelled Deployment is injected and all of its pods are new."""
         labelled = self.kube.get("deployments", "--selector=spanloom.dev/inject")["items"]
         pods = self.kube.get("pods", "--selector=app.kubernetes.io/part-of=spanloom")["items"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 from support.builders.applications import SHOP
 from support.builders.pages import blocks, is_printed, quoted_lines
-from support.builders.shell import CLUSTER, TYPED, scripts
+from support.builders.shell import section
 from support.cluster.images import load_images
 from support.cluster.kube import Kube
 from support.cluster.namespaces import new_namespace
@@ -67,14 +66,6 @@ def test_a_cleanup_without_its_image_leaves_only_its_job(kube: Kube) -> None:
     assert ["job.batch/operator-operator-cleanup"] == kube("get", "job,deploy,role,networkpolicy", "-o", "name").split()
 
 
-def section(heading: str, page: str = INSTALL) -> str:
-    """Return the commands of a section that need a cluster."""
-    assert heading in TYPED[page]
-    found = [script for script in scripts() if (script.page, script.heading) == (page, heading)]
-    assert found, heading
-    return "\n".join(command for script in found for command in script.of(CLUSTER))
-
-
 @pytest.fixture
 def umbrella() -> Iterator[Kube]:
     """Install the umbrella with deploy/up; nothing of it is left."""
@@ -125,13 +116,3 @@ def test_the_image_of_the_page_traces(tmp_path: Path) -> None:
         poll_until(lambda: "GET  unknown_service  SERVER" in typed("docker logs docs-shop"), "the trace is printed")
     finally:
         typed("docker rm --force docs-shop; docker rmi --force docs-shop")
-
-
-@pytest.mark.skipif("REGISTRY" not in os.environ, reason="REGISTRY: a registry that the cluster pulls from")
-def test_images_of_a_registry_are_installed_as_written() -> None:
-    """The commands of the section build, push, package, install and test."""
-    try:
-        assert "Phase:          Succeeded" in typed(section("Any cluster"), seconds=800)
-    finally:
-        typed("helm uninstall spanloom --namespace spanloom --wait --timeout 3m", seconds=300)
-        typed("kubectl delete namespace spanloom", seconds=300)

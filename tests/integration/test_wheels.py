@@ -37,7 +37,7 @@ def _run(wheels: Path, folder: Path, *command: str | Path) -> subprocess.Complet
 
 
 def test_a_release_has_a_wheel_of_every_package(wheels: Path) -> None:
-    """All of one version; names that are not the project's own would be a stranger's on a public index."""
+    """All of one version and named after the project: other names may belong to others on a public index."""
     names = ["spanloom", "spanloom_local", "spanloom_operator", "spanloom_users_api", "spanloom_users_db_service"]
     found = sorted(file.name for file in wheels.glob("*.whl"))
     assert [f"{name}-{VERSION}-py3-none-any.whl" for name in names] == found

@@ -8,10 +8,12 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from support.builders.shell import section
 from support.cluster.helm_release import Release
 from support.cluster.namespaces import new_namespace
 from support.paths import ROOT
 from support.polling import poll_until
+from support.processes.typed import typed
 
 from spanloom_local.cluster import wait_for_trace
 from spanloom_local.journey import CREATE, LIST, Response, Step, send
@@ -87,3 +89,14 @@ def test_install_upgrade_and_rollback(chart: str, kube: Kube, versions: tuple[st
     release.helm("rollback", release.name, "--wait", "--timeout=5m")
     poll_until(lambda: _runs(release, old), f"everything runs {old} again", 180)
     assert users == _send(release, LIST).body
+
+
+@pytest.mark.timeout(1500)
+def test_the_page_is_right(registry: str) -> None:
+    """The commands of docs/install.md release, install and test."""
+    assert registry
+    try:
+        assert "Phase:          Succeeded" in typed(section("Any cluster"), seconds=800)
+    finally:
+        typed("helm uninstall spanloom --namespace spanloom --wait --timeout 3m", seconds=300)
+        typed("kubectl delete namespace spanloom", seconds=300)

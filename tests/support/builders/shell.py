@@ -19,6 +19,7 @@ RULES = (
     (r"make (test|lint|format|docs)\b", ELSEWHERE, ".github/workflows/test.yaml: the test run itself"),
     (r"make (bench|test-matrix|reliability|sbom|checkov|golden)", ELSEWHERE, "CONTRIBUTING.md: takes minutes"),
     (r"make (up|down|e2e|bench-operator)\b", ELSEWHERE, "tests/e2e/test_lessons.py: deploy/up is where it starts"),
+    (r"make release\b", CLUSTER, "tests/release/test_registry.py"),
     (r"(kubectl|helm|curl|spanloom|deploy/package|deploy/production-secrets)\b", CLUSTER, "tests/e2e/test_docs.py"),
     (r"\S+=\S+ deploy/image ", CLUSTER, "tests/e2e/test_docs.py"),
     (r"\S+=\S+ .*deploy/production-secrets", CLUSTER, "tests/e2e/test_charts.py"),
@@ -38,7 +39,7 @@ TYPED = {
     ),
     "docs/troubleshooting.md": ("The label has no effect", "RolledBack"),
 }
-"""Sections whose commands tests/e2e/test_docs.py types on a cluster."""
+"""Sections whose commands tests/e2e/test_docs.py types on a cluster, `Any cluster` tests/release."""
 NOT_TYPED = {
     "README.md": "as in deploy/demos/label-a-deployment, which tests/e2e/test_lessons.py types",
     "docs/explain.md": "docs/generator runs the page's other commands; tests/unit/operator/explain asks a server",
@@ -92,3 +93,11 @@ def _commands(text: str) -> Iterator[str]:
     joined = LOOP.sub(lambda found: found[0].replace("\n", "\0"), CONTINUATION.sub("", text))
     lines = (line.replace("\0", "\n") for line in joined.splitlines())
     yield from (line for line in lines if line.strip() and not line.startswith("#"))
+
+
+def section(heading: str, page: str = "docs/install.md") -> str:
+    """Return the commands of a section that need a cluster."""
+    assert heading in TYPED[page]
+    found = [script for script in scripts() if (script.page, script.heading) == (page, heading)]
+    assert found, heading
+    return "\n".join(command for script in found for command in script.of(CLUSTER))

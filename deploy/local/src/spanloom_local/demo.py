@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from functools import partial
@@ -18,7 +19,9 @@ from spanloom.settings import SettingsError
 from spanloom.settings.levels import LEVELS, parse_levels
 from spanloom.testing import assert_shape
 from spanloom_local import terminal
-from spanloom_local.journey import SERVICES, is_from_journey, send_journey, trace_of, without_functions
+from spanloom_local.breakages import BREAKAGES
+from spanloom_local.breaking import Breaker, typed_lines
+from spanloom_local.journey import SERVICES, is_from_journey, is_from_load, send_journey, trace_of, without_functions
 from spanloom_local.picture import take_screenshot
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import listen, listen_near
@@ -28,7 +31,7 @@ from spanloom_local.stack import Stack, running
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
     from types import FrameType
 
     from spanloom.traces.model import Trace
@@ -95,10 +98,18 @@ def demo(
         int | None, typer.Option(min=1, max=65535, help=f"Port of the page and OTLP ({PAGE_PORT}, or a free one).")
     ] = None,
     picture: Annotated[Path | None, typer.Option(help="Save a picture of the second trace (PNG) and exit.")] = None,
+    load: Annotated[
+        bool, typer.Option("--load", help="Send a steady load, whose traces are on the page only.")
+    ] = False,
+    breakage: Annotated[
+        str, typer.Option("--break", metavar="NAME", help=f"Cause a breakage: {', '.join(BREAKAGES)}.")
+    ] = "",
 ) -> None:
     """Run PostgreSQL, both services and a page of traces; send requests and print the trace of each."""
     try:
-        as_expected = _run(port, page_port, picture, live=not (once or picture))
+        require_valid(breakage, runs_once=bool(once or picture), needs_run=bool(load or breakage))
+        after = None if once or picture else partial(_watch, load=load, breakage=breakage)
+        as_expected = _run(port, page_port, picture, after)
     except Stopped as stopped:
         raise typer.Exit(128 + stopped.number) from None
     except (StackError, TimeoutError, SettingsError) as error:
@@ -107,7 +118,7 @@ def demo(
     raise typer.Exit(0 if as_expected else 1)
 
 
-def _run(port: int | None, page_port: int | None, picture: Path | None, *, live: bool) -> bool:
+def _run(port: int | None, page_port: int | None, picture: Path | None, live: Callable[[Stack], None] | None) -> bool:
     kept = {FILTER: os.environ[FILTER]} if FILTER in os.environ else {}
     hidden = services_without_functions(kept.get(FILTER, ""))
     api, page = _listener(port, API_PORT), _listener(page_port, PAGE_PORT)
@@ -119,9 +130,17 @@ def _run(port: int | None, page_port: int | None, picture: Path | None, *, live:
             if picture:
                 take_screenshot(f"{receiver.url}/#{list(receiver.store.traces())[PICTURED]}", picture)
             if live:
-                _watch(stack)
+                live(stack)
             console.print("\nStopping …", style="dim")
-        return as_expected and (live or no_other_traces(receiver.store.traces()))
+        return as_expected and (live is not None or no_other_traces(receiver.store.traces()))
+
+
+def require_valid(breakage: str, *, runs_once: bool, needs_run: bool) -> None:
+    """Raise StackError for an unknown breakage, and for a load or breakage of a demo that exits by itself."""
+    if breakage and breakage not in BREAKAGES:
+        raise StackError(f"--break {breakage!r} is not understood; expected one of {', '.join(BREAKAGES)}")
+    if runs_once and needs_run:
+        raise StackError("--load and --break need a demo that runs on: omit --once and --picture")
 
 
 def services_without_functions(text: str) -> frozenset[str]:
@@ -183,22 +202,32 @@ def difference(step: Step, response: Response, trace: Trace | None, expected: st
     return ""
 
 
-def _watch(stack: Stack) -> None:
+def _watch(stack: Stack, *, load: bool, breakage: str) -> None:
     """Print the trace of every further request, until a signal arrives or a process ends."""
-    shown = set(stack.receiver.store.traces())
+    shown, breaker = set(stack.receiver.store.traces()), Breaker(stack)
+    if load:
+        stack.processes.start("the load", [sys.executable, "-m", "spanloom_local.load", stack.url], env=os.environ)
     terminal.show_next_steps(console, stack.url, stack.receiver.url)
     with suppress(Stopped):
+        _follow(breaker, breakage.split())
         while True:
             stack.processes.check()
-            shown |= _show_new(stack.receiver.store, shown)
+            _follow(breaker, typed_lines())
+            shown |= _show_new(stack.receiver.store, shown, load=load)
             time.sleep(WATCH_SECONDS)
 
 
-def _show_new(store: Store, shown: Collection[str]) -> set[str]:
+def _follow(breaker: Breaker, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(terminal.printable(breaker.follow(line)), markup=False, style="bold", soft_wrap=True)
+
+
+def _show_new(store: Store, shown: Collection[str], *, load: bool) -> set[str]:
     new = [trace_id for trace_id in store.idle(IDLE_SECONDS) if trace_id not in shown]
     for trace in filter(None, map(store.trace, new)):
-        console.print()
-        terminal.show_trace(console, trace)
+        if not (load and is_from_load(trace)):
+            console.print()
+            terminal.show_trace(console, trace)
     return set(new)
 
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from spanloom_local.load import AGENT
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
@@ -113,6 +115,11 @@ def is_from_journey(trace: Trace) -> bool:
     return any(agent.startswith(MARK) for agent in _agents(trace))
 
 
+def is_from_load(trace: Trace) -> bool:
+    """Return whether no other caller than the load sent the trace's request to the edge."""
+    return _agents(trace, "users-api") <= {AGENT, ""}
+
+
 def send_journey(base_url: str) -> Iterator[tuple[Step, Response]]:
     """Send the requests of the journey one after the other, each when the previous response is consumed."""
     user_id = "unknown"
@@ -123,5 +130,7 @@ def send_journey(base_url: str) -> Iterator[tuple[Step, Response]]:
         yield step, response
 
 
-def _agents(trace: Trace) -> set[str]:
-    return {str(span.attributes.get("user_agent.original", "")) for span in trace.spans}
+def _agents(trace: Trace, service: str = "") -> set[str]:
+    """Return the user agents of the callers of a service, or of all services; "" for spans without one."""
+    spans = [span for span in trace.spans if not service or span.service == service]
+    return {str(span.attributes.get("user_agent.original", "")) for span in spans}

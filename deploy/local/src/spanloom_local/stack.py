@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from spanloom_local.breakages import UNCHANGED
 from spanloom_local.journey import send
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import HOST, listen
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from spanloom_local.breakages import Change
     from spanloom_local.receiver import Receiver
 
     Progress = Callable[[str], AbstractContextManager[object]]
@@ -87,18 +89,24 @@ class Stack:
         with progress("PostgreSQL"):
             self.postgres.initialise()
             self.postgres.start()
-        database = {"USERS_DB_DATABASE_URL": self.postgres.url}
-        self.users_db, self.internal_url = self._service(
-            "users-db-service", "users_db.app", listen(0), database | {"SPANLOOM_TRUST_INCOMING": "true"}
-        )
-        self.users_api, self.url = self._service(
-            "users-api", "users_api.app", listener, {"USERS_API_USERS_DB_URL": self.internal_url}
-        )
+        self.launch_users_db(listen(0))
+        self.launch_users_api(listener)
         with progress("migrations"):  # while the services load
-            self._migrate(database)
+            self._migrate({"USERS_DB_DATABASE_URL": self.postgres.url})
         for process, url in ((self.users_db, self.internal_url), (self.users_api, self.url)):
             with progress(process.name):
                 wait_until_ready(self.processes, process, url)
+
+    def launch_users_db(self, listener: socket.socket, change: Change = UNCHANGED) -> None:
+        """Start users-db-service on `listener`, with the change of a breakage; it is not ready yet."""
+        settings = {"USERS_DB_DATABASE_URL": self.postgres.url, "SPANLOOM_TRUST_INCOMING": "true", **change.env}
+        application = change.application("users_db.app")
+        self.users_db, self.internal_url = self._service("users-db-service", application, listener, settings)
+
+    def launch_users_api(self, listener: socket.socket, change: Change = UNCHANGED) -> None:
+        """Start users-api on `listener`, with the change of a breakage; it is not ready yet."""
+        settings = {"USERS_API_USERS_DB_URL": self.internal_url, **change.env}
+        self.users_api, self.url = self._service("users-api", change.application("users_api.app"), listener, settings)
 
     def _service(
         self, name: str, module: str, listener: socket.socket, settings: Mapping[str, str]

@@ -70,6 +70,7 @@ def show_next_steps(console: Console, url: str, page: str) -> None:
     console.print("[bold]Try it[/]      copy a line into another terminal; its trace appears here and on the page:\n")
     console.print(f"  curl -H 'Content-Type: application/json' -d '{body}' {url}/users", soft_wrap=True)
     console.print(f"  curl {url}/users\n", soft_wrap=True)
+    console.print("[bold]Break it[/]    type the name of a breakage: deploy/demos/README.md\n")
     console.print("Ctrl-C stops everything.", style="dim")
 
 

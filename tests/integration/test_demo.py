@@ -46,6 +46,10 @@ class Demo:
         [found] = [child for child in psutil.Process(self.popen.pid).children() if words in " ".join(child.cmdline())]
         return found
 
+    def type(self, line: str) -> None:
+        assert self.popen.stdin
+        print(line, file=self.popen.stdin, flush=True)
+
     def ends(self) -> int:
         return self.popen.wait(30)
 
@@ -70,6 +74,7 @@ def running(*arguments: str, **environment: str) -> Iterator[Demo]:
             output.open("w") as file,
             subprocess.Popen(
                 [DEMO, *arguments],
+                stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 text=True,
@@ -122,6 +127,18 @@ def test_two_demos_run_at_the_same_time() -> None:
         assert 0 == second.ends(), second.text
         demo.popen.send_signal(signal.SIGINT)
         assert (0, []) == (demo.ends(), demo.leftovers())
+
+
+def test_a_breakage_is_caused_and_ended_under_load() -> None:
+    """`--break` causes a breakage, `repair` ends it; the load's traces are not printed."""
+    with running("--load", "--break", "downstream-outage") as demo:
+        demo.until("downstream-outage is active")
+        assert 503 == send(demo.url("users-api"), "GET", "/users").status
+        demo.until("ClientConnectorError")
+        demo.type("repair")
+        demo.until("no breakage is active")
+        assert 200 == send(demo.url("users-api"), "GET", "/users").status
+        assert 3 == demo.text.count("ClientConnectorError"), "three attempts of one request, and none of the load"
 
 
 @pytest.mark.parametrize("words", ["✓ PostgreSQL", "✓ create a user"])

@@ -140,7 +140,7 @@ def require_valid(breakage: str, *, runs_once: bool, needs_run: bool) -> None:
     if breakage and breakage not in BREAKAGES:
         raise StackError(f"--break {breakage!r} is not understood; expected one of {', '.join(BREAKAGES)}")
     if runs_once and needs_run:
-        raise StackError("--load and --break need a demo that runs on: omit --once and --picture")
+        raise StackError("--load and --break need a demo that continues: omit --once and --picture")
 
 
 def services_without_functions(text: str) -> frozenset[str]:

@@ -89,7 +89,9 @@ def without_functions(tree: str, services: Collection[str] = SERVICES.keys()) ->
     return "\n".join(lines)
 
 
-def send(base_url: str, method: str, path: str, body: Any = None, seconds: float = 10.0) -> Response:
+def send(
+    base_url: str, method: str, path: str, body: Any = None, seconds: float = 10.0, traceparent: str = ""
+) -> Response:
     """Send a request with a JSON body; OSError or HTTPException without a response within `seconds`.
 
     Its User-Agent is unique and recorded in the server span (`user_agent.original`). It identifies the trace, because
@@ -98,6 +100,7 @@ def send(base_url: str, method: str, path: str, body: Any = None, seconds: float
     mark = f"{MARK}{uuid4()}"
     content = None if body is None else json.dumps(body)
     headers = {"User-Agent": mark} | ({"Content-Type": "application/json"} if content else {})
+    headers |= {"traceparent": traceparent} if traceparent else {}
     with closing(HTTPConnection(urlsplit(base_url).netloc, timeout=seconds)) as connection:
         connection.request(method, path, content, headers)
         response = connection.getresponse()

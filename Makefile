@@ -44,7 +44,7 @@ e2e: setup  ## Run the tests that need a cluster (the current context)
 test-release: setup  ## Release to a registry and install from it (REGISTRY=localhost:5001, the current context)
 	REGISTRY="$(REGISTRY)" $(RUN) python -m pytest tests/release $(ARGS)
 
-docs: setup  ## Generate docs/configuration.md, docs/compatibility.md and the charts' READMEs
+docs: setup  ## Generate docs/configuration.md, docs/compatibility.md, the charts' READMEs and copied files
 	PYTHONPATH=tests $(RUN) python docs/generator
 
 dashboards: setup  ## Write the dashboards and rules of helm/prometheus from deploy/dashboards

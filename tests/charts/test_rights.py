@@ -19,6 +19,7 @@ NOTHING: frozenset[tuple[str, str, str]] = frozenset()
 RIGHTS = {
     "users-api": NOTHING,
     "users-db-service": NOTHING,
+    "users-load": NOTHING,
     "postgres": NOTHING,
     "jaeger": NOTHING,
     "jaeger-index-cleaner": NOTHING,

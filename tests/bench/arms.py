@@ -111,6 +111,18 @@ ARMS = (
         settings=TUNED,
         factory="bench_tuned:{package}",
     ),
+    Arm(
+        "otel-operator",
+        "OpenTelemetry Operator's layout",
+        home="operators-layout",
+        settings={
+            **OTLP,
+            "OTEL_LOGS_EXPORTER": "otlp",
+            "OTEL_TRACES_EXPORTER": "otlp",
+            "OTEL_METRICS_EXPORTER": "otlp",
+        },
+        names="former",
+    ),
     Arm("ddtrace", "ddtrace", home="ddtrace", launcher=("ddtrace-run",), settings=DATADOG, names="datadog"),
     Arm("logfire", "logfire", home="logfire", settings=LOGFIRE, factory="bench_logfire:{package}", names="former"),
 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from support.paths import ROOT
 from support.processes.environments import UV, NotInstalledError, uv
+from support.processes.operators_layout import install_layout, layout_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ PEERS = Path(__file__).parent / "peers"
 HOMES = ROOT / ".venv/bench"
 SHIPPED = "shipped"
 AGENT = "agent"  # the same environment, with the agent on PYTHONPATH
+LAYOUT = "operators-layout"  # an environment without SDK, with the OpenTelemetry Operator's packages on PYTHONPATH
+PLAIN = "boot"
 # Peers import the services' source without its metadata, whose entry points opentelemetry-instrument would load.
 SOURCES = (
     *(ROOT / "services" / member / "src" for member in ("telemetry", "users-api", "users-db-service")),
@@ -42,6 +45,8 @@ def home_of(name: str) -> Home:
     """Return the environment `name`: `shipped` and `agent`, with the versions of uv.lock, or that of a peer."""
     if name == AGENT:
         return Home(HOMES / SHIPPED, {"PYTHONPATH": str(HOMES / AGENT)})
+    if name == LAYOUT:
+        return Home(HOMES / PLAIN, {"PYTHONPATH": layout_path(HOMES / LAYOUT, SOURCES)})
     path = HOMES / name
     return Home(path, {} if name == SHIPPED else {"PYTHONPATH": os.pathsep.join(map(str, SOURCES))})
 
@@ -50,6 +55,10 @@ def install(name: str) -> None:
     """Install the pinned packages of the environment `name`; NotInstalledError if that fails."""
     if name == AGENT:
         subprocess.run([sys.executable, ROOT / "services/telemetry/agent/build.py", HOMES / AGENT], check=True)
+        return
+    if name == LAYOUT:
+        install(PLAIN)
+        install_layout(HOMES / LAYOUT)
         return
     if name == SHIPPED:
         uv("sync", "--locked", "--no-dev", UV_PROJECT_ENVIRONMENT=str(HOMES / name))

@@ -1,8 +1,4 @@
-"""The conflict corpus under the agent and under the OpenTelemetry Operator's layout: `make conflicts`.
-
-The layout is a directory with the requirements that the operator publishes (autoinstrumentation/python, August 2026),
-installed for Python 3.14 as its Dockerfile does, and the PYTHONPATH that its webhook writes.
-"""
+"""The conflict corpus under the agent and under the OpenTelemetry Operator's layout: `make conflicts`."""
 
 from __future__ import annotations
 
@@ -18,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from compatibility.programs import BARE, Door, agent, installed, program
 from compatibility.versions import AGENT
 from support.paths import ROOT
-from support.processes.environments import uv
+from support.processes.operators_layout import install_layout, layout_path
 
 from spanloom_local.receiver import Receiver
 from spanloom_local.store import Store
@@ -26,26 +22,6 @@ from spanloom_local.store import Store
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SDK, CONTRIB = "1.44.0", "0.65b0"
-INSTRUMENTATIONS = (
-    "aio-pika", "aiohttp-client", "aiohttp-server", "aiokafka", "aiopg", "asgi", "asyncio", "asyncpg", "aws-lambda",
-    "boto3sqs", "botocore", "cassandra", "celery", "click", "confluent-kafka", "dbapi", "django", "exceptions",
-    "falcon", "fastapi", "flask", "grpc", "httpx", "jinja2", "kafka-python", "logging", "mysql", "mysqlclient",
-    "pika", "psycopg", "psycopg2", "pymemcache", "pymongo", "pymssql", "pymysql", "pyramid", "redis", "remoulade",
-    "requests", "sqlalchemy", "sqlite3", "starlette", "structlog", "system-metrics", "threading", "tornado",
-    "tortoiseorm", "urllib", "urllib3", "wsgi",
-)  # fmt: skip
-REQUIREMENTS = (
-    "urllib3<2.7.1",
-    f"opentelemetry-distro=={CONTRIB}",
-    f"opentelemetry-exporter-otlp-proto-http=={SDK}",
-    f"opentelemetry-exporter-prometheus=={CONTRIB}",
-    f"opentelemetry-propagator-b3=={SDK}",
-    f"opentelemetry-propagator-jaeger=={SDK}",
-    "opentelemetry-propagator-aws-xray==1.0.2",
-    f"opentelemetry-propagator-ot-trace=={CONTRIB}",
-    *(f"opentelemetry-instrumentation-{name}=={CONTRIB}" for name in INSTRUMENTATIONS),
-)
 SHOP = ["python", "pinned_shop.py", "{port}"]
 COMMANDS = {"agent-gevent": ["gunicorn", "-k", "gevent", "-b", "127.0.0.1:{port}", "pinned_shop:app"]}
 PINNED = ("protobuf", "typing_extensions", "wrapt", "urllib3", "requests", "packaging", "psutil", "opentelemetry-api")
@@ -54,9 +30,8 @@ PATHS = ("/orders/7", "/used")
 
 def operators_layout(directory: Path) -> Door:
     """Install the requirements into a directory, and return the way in that the OpenTelemetry Operator writes."""
-    uv("pip", "install", "--target", str(directory), "--python-version", "3.14", *REQUIREMENTS)
-    path = f"{directory}/opentelemetry/instrumentation/auto_instrumentation:{directory}"
-    return Door((), {"PYTHONPATH": path, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"})
+    install_layout(directory)
+    return Door((), {"PYTHONPATH": layout_path(directory), "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"})
 
 
 class Outcome(NamedTuple):

@@ -33,3 +33,10 @@ def test_peers_see_no_metadata_of_the_services() -> None:
     assert [path for path in environments.SOURCES if not path.is_dir()] == []
     assert sources == [str(path) for path in environments.SOURCES]
     assert environments.home_of("shipped").environment == {}
+
+
+def test_the_operators_packages_surround_the_path_of_the_application() -> None:
+    """The layout's sitecustomize comes first and its packages last, as the OpenTelemetry Operator's webhook writes it."""
+    first, *own, last = environments.home_of("operators-layout").environment["PYTHONPATH"].split(":")
+    assert own == [str(path) for path in environments.SOURCES]
+    assert first == f"{last}/opentelemetry/instrumentation/auto_instrumentation"

@@ -36,7 +36,7 @@ def test_peers_see_no_metadata_of_the_services() -> None:
 
 
 def test_the_operators_packages_surround_the_path_of_the_application() -> None:
-    """The layout's sitecustomize comes first and its packages last, as the OpenTelemetry Operator's webhook writes it."""
+    """The layout's sitecustomize comes first, its packages last, as the operator's webhook writes it."""
     first, *own, last = environments.home_of("operators-layout").environment["PYTHONPATH"].split(":")
     assert own == [str(path) for path in environments.SOURCES]
     assert first == f"{last}/opentelemetry/instrumentation/auto_instrumentation"

@@ -67,6 +67,22 @@ def test_a_process_sees_what_it_sees_without_the_agent(
     assert (0, json.loads(bare[1]), "") == (traced[0], json.loads(traced[1]), traced[2])
 
 
+def test_a_pex_removes_the_agent(home: Path, agent_directory: Path, tmp_path: Path) -> None:
+    """It starts Python anew without PYTHONPATH: the application runs as with any other directory there, untraced."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "other").mkdir()
+    shutil.copy(FACTS, tmp_path / "source")
+    pex = tmp_path / "facts.pex"
+    subprocess.run([home / "bin/pex", "-D", tmp_path / "source", "-m", "facts", "-o", pex], check=True)
+    root = {"PEX_ROOT": str(tmp_path / "root")}
+    bare, traced = (
+        run(home / "bin/python", [str(pex)], [path], **root) for path in (tmp_path / "other", agent_directory)
+    )
+    facts = json.loads(bare[1])
+    facts["child"]["path"].remove(str(tmp_path / "other"))
+    assert (0, facts, bare[2]) == (traced[0], json.loads(traced[1]), traced[2])
+
+
 def test_without_site_the_directory_stays_on_the_path(home: Path, agent_directory: Path) -> None:
     """Python's option -S runs no sitecustomize; one more entry of sys.path is all that is different."""
     bare, traced = (

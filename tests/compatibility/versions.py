@@ -76,7 +76,7 @@ VERSIONS = (
 
 NEWEST = (
     "aiohttp", "asyncpg", "celery", "daphne", "django", "fastapi", "flask", "gevent", "granian", "gunicorn", "httpx",
-    "hypercorn", "psycopg[binary]", "psycopg-pool", "requests", "sqlalchemy[asyncio]", "uvicorn[standard]",
+    "hypercorn", "pex", "psycopg[binary]", "psycopg-pool", "requests", "sqlalchemy[asyncio]", "uvicorn[standard]",
     "uvicorn-worker",
     "opentelemetry-instrumentation-asyncpg", "opentelemetry-instrumentation-celery",
     "opentelemetry-instrumentation-django", "opentelemetry-instrumentation-flask",

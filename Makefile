@@ -75,7 +75,7 @@ release: setup  ## Build and push a release (VERSION=1.2.3 REGISTRY=registry.exa
 bench: setup  ## Measure the overhead of tracing (ARGS=--quick: under 3 minutes)
 	@PYTHONPATH=tests $(RUN) python -m bench $(ARGS)
 
-bench-agent: setup  ## Measure what the agent adds to the start of a process
+bench-agent: setup  ## Measure what telemetry adds to the start of a process
 	@PYTHONPATH=tests $(RUN) python -m bench.boot
 
 bench-operator: setup  ## Measure the operator against a loop of the same writes (the current context)

@@ -24,6 +24,15 @@ EXPIRIES = (
     "certmanager_certificate_expiration_timestamp_seconds",
 )
 
+ABSENT_UNTIL = {
+    "otelcol_exporter_enqueue_failed_spans": "a queue without `block_on_overflow` is full",
+    "otelcol_exporter_send_failed_spans": "a backend refuses spans, or an exporter gives up",
+    "db_client_connection_timeouts_total": "a request waits for a connection until its timeout",
+    "spanloom_operator_certificate_expiry_timestamp_seconds": "an OtelProfile names an https endpoint",
+    "certmanager_certificate_expiration_timestamp_seconds": "Prometheus scrapes cert-manager",
+}
+"""Metrics without series until this happens."""
+
 
 def _burn_alert(burn: Burn) -> Alert:
     return Alert(

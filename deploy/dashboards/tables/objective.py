@@ -59,7 +59,7 @@ def _recording(window: str) -> Recording:
 
 RECORDINGS = (
     Group("spanloom-failed-requests", tuple(map(_recording, WINDOWS))),
-    Group("spanloom-failed-requests-of-the-period", (_recording(PERIOD),), "5m"),
+    Group("spanloom-failed-requests-of-the-period", (_recording(PERIOD),), "1m"),
 )
 
 _SELECTED = '{k8s_namespace_name=~"$namespace",service_name=~"$service"}'

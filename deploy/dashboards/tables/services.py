@@ -6,11 +6,14 @@ from dashboards.model import Dashboard, Panel, Query, Row, Unit, Variable
 from dashboards.promql import SERVICE, quantile, rate, ratio, total
 from dashboards.tables.links import LOGS, ROUTE_TRACES, TRACES
 
-SERVER, CLIENT = "http_server_request_duration_seconds", "http_client_request_duration_seconds"
+SERVER = "http_server_request_duration_seconds"
 SERVER_ERROR = 'http_response_status_code=~"5.."'
 ROUTE = "service_name, http_request_method, http_route"
 ROUTE_LEGEND = "{{service_name}} {{http_request_method}} {{http_route}}"
 SPANS = "traces_span_metrics"
+CALL, CALL_LEGEND = "service_name, span_name", "{{service_name}} {{span_name}}"
+OUTGOING = f'{SERVICE},span_kind="SPAN_KIND_CLIENT",db_system_name=""'
+FROM_SPANS = "From spans, before any sampling in the Collector."
 LOOP, COLLECTION = "asyncio_eventloop_delay_seconds", "cpython_gc_duration_seconds"
 VARIABLES = (
     Variable("namespace", "k8s_namespace_name", f"{SERVER}_count"),
@@ -90,11 +93,11 @@ ROUTES = Row(
             Unit.SECONDS,
             (
                 Query(
-                    f"topk(10, {quantile(0.95, f'{SPANS}_duration_seconds', 'service_name, span_name', SERVICE)})",
-                    "{{service_name}} {{span_name}}",
+                    f"topk(10, {quantile(0.95, f'{SPANS}_duration_seconds', CALL, SERVICE)})",
+                    CALL_LEGEND,
                 ),
             ),
-            "From spans: functions and SQL statements too, and before any sampling in the Collector.",
+            f"Functions and SQL statements, too. {FROM_SPANS}",
             links=(TRACES,),
         ),
     ),
@@ -105,37 +108,23 @@ CALLS = Row(
         Panel(
             "Rate",
             Unit.REQUESTS,
-            (
-                Query(
-                    total("service_name, server_address", rate(f"{CLIENT}_count", SERVICE)),
-                    "{{service_name}} → {{server_address}}",
-                ),
-            ),
+            (Query(total(CALL, rate(f"{SPANS}_calls_total", OUTGOING)), CALL_LEGEND),),
+            FROM_SPANS,
             links=(TRACES,),
         ),
         Panel(
             "Failed calls",
             Unit.RATIO,
-            (
-                Query(
-                    ratio(f"{CLIENT}_count", 'error_type!=""', "service_name, server_address", SERVICE),
-                    "{{service_name}} → {{server_address}}",
-                ),
-            ),
-            "Share of calls with an exception or an error status code (`error.type`).",
+            (Query(ratio(f"{SPANS}_calls_total", 'status_code="STATUS_CODE_ERROR"', CALL, OUTGOING), CALL_LEGEND),),
+            f"Share of calls with an exception or a status code from 400 on. {FROM_SPANS}",
             thresholds=(0.01, 0.05),
             links=(TRACES, LOGS),
         ),
         Panel(
             "Duration, 95th percentile",
             Unit.SECONDS,
-            (
-                Query(
-                    quantile(0.95, CLIENT, "service_name, server_address", SERVICE),
-                    "{{service_name}} → {{server_address}}",
-                    exemplars=True,
-                ),
-            ),
+            (Query(quantile(0.95, f"{SPANS}_duration_seconds", CALL, OUTGOING), CALL_LEGEND, exemplars=True),),
+            FROM_SPANS,
             links=(TRACES,),
         ),
     ),

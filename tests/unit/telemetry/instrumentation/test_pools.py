@@ -48,6 +48,12 @@ def test_connections_are_used_idle_or_none(measured) -> None:
     assert {("/:memory:",): 2} == measured.counts(MAX, NAME)
 
 
+def test_options_of_engines_are_accepted(measured) -> None:
+    """Every option of an engine works as without the hooks, and its pool is measured."""
+    new_engine(hide_parameters=True, echo=False, logging_name="orders", execution_options={"yield_per": 10})
+    assert {("/:memory:",): 2} == measured.counts(MAX, NAME)
+
+
 def test_a_pool_without_a_limit_has_no_maximum(measured) -> None:
     """Its other metrics are there."""
     engine = new_engine(max_overflow=-1)

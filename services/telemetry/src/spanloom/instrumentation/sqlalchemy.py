@@ -47,7 +47,7 @@ class SqlalchemyHooks(Hooks):
         self._engine_class: Any = None
         self.on_import("sqlalchemy.engine", self._listen)
         pools = PoolHooks(self, connection_attributes)
-        self.on_import("sqlalchemy.engine", pools.hook_engine)
+        self.on_import("sqlalchemy.engine.interfaces", pools.hook_dialect)
         self.on_import("sqlalchemy.pool.base", pools.hook_pools)
         self.on_import("sqlalchemy.pool.impl", pools.hook_queue_pool)
 

@@ -25,9 +25,12 @@ class PoolHooks:
         self._hooks, self._attributes_of = hooks, attributes_of
         self._metrics = PoolMetrics()
 
-    def hook_engine(self, module: Any) -> None:
-        """Register the pools of engines that are created."""
-        self._hooks.wrap(module.Engine, "__init__", self._around_init)
+    def hook_dialect(self, module: Any) -> None:
+        """Register the pools of engines that are created.
+
+        `Engine.__init__` must stay: `create_engine` accepts the options that its signature names.
+        """
+        self._hooks.wrap(module.Dialect, "engine_created", self._around_created)
 
     def hook_pools(self, module: Any) -> None:
         """Wrap checkouts."""
@@ -37,13 +40,13 @@ class PoolHooks:
         """Register the pools that take the place of a disposed engine's."""
         self._hooks.wrap(module.QueuePool, "recreate", self._around_recreate)
 
-    def _around_init(self, init: Callable[..., None]) -> Callable[..., None]:
-        @wraps(init)
-        def init_and_register(engine: Any, *args: Any, **kwargs: Any) -> None:
-            init(engine, *args, **kwargs)
+    def _around_created(self, created: Any) -> Any:
+        @wraps(created.__func__)
+        def create_and_register(dialect: Any, engine: Any) -> None:
+            created.__func__(dialect, engine)
             self._hooks.guard.run(self._register, engine)
 
-        return init_and_register
+        return classmethod(create_and_register)
 
     def _register(self, engine: Any) -> None:
         from sqlalchemy import event  # noqa: PLC0415 an engine has just been created

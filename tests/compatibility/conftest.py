@@ -52,7 +52,11 @@ class Arrived:
 
     def measured(self, name: str, *keys: str) -> dict[tuple[Any, ...], int]:
         """Return the counts, or sums, of the last export of a metric by the values of attributes."""
-        return dict(counts_by(last_points(self._receiver.store.metrics, name), *keys))
+        return dict(counts_by(self.points(name), *keys))
+
+    def points(self, name: str) -> list[Any]:
+        """Return the points of the last export of a metric."""
+        return last_points(self._receiver.store.metrics, name)
 
     def wait_for(self, count: int) -> list[Span]:
         return poll_until(lambda: spans if len(spans := self.spans()) >= count else [], f"{count} spans have come")

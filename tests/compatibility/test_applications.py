@@ -171,3 +171,24 @@ def test_json_lines_have_the_route_in_place_of_the_path(traced) -> None:
         app.end()
     messages = [json.loads(line)["message"] for line in app.err.splitlines()]
     assert ("", 1, 1) == (app.out, messages.count("GET /ok"), messages.count("Application startup complete."))
+
+
+def test_a_blocked_event_loop_is_measured(traced, arrived) -> None:
+    """Its longest delay is what the handler blocked, less the interval of the measurement; so are collections."""
+    with traced("blocking", OTEL_METRICS_EXPORTER="otlp") as app:
+        app.send("/block", "/collect")
+        app.end()
+    assert [200, 200] == [status for _, status, _ in app.responses]
+    [delay] = arrived.points("asyncio.eventloop.delay")
+    assert delay.max > 0.5 - 0.1 - 0.002  # clocks of event loops count milliseconds
+    assert arrived.measured("cpython.gc.duration", "cpython.gc.generation")[2,] >= 1
+
+
+def test_metrics_of_the_runtime_are_switched_off_by_name(traced, arrived) -> None:
+    """As every hook; requests are measured as before."""
+    off = {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": "runtime"}
+    with traced("blocking", OTEL_METRICS_EXPORTER="otlp", **off) as app:
+        app.send("/block", "/collect")
+        app.end()
+    names = ("http.server.request.duration", "asyncio.eventloop.delay", "cpython.gc.duration")
+    assert [2, 0, 0] == [len(arrived.points(name)) for name in names]

@@ -147,6 +147,14 @@ def test_measurements_outside_of_traces_wait_for_the_first_trace() -> None:
     assert 2 == telemetry._version()
 
 
+def test_measurements_of_the_runtime_alone_cause_no_last_export() -> None:
+    """A process that was idle since its last export waits for no receiver at its end."""
+    telemetry = Telemetry(Options(lambda: RESOURCE, "test"))
+    for is_passive in (True, False):
+        telemetry.instrument(DURATION._replace(is_passive=is_passive)).record(1, (), context(1))
+        assert int(not is_passive) == telemetry._version()
+
+
 def test_discarded_measurements_are_not_exported() -> None:
     """Neither those that were made, nor later ones: another agent measures this process."""
     telemetry = Telemetry(Options(lambda: RESOURCE, "test"))

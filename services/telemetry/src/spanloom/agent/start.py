@@ -21,6 +21,7 @@ from spanloom.instrumentation.hooks import Hooks, Options
 from spanloom.instrumentation.httpx import HttpxHooks
 from spanloom.instrumentation.logs import LogsHooks
 from spanloom.instrumentation.psycopg import PsycopgHooks
+from spanloom.instrumentation.runtime import RuntimeHooks
 from spanloom.instrumentation.sqlalchemy import SqlalchemyHooks
 from spanloom.instrumentation.threads import ThreadsHooks
 from spanloom.instrumentation.urllib3 import Urllib3Hooks
@@ -33,7 +34,7 @@ from spanloom.settings.environment import canonical_values
 
 HOOKS: tuple[type[Hooks], ...] = (
     AsgiHooks, WsgiHooks, ClientHooks, HttpxHooks, Urllib3Hooks, SqlalchemyHooks, PsycopgHooks, AsyncpgHooks,
-    ThreadsHooks, LogsHooks,
+    ThreadsHooks, LogsHooks, RuntimeHooks,
 )  # fmt: skip
 DISTRIBUTION = {
     "telemetry.sdk.name": "spanloom",

@@ -10,7 +10,6 @@ from opentelemetry.metrics import Observation
 
 from spanloom.core.metrics import instruments
 from spanloom.core.metrics.instruments import Nothing
-from spanloom.core.metrics.sums import attributes_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,12 +43,12 @@ class ApiInstrument:
 
     def record(self, value: float, values: tuple[Any, ...], context: Context) -> None:
         """Record a measurement with a value for each key; an empty one is left out."""
-        self._record(value, attributes_of(self._definition, values), context)
+        self._record(value, self._definition.attributes_of(values), context)
 
 
 def _record_of(definition: Definition) -> Any:
     meter = metrics.get_meter(definition.scope.name)
-    _, name, unit, description, _, bounds = definition
+    _, name, unit, description, _, bounds, _ = definition
     if not bounds:
         return meter.create_counter(name, unit, description).add
     return meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=bounds).record
@@ -57,4 +56,4 @@ def _record_of(definition: Definition) -> Any:
 
 def _observations(definition: Definition, observe: Observe, _: object) -> Iterator[Observation]:
     for value, values in observe():
-        yield Observation(value, attributes_of(definition, values))
+        yield Observation(value, definition.attributes_of(values))

@@ -114,7 +114,8 @@ class Telemetry:
     def _version(self) -> int:
         for instrument in self._instruments:
             instrument.aggregate()
-        return sum(instrument.version for instrument in self._instruments) if self._has_begun else 0
+        active = (found for found in self._instruments if not found.definition.is_passive)
+        return sum(instrument.version for instrument in active) if self._has_begun else 0
 
     def tracer(self, scope: Scope) -> Tracer:
         """Return a tracer of a scope."""

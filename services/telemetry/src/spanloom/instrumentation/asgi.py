@@ -13,6 +13,7 @@ from spanloom.core.context import attach
 from spanloom.core.guard import finish_call
 from spanloom.instrumentation import routes
 from spanloom.instrumentation.asgi_call import AsgiCall, ExcludedCall, WebSocketCall
+from spanloom.instrumentation.event_loops import watch
 from spanloom.instrumentation.hooks import Hooks
 from spanloom.instrumentation.server_call import server_durations
 
@@ -90,6 +91,7 @@ class AsgiHook:
         if self.settings.excluded_paths.search(scope["path"]):
             call: AsgiCall | ExcludedCall = ExcludedCall()
         else:
+            watch.on_request()
             call = (AsgiCall if kind == "http" else WebSocketCall)(self.settings, self.durations, scope)
         scope[routes.CALL] = call
         return call

@@ -16,6 +16,7 @@ from spanloom.instrumentation.hooks import Hooks, Options
 from spanloom.instrumentation.httpx import HttpxHooks
 from spanloom.instrumentation.logs import LogsHooks
 from spanloom.instrumentation.psycopg import PsycopgHooks
+from spanloom.instrumentation.runtime import RuntimeHooks
 from spanloom.instrumentation.sqlalchemy import SqlalchemyHooks
 from spanloom.instrumentation.threads import ThreadsHooks
 from spanloom.instrumentation.urllib3 import Urllib3Hooks
@@ -95,6 +96,12 @@ class AsyncpgInstrumentor(HooksInstrumentor):
     """asyncpg."""
 
     hooks_class = AsyncpgHooks
+
+
+class RuntimeInstrumentor(HooksInstrumentor):
+    """The Python runtime."""
+
+    hooks_class = RuntimeHooks
 
 
 class ThreadsInstrumentor(HooksInstrumentor):

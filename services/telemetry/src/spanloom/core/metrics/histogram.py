@@ -104,7 +104,7 @@ class Histogram:
 
     def _new_point(self, values: Values, time: int) -> Point:
         if len(self._points) < MAX_ATTRIBUTE_SETS - 1:
-            attributes = {key: value for key, value in zip(self.definition.keys, values) if value}
+            attributes = self.definition.attributes_of(values)
         else:
             values, attributes = (), OVERFLOW
         return self._points.setdefault(values, Point(attributes, len(self.definition.bounds) + 1, time))

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Definition(NamedTuple):
     """What an instrument measures: a histogram with these bounds of buckets, or a sum without bounds.
 
-    `keys` are the names of its attributes.
+    `keys` are the names of its attributes. `is_passive`: its measurements alone are no reason for a last export.
     """
 
     scope: Scope
@@ -37,6 +37,11 @@ class Definition(NamedTuple):
     description: str
     keys: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+    is_passive: bool = False
+
+    def attributes_of(self, values: Values) -> dict[str, Any]:
+        """Return the attributes that `values` are for the keys; without None and empty text."""
+        return {key: value for key, value in zip(self.keys, values) if value not in (None, "")}
 
 
 class Nothing:

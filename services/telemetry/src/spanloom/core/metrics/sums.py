@@ -47,7 +47,7 @@ class Counter:
 
     def _new_number(self, values: Values) -> Number:
         if len(self._numbers) < MAX_ATTRIBUTE_SETS - 1:
-            attributes = attributes_of(self.definition, values)
+            attributes = self.definition.attributes_of(values)
         else:
             values, attributes = (), OVERFLOW
         return self._numbers.setdefault(values, Number(attributes, time_ns()))
@@ -95,13 +95,8 @@ class ObservedSum:
         except Exception as error:
             report_dropped(f"the values of {self.definition.name}", error)
             return []
-        return [Number(attributes_of(self.definition, values), self._start, value) for value, values in observed]
+        return [Number(self.definition.attributes_of(values), self._start, value) for value, values in observed]
 
     def clear(self) -> None:
         """Start again: after a fork what was observed belongs to the parent process."""
         self._start = time_ns()
-
-
-def attributes_of(definition: Definition, values: Values) -> dict[str, Any]:
-    """Return the attributes that `values` are for the keys of an instrument, without empty ones."""
-    return {key: value for key, value in zip(definition.keys, values) if value}

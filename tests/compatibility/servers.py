@@ -48,7 +48,6 @@ SERVERS = {
     "daphne": Server("daphne -p {port} served:app"),
     "uwsgi": Server(_UWSGI, environment="agent-uwsgi"),
     "uwsgi with workers": Server(f"{_UWSGI} --processes 2", environment="agent-uwsgi"),
-    "uwsgi with threads": Server(f"{_UWSGI} --processes 2 --threads 2", environment="agent-uwsgi"),
     "uwsgi with --lazy-apps": Server(f"{_UWSGI} --lazy-apps", environment="agent-uwsgi"),
     "Flask's own": Server("flask --app served:wsgi run --port {port}"),
     "Django's own": Server("python django_shop.py runserver --noreload {port}"),

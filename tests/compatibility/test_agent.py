@@ -68,7 +68,7 @@ def test_a_process_sees_what_it_sees_without_the_agent(
 
 
 def test_a_pex_removes_the_agent(home: Path, agent_directory: Path, tmp_path: Path) -> None:
-    """It starts Python anew without PYTHONPATH: the application runs as with any other directory there, untraced."""
+    """It starts Python again without PYTHONPATH: the application runs as with any other directory there, untraced."""
     (tmp_path / "source").mkdir()
     (tmp_path / "other").mkdir()
     shutil.copy(FACTS, tmp_path / "source")

@@ -14,7 +14,9 @@ PYTHON_NAMES = {
         "responses",
     ),
     "spanloom.bounded": ("BoundedHttp",),
-    "spanloom.testing": ("Span", "Trace", "assert_shape", "from_jaeger", "from_otlp", "group"),
+    "spanloom.testing": (
+        "Span", "Trace", "assert_shape", "from_jaeger", "from_otlp", "group", "otlp_attributes", "otlp_value",
+    ),
 }  # fmt: skip
 INSTRUMENTATIONS = ("aiohttp-client", "fastapi", "logging", "sqlalchemy", "threading")
 ENTRY_POINTS = {

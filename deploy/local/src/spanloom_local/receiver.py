@@ -1,4 +1,4 @@
-"""A small OTLP/HTTP receiver (protobuf) that stores telemetry in memory and shows the traces on a page.
+"""A small OTLP/HTTP receiver (protobuf) that stores telemetry in memory and shows it on a page.
 
 Protocol: https://opentelemetry.io/docs/specs/otlp/#otlphttp
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zlib
 from threading import Thread
+from time import time_ns
 from typing import TYPE_CHECKING, Self
 
 import uvicorn
@@ -32,6 +33,8 @@ from starlette.routing import Route
 
 from spanloom.testing import from_otlp
 from spanloom_local import page
+from spanloom_local.duration_points import from_otlp_metrics
+from spanloom_local.log_lines import from_otlp_logs
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import listen
 from spanloom_local.store import Store
@@ -70,11 +73,15 @@ def application(store: Store) -> Starlette:
         return ExportTraceServiceResponse()
 
     def store_metrics(body: bytes) -> Message:
-        store.metrics.extend(ExportMetricsServiceRequest.FromString(body).resource_metrics)
+        request = ExportMetricsServiceRequest.FromString(body)
+        store.metrics.extend(request.resource_metrics)
+        store.routes.add(from_otlp_metrics(request), time_ns())
         return ExportMetricsServiceResponse()
 
     def store_logs(body: bytes) -> Message:
-        store.logs.extend(ExportLogsServiceRequest.FromString(body).resource_logs)
+        request = ExportLogsServiceRequest.FromString(body)
+        store.logs.extend(request.resource_logs)
+        store.add_lines(from_otlp_logs(request))
         return ExportLogsServiceResponse()
 
     otlp = [

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
     from opentelemetry.proto.trace.v1.trace_pb2 import Span as OtlpSpan
 
-__all__ = ["Span", "Trace", "assert_shape", "from_jaeger", "from_otlp", "group"]
+__all__ = ["Span", "Trace", "assert_shape", "from_jaeger", "from_otlp", "group", "otlp_attributes", "otlp_value"]
 
 KINDS = ("INTERNAL", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 STATUSES = ("UNSET", "OK", "ERROR")
@@ -33,7 +33,7 @@ def from_otlp(body: bytes) -> list[Span]:
     """Return the spans of one OTLP/HTTP request body (`ExportTraceServiceRequest`, protobuf)."""
     request = ExportTraceServiceRequest.FromString(body)
     return [
-        _span(span, _attributes(resource.resource.attributes), scope.scope.name)
+        _span(span, otlp_attributes(resource.resource.attributes), scope.scope.name)
         for resource in request.resource_spans
         for scope in resource.scope_spans
         for span in scope.spans
@@ -80,24 +80,26 @@ def _span(span: OtlpSpan, resource: Mapping[str, Any], scope: str) -> Span:
         end_ns=span.end_time_unix_nano,
         status=STATUSES[span.status.code],
         message=span.status.message,
-        attributes=_attributes(span.attributes),
-        events=tuple({"name": event.name, **_attributes(event.attributes)} for event in span.events),
+        attributes=otlp_attributes(span.attributes),
+        events=tuple({"name": event.name, **otlp_attributes(event.attributes)} for event in span.events),
         links=tuple(link.trace_id.hex() for link in span.links),
         resource=resource,
         scope=scope,
     )
 
 
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
-    return {pair.key: _value(pair.value) for pair in pairs}
+def otlp_attributes(pairs: Iterable[KeyValue]) -> dict[str, Any]:
+    """Return the attributes of a span, log record, data point, scope or resource of OTLP as Python values."""
+    return {pair.key: otlp_value(pair.value) for pair in pairs}
 
 
-def _value(value: AnyValue) -> Any:
+def otlp_value(value: AnyValue) -> Any:
+    """Return an OTLP value: str, bool, int, float, bytes, list, dict, or None if it is empty."""
     which = value.WhichOneof("value")
     if which == "array_value":
-        return [_value(item) for item in value.array_value.values]
+        return [otlp_value(item) for item in value.array_value.values]
     if which == "kvlist_value":
-        return _attributes(value.kvlist_value.values)
+        return otlp_attributes(value.kvlist_value.values)
     return getattr(value, which) if which else None
 
 

@@ -16,7 +16,7 @@ function folded(title, entries) {
   return [h("details", {}, h("summary", {}, title), pairs(title, entries))];
 }
 
-function showDetails(span) {
+function showDetails(span, lines) {
   const event = ({ name, ...fields }) => [name, Object.keys(fields).length ? fields : ""];
   $("details").replaceChildren(
     h("h3", {}, bdi(span.name || "(no name)")),
@@ -25,6 +25,7 @@ function showDetails(span) {
       h("span", {}, `status ${span.status}`)),
     ...(span.status === "ERROR" ? [h("p", { class: "failure" }, h("strong", {}, "⚠ Error"), " ",
       bdi(span.message || span.attributes["error.type"] || ""))] : []),
+    ...part("Log lines", lines.map((line) => [`${length(line.offset_us)} ${line.severity}`, line.text])),
     ...part("Attributes", Object.entries(span.attributes)),
     ...part("Events", span.events.map(event)),
     ...part("Links", span.links.map((link) => ["trace", link])),

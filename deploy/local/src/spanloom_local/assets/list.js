@@ -2,6 +2,8 @@
 const rows = new Map();
 let chosen = null;
 let shown = null; // the trace in the waterfall, with the rows' state
+let wantedSpan = null; // the span to select when its trace is shown
+let missing = null; // a chosen trace that is not stored
 
 function listRow(trace) {
   const button = h("button", { type: "button", onclick: () => choose(trace.trace_id) });
@@ -22,7 +24,7 @@ function fillRow(row, trace) {
   row.cells[1].replaceChildren(length(trace.duration_us), h("div", { class: "under" }, clock(trace.start_ms)));
 }
 
-function showList(traces) {
+function showList(traces, announce) {
   const body = $("list").tBodies[0];
   const present = new Set(traces.map((trace) => trace.trace_id));
   for (const [id, row] of rows) if (!present.has(id)) { row.element.remove(); rows.delete(id); }
@@ -37,8 +39,7 @@ function showList(traces) {
     above = row.element;
   }
   $("list").hidden = !traces.length;
-  $("empty").hidden = traces.length > 0;
-  if (fresh) $("news").textContent = `${plural(fresh, "new trace")}, ${traces.length} in the list`;
+  if (fresh && announce) $("news").textContent = `${plural(fresh, "new trace")}, ${traces.length} in the list`;
 }
 
 function fillRowWhenChanged(row, trace) {

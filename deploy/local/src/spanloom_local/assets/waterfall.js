@@ -23,18 +23,14 @@ function arrange(spans) {
   return order;
 }
 
-function hues(spans) {
-  const services = [...new Set(spans.map((span) => span.service))];
-  return new Map(services.map((service, index) => [service, `var(--s${index % HUES})`]));
-}
-
 function statusText(span) {
   const code = span.attributes["http.response.status_code"];
   return [code ?? null, span.status === "ERROR" ? "⚠ error" : null].filter((part) => part !== null).join(" ");
 }
 
-function spanRow(node, trace, hue) {
+function spanRow(node, trace) {
   const { span } = node;
+  const lines = trace.lines.filter((line) => line.span_id === span.span_id).length;
   const error = span.status === "ERROR";
   const whole = Math.max(trace.duration_us, 1);
   const from = Math.min(Math.max(span.offset_us / whole, 0), 1);
@@ -46,14 +42,15 @@ function spanRow(node, trace, hue) {
   },
   h("td", { role: "gridcell", class: "span" }, h("div", { class: "name", "--level": Math.min(node.level - 1, 12) }, twig,
     h("span", {}, bdi(span.name || "(no name)", "label"), " ",
-      h("span", { class: "service", "--hue": hue }, bdi(span.service || "(no service)")), " ",
+      serviceName(span.service), " ",
       h("span", { class: error ? "badge" : "under" }, statusText(span)),
+      lines ? h("span", { class: "under" }, ` · ${plural(lines, "log line")}`) : null,
       node.note ? h("span", { class: "badge" }, ` ⚠ ${node.note}`) : null))),
   h("td", { role: "gridcell", class: "kind" }, span.kind),
   h("td", { role: "gridcell", class: "number time" }, length(span.duration_us)),
   h("td", { role: "gridcell" }, h("div", {
     class: "line", role: "img", "aria-label": `starts at ${length(span.offset_us)}, lasts ${length(span.duration_us)}`,
-  }, h("i", { class: error ? "error" : null, "--hue": hue, "--from": `${from * 100}%`, "--long": `${long * 100}%` }))));
+  }, h("i", { class: error ? "error" : null, "--hue": hue(span.service), "--from": `${from * 100}%`, "--long": `${long * 100}%` }))));
   return { ...node, row, twig, open: true };
 }
 
@@ -68,8 +65,8 @@ function head(trace) {
 }
 
 function showTrace(trace) {
-  const colours = hues(trace.members);
-  const nodes = arrange(trace.members).map((node) => spanRow(node, trace, colours.get(node.span.service)));
+  const nodes = arrange(trace.members).map((node) => spanRow(node, trace));
+  const lines = linesOfTrace(trace);
   const body = h("tbody", { role: "rowgroup" }, ...nodes.map((node) => node.row));
   const grid = h("table", { id: "tree", role: "treegrid", "aria-label": `Spans of ${trace.name}` }, head(trace), body);
   const before = shown && shown.trace.trace_id === trace.trace_id ? shown : null;
@@ -83,8 +80,9 @@ function showTrace(trace) {
     grid,
     h("p", { class: "keys" }, h("kbd", {}, "↑"), " ", h("kbd", {}, "↓"), " move, ",
       h("kbd", {}, "←"), " ", h("kbd", {}, "→"), " close and open, ", h("kbd", {}, "Home"), " ", h("kbd", {}, "End"), " first and last"),
+    ...(lines.length ? [h("h3", { class: "above-lines" }, "Log lines of the trace"), linesTable("Log lines of the trace", lines.map(({ row }) => row))] : []),
     h("div", { id: "details", role: "region", "aria-label": "Details of the chosen span" }));
-  shown = { trace, nodes, at: 0 };
+  shown = { trace, nodes, lines, at: 0 };
   nodes.forEach((node, index) => node.row.addEventListener("click", (event) => {
     if (node.twig.contains(event.target)) toggle(index, !node.open);
     select(index, true);
@@ -100,8 +98,20 @@ function select(index, focus) {
   });
   shown.at = index;
   if (focus) shown.nodes[index].row.focus();
-  showDetails(shown.nodes[index].span);
+  const { span } = shown.nodes[index];
+  markLines(shown.lines, span.span_id);
+  showDetails(span, shown.trace.lines.filter((line) => line.span_id === span.span_id));
 }
+
+// Selects a span by its id and opens what it is in.
+function selectSpan(id, focus) {
+  const index = shown.nodes.findIndex((node) => node.span.span_id === id);
+  if (index < 0) return;
+  for (let above = parentOf(index); above >= 0; above = parentOf(above)) toggle(above, true);
+  select(index, focus);
+}
+
+const parentOf = (index) => shown.nodes.findLastIndex((node, at) => at < index && node.level < shown.nodes[index].level);
 
 function toggle(index, open) {
   const node = shown.nodes[index];
@@ -121,7 +131,7 @@ function onTreeKey(event) {
   const { nodes, at } = shown;
   const visible = nodes.map((node, index) => index).filter((index) => !nodes[index].row.hidden);
   const place = visible.indexOf(at);
-  const up = () => nodes.findLastIndex((node, index) => index < at && node.level < nodes[at].level);
+  const up = () => parentOf(at);
   const moves = {
     ArrowDown: () => visible[place + 1],
     ArrowUp: () => visible[place - 1],

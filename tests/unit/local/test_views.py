@@ -8,7 +8,7 @@ from support.builders.otlp import proto_span, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Trace
-from spanloom_local.page import detail, json_safe, summary
+from spanloom_local.views import detail, json_safe, summary
 
 
 @pytest.mark.parametrize(

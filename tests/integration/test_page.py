@@ -1,13 +1,21 @@
-"""The page of traces in a real browser."""
+"""The traces of the page in a real browser."""
 
 import re
+from time import time_ns
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from playwright.sync_api import Page, Response, expect
-from support.builders.otlp import proto_span, traces_body
-from support.processes.browser_page import names, row, save, send_checkout
+from support.builders.otlp import (
+    duration_point,
+    log_record,
+    logs_request,
+    metrics_request,
+    proto_span,
+    traces_body,
+)
+from support.processes.browser_page import names, post_otlp, row, save, send_checkout
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver
@@ -82,10 +90,18 @@ def test_untrusted_names_are_shown_as_text(page: Page, receiver: Receiver) -> No
     span = proto_span(1, name=HOSTILE, attributes={HOSTILE: AnyValue(string_value=HOSTILE)})
     span.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=HOSTILE))
     receiver.store.add(from_otlp(traces_body(span, service=HOSTILE)))
+    ids = {"trace_id": f"{1:032x}", "span_id": f"{1:016x}", HOSTILE: HOSTILE}
+    post_otlp(receiver, "logs", logs_request(log_record(HOSTILE, severity=HOSTILE, **ids), service=HOSTILE))
+    hostile = duration_point({float("inf"): 1}, start_ns=time_ns(), time_ns=time_ns(), route=HOSTILE, method="")
+    post_otlp(receiver, "metrics", metrics_request(hostile, service=HOSTILE))
     page.goto(receiver.url)
-    for place in ("#list button bdi", "#title", ".label", "#details th bdi", "#details td bdi", ".failure bdi"):
+    places = ("#list button bdi", "#title", ".label", "#details td bdi", "#details > .failure bdi", ".card .service")
+    for place in (*places, "#lines .message > button", "#lines .severity bdi", "#search option:last-child"):
         expect(page.locator(place).first).to_have_text(SHOWN)
-    assert "Spanloom: traces" == page.title()
+    assert "Spanloom: traces, metrics and logs" == page.title()
+    expect(page.get_by_role("rowheader", name=SHOWN, exact=True)).to_have_count(1)
+    expect(page.locator(".card h3")).to_have_text(f" {SHOWN}")
+    expect(page.locator("#lines .fields")).to_have_text(f"{SHOWN}={SHOWN}")
     assert 0 == page.locator("main img, main script").count()
     save(page, "hostile")
 

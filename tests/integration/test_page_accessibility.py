@@ -5,10 +5,73 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 from support.builders.otlp import proto_span, traces_body
-from support.processes.browser_page import names, row, save, send_checkout
+from support.processes.browser_page import names, row, save, send_checkout, send_every_signal
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver
+
+SNAPSHOT = """
+- banner:
+  - 'heading "Spanloom: traces, metrics and logs" [level=1]'
+  - status: "Live · 1 trace"
+- main:
+  - region "Metrics":
+    - heading "Metrics" [level=2]
+    - list "Metrics":
+      - listitem:
+        - heading "Search the traces of POST /orders, shop" [level=3]:
+          - button "Search the traces of POST /orders, shop"
+        - 'img "Rate: 10 requests, up to 2.0/s"'
+        - 'img "Errors: 10 %"'
+        - 'img /Duration: p50 .*, p95 150.0 ms/'
+        - 'button /Exemplar: 150.0 ms at .*, opens its trace/'
+  - region "Traces":
+    - heading "Traces" [level=2]
+    - search "Traces":
+      - combobox "Service"
+      - combobox "Route"
+      - 'textbox "Status: ok, error or a code"'
+      - textbox "Shortest duration, as 50ms"
+      - textbox "Attribute, as key=value"
+      - button "Search"
+      - button "Clear"
+    - table "Traces":
+      - rowgroup:
+        - row:
+          - columnheader "Request and result"
+          - columnheader "Duration"
+      - rowgroup:
+        - row:
+          - cell:
+            - button "POST /orders"
+  - region "POST /orders":
+    - heading "POST /orders" [level=2]
+    - treegrid "Spans of POST /orders":
+      - rowgroup
+      - rowgroup:
+        - row /POST .orders/ [expanded] [level=1] [selected]
+        - row /place_order shop · 1 log line/ [expanded] [level=2]
+        - row /POST shop/ [expanded] [level=3]
+        - row /POST .reservations warehouse ⚠ error/ [expanded] [level=4]
+        - row /UPDATE stock/ [level=5]
+    - heading "Log lines of the trace" [level=3]
+    - table "Log lines of the trace":
+      - rowgroup
+      - rowgroup:
+        - row:
+          - cell
+          - cell "INFO"
+          - cell "shop"
+          - cell:
+            - button "order received"
+        - row:
+          - cell
+          - cell "⚠ ERROR"
+    - region "Details of the chosen span"
+  - region "Logs":
+    - heading "Logs" [level=2]
+    - table "Newest log lines"
+"""
 
 
 def test_the_tree_has_keyboard_navigation(page: Page, receiver: Receiver) -> None:
@@ -50,12 +113,12 @@ def test_a_collapsed_span_hides_its_children(page: Page, receiver: Receiver) -> 
 
 
 def test_the_list_has_keyboard_navigation(page: Page, receiver: Receiver) -> None:
-    """Tab focuses the newest trace, the arrow keys move, Enter opens a trace and changes the address."""
+    """Tab focuses the newest trace after the search, the arrow keys move, Enter opens a trace."""
     for trace, name in ((1, "older"), (2, "newer")):
         receiver.store.add(from_otlp(traces_body(proto_span(1, trace=trace, name=name))))
     page.goto(receiver.url)
     expect(page.get_by_role("button", name="newer")).to_be_visible()
-    for key in ("Tab", "Tab", "ArrowDown"):
+    for key in ("Tab", "Enter", "Tab", "Tab", "ArrowDown"):  # skip to the traces, pass their search
         page.keyboard.press(key)
     expect(page.locator("button:focus")).to_have_text("older")
     page.keyboard.press("Enter")
@@ -69,20 +132,37 @@ def test_the_list_has_keyboard_navigation(page: Page, receiver: Receiver) -> Non
 def test_the_page_follows_the_colour_scheme(page: Page, receiver: Receiver, scheme: str, dark: bool) -> None:
     """Dark background and light text in a dark colour scheme; both schemes have enough contrast."""
     page.emulate_media(color_scheme="dark" if dark else "light")
-    send_checkout(receiver)
+    send_every_signal(receiver)
     page.goto(receiver.url)
     expect(row(page, "place_order")).to_be_visible()
+    page.locator("#search summary").click()
     ground = luminance(page, "body", "backgroundColor")
     assert dark == (ground < 0.2)
-    for place in (".label", ".kind", ".service", ".status.error", ".under", ".badge", "#state"):
+    texts = (".label", ".kind", ".service", ".status.error", ".under", ".badge", "#state", ".heading p", ".value")
+    for place in (*texts, ".failing", ".message button", ".fields", "#search label", "#search input"):
         assert contrast(luminance(page, place, "color"), ground) >= 4.5, place  # WCAG 2.2, 1.4.3
+    for place in (".rate path", ".errors path", ".durations path"):
+        assert contrast(luminance(page, place, "fill"), ground) >= 3, place  # WCAG 2.2, 1.4.11
     save(page, scheme)
+
+
+def test_the_signals_are_linked_by_keyboard(page: Page, receiver: Receiver) -> None:
+    """From an exemplar to its trace, from there to a log line, and from the line to its span."""
+    send_every_signal(receiver)
+    page.goto(receiver.url)
+    expect(row(page, "place_order")).to_be_visible()
+    for key in ("Tab", "Tab", "Tab", "Tab", "Enter"):  # two links that skip parts, the route, its exemplar
+        page.keyboard.press(key)
+    expect(page.locator("tr:focus .label")).to_have_text("POST /orders")
+    for key in ("Tab", "Tab", "Enter"):  # the first line of the trace, the second one
+        page.keyboard.press(key)
+    expect(page.locator("tr:focus .label")).to_have_text("POST /reservations")
 
 
 def test_a_narrow_screen_cuts_nothing(page: Page, receiver: Receiver) -> None:
     """At 360 pixels the list is above the waterfall, and nothing exceeds the width."""
     page.set_viewport_size({"width": 360, "height": 740})
-    send_checkout(receiver)
+    send_every_signal(receiver)
     page.goto(receiver.url)
     expect(row(page, "place_order")).to_be_visible()
     edges = "[...document.querySelectorAll('main *')].map(element => element.getBoundingClientRect().right)"
@@ -91,38 +171,12 @@ def test_a_narrow_screen_cuts_nothing(page: Page, receiver: Receiver) -> None:
 
 
 def test_the_page_has_roles_for_screen_readers(page: Page, receiver: Receiver) -> None:
-    """Landmarks, headings, a table of buttons, and a tree with levels."""
-    send_checkout(receiver)
+    """Landmarks, headings, a list of routes, a search, tables of buttons, and a tree with levels."""
+    send_every_signal(receiver)
     page.goto(receiver.url)
     expect(row(page, "place_order")).to_be_visible()
-    expect(page.locator("body")).to_match_aria_snapshot("""
-      - banner:
-        - 'heading "Spanloom: traces" [level=1]'
-        - status: "Live · 1 trace"
-      - main:
-        - region "Traces":
-          - heading "Traces" [level=2]
-          - table "Traces":
-            - rowgroup:
-              - row:
-                - columnheader "Request and result"
-                - columnheader "Duration"
-            - rowgroup:
-              - row:
-                - cell:
-                  - button "POST /orders"
-        - region "POST /orders":
-          - heading "POST /orders" [level=2]
-          - treegrid "Spans of POST /orders":
-            - rowgroup
-            - rowgroup:
-              - row /POST .orders/ [expanded] [level=1] [selected]
-              - row /place_order/ [expanded] [level=2]
-              - row /POST shop/ [expanded] [level=3]
-              - row /POST .reservations warehouse ⚠ error/ [expanded] [level=4]
-              - row /UPDATE stock/ [level=5]
-          - region "Details of the chosen span"
-    """)
+    page.locator("#search summary").click()
+    expect(page.locator("body")).to_match_aria_snapshot(SNAPSHOT)
 
 
 def luminance(page: Page, selector: str, role: str) -> float:

@@ -34,7 +34,8 @@ const serviceName = (service) => h("span", { class: "service", "--hue": hue(serv
 // Characters that hide or reorder the others are shown by their numbers.
 const HIDING = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const number = (char) => `⟨U+${char.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`;
-const bdi = (text, name = null) => h("bdi", { class: name }, String(text).replace(HIDING, number));
+const visible = (text) => String(text).replace(HIDING, number);
+const bdi = (text, name = null) => h("bdi", { class: name }, visible(text));
 const plural = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 const percent = (share) => `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 const fill = (element, ...children) => {

@@ -36,7 +36,7 @@ function searchFor(conditions) {
 // A value that a list does not have is added to it.
 function enter(name, value) {
   const field = form.elements[name];
-  if (field.options && ![...field.options].some((option) => option.value === value)) field.add(new Option(value, value));
+  if (field.options && ![...field.options].some((option) => option.value === value)) field.add(new Option(visible(value), value));
   field.value = value;
 }
 
@@ -46,7 +46,7 @@ function offer(name, values) {
   const offered = ["", ...new Set([...values, ...(before ? [before] : [])])];
   if (field.offered === offered.join("\n")) return;
   field.offered = offered.join("\n");
-  field.replaceChildren(...offered.map((value) => h("option", { value }, value || "any")));
+  field.replaceChildren(...offered.map((value) => h("option", { value }, visible(value) || "any")));
   field.value = before;
 }
 

@@ -27,14 +27,16 @@ SNAPSHOT = """
         - 'button /Exemplar: 150.0 ms at .*, opens its trace/'
   - region "Traces":
     - heading "Traces" [level=2]
-    - search "Traces":
-      - combobox "Service"
-      - combobox "Route"
-      - 'textbox "Status: ok, error or a code"'
-      - textbox "Shortest duration, as 50ms"
-      - textbox "Attribute, as key=value"
-      - button "Search"
-      - button "Clear"
+    - group:
+      - search "Traces":
+        - combobox "Service"
+        - combobox "Route"
+        - 'textbox "Status: ok, error or a code"'
+        - textbox "Shortest duration, as 50ms"
+        - textbox "Attribute, as key=value"
+        - paragraph:
+          - button "Search"
+          - button "Clear"
     - table "Traces":
       - rowgroup:
         - row:

@@ -15,8 +15,8 @@ setup: .venv/.ready  ## Create .venv and install the packages of uv.lock
 demo: setup  ## Run the whole stack on this machine (ARGS=--once exits after one round of requests)
 	@$(RUN) spanloom-local $(ARGS)
 
-picture: setup  ## Regenerate the waterfall picture of the README
-	$(RUN) spanloom-local --picture docs/pictures/waterfall.png
+picture: setup  ## Regenerate the picture of the README (takes two minutes)
+	$(RUN) spanloom-local --picture docs/pictures/page.png
 
 test: setup  ## Run every test that needs no cluster (ARGS="-k WORD" selects)
 	$(RUN) python -m pytest $(ARGS)

@@ -93,6 +93,7 @@ def test_once_prints_every_trace_and_exits_0() -> None:
         assert (0, []) == (demo.ends(), demo.leftovers()), demo.text
         assert [step.title for step in JOURNEY] == re.findall(r"^✓ ([\w ]+): [A-Z]+ /", demo.text, re.MULTILINE)
         assert len(JOURNEY) == len(re.findall(r" users-db-service +CLIENT ", demo.text))
+        assert f"✓ {len(JOURNEY)} of {len(JOURNEY)} traces as expected\n" in demo.text
 
 
 def test_a_filter_changes_the_expected_traces() -> None:
@@ -113,6 +114,7 @@ def test_a_trace_that_differs_causes_status_1(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, script, "--once"], stdout=subprocess.PIPE, text=True) as popen:
         output, _ = popen.communicate(timeout=60)
     assert 1 == popen.returncode
+    assert f"✗ 0 of {len(JOURNEY)} traces as expected\n" in output
     assert re.search(r"^!   users-api INTERNAL other +\|   users-api INTERNAL create_user$", output, re.MULTILINE)
 
 
@@ -139,6 +141,19 @@ def test_a_breakage_is_caused_and_ended_under_load() -> None:
         demo.until("no breakage is active")
         assert 200 == send(demo.url("users-api"), "GET", "/users").status
         assert 3 == demo.text.count("ClientConnectorError"), "three attempts of one request, and none of the load"
+
+
+def test_the_first_round_ends_with_where_to_look() -> None:
+    """One line for each signal: its address, and what has arrived of it."""
+    with running() as demo:
+        demo.until(STARTED)
+        page = demo.url("Traces")
+        lines = [line.split(maxsplit=2) for line in demo.text.splitlines() if "/#" in line]
+        assert [f"{page}/#{name}" for name in ("traces", "metrics", "logs")] == [address for _, address, _ in lines]
+        assert ["5 traces, 30 spans", "rate, errors and duration of 8 routes, 10 requests"] == [
+            arrived for _, _, arrived in lines[:2]
+        ]
+        assert re.fullmatch(r"\d{2} lines, linked to their spans", lines[2][2])
 
 
 @pytest.mark.parametrize("words", ["✓ PostgreSQL", "✓ create a user"])

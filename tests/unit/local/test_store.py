@@ -40,12 +40,14 @@ def test_a_trace_is_cut_at_its_limit() -> None:
 
 
 def test_the_store_has_a_version() -> None:
-    """The version changes with every arrival and differs between stores."""
+    """The version changes with every arrival of spans or log lines and differs between stores."""
     store, other = Store(), Store()
     before = store.version
     store.add(spans(1))
     other.add(spans(1))
-    assert 3 == len({before, store.version, other.version})
+    after_spans = store.version
+    store.add_lines([])
+    assert 4 == len({before, after_spans, store.version, other.version})
 
 
 def test_a_trace_is_complete_after_a_pause() -> None:

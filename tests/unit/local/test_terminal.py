@@ -9,6 +9,7 @@ from support.builders.otlp import proto_span, traces_body
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Trace
 from spanloom_local import terminal
+from spanloom_local.store import Store
 
 
 @pytest.fixture
@@ -46,3 +47,25 @@ def test_a_failure_prints_output_before_the_message(console: Console) -> None:
     """The last lines of the failed program come first, cut at the terminal's width; then the whole message."""
     terminal.failure(console, "the message, longer than thirty characters", ["x" * 50])
     assert f"  {'x' * 27}…\n✗ the message, longer than thirty characters\n" == written(console)
+
+
+@pytest.mark.parametrize(
+    ("as_expected", "line"), [(5, "✓ 5 of 5 traces as expected\n"), (4, "✗ 4 of 5 traces as expected\n")]
+)
+def test_the_traces_are_counted(console: Console, as_expected: int, line: str) -> None:
+    """The number that is as expected, of how many; a sign and not only a colour."""
+    terminal.show_count(console, as_expected, 5)
+    assert line == written(console)
+
+
+def test_each_signal_has_an_address(console: Console) -> None:
+    """A line for each signal, uncut on a narrow terminal, also when nothing has arrived."""
+    store = Store()
+    store.add(from_otlp(traces_body(proto_span(1), proto_span(2, 1))))
+    terminal.show_signals(console, "http://127.0.0.1:4318", store)
+    assert [
+        "",
+        "Traces      http://127.0.0.1:4318/#traces     1 traces, 2 spans",
+        "Metrics     http://127.0.0.1:4318/#metrics    rate, errors and duration of 0 routes, 0 requests",
+        "Logs        http://127.0.0.1:4318/#logs       0 lines, linked to their spans",
+    ] == written(console).splitlines()

@@ -8,7 +8,8 @@ from support.builders.otlp import proto_span, traces_body
 
 from spanloom.testing import from_otlp
 from spanloom.traces.model import Trace
-from spanloom_local.views import detail, json_safe, summary
+from spanloom_local.duration_points import Exemplar
+from spanloom_local.views import detail, json_safe, shown_exemplars, summary
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,13 @@ from spanloom_local.views import detail, json_safe, summary
 def test_values_are_exact_in_javascript(value: object, expected: object) -> None:
     """Numbers that JavaScript cannot represent become text, bytes become hexadecimal."""
     assert expected == json_safe(value)
+
+
+def test_the_slowest_exemplars_with_a_trace_are_shown() -> None:
+    """An exemplar whose trace is not stored leads nowhere; of the others the slowest, in the order of time."""
+    exemplars = [Exemplar(seconds, 10 - seconds, f"{seconds % 2}", "") for seconds in range(20)]
+    shown = shown_exemplars(exemplars, is_stored=lambda trace_id: trace_id == "1")
+    assert [19, 17, 15, 13, 11, 9] == [each.seconds for each in shown]
 
 
 def trace(*parents: int | None) -> Trace:

@@ -21,18 +21,26 @@ from spanloom.testing import assert_shape
 from spanloom_local import terminal
 from spanloom_local.breakages import BREAKAGES
 from spanloom_local.breaking import Breaker, typed_lines
-from spanloom_local.journey import SERVICES, is_from_journey, is_from_load, send_journey, trace_of, without_functions
-from spanloom_local.picture import take_screenshot
+from spanloom_local.journey import (
+    JOURNEY,
+    SERVICES,
+    is_from_journey,
+    is_from_load,
+    send_journey,
+    trace_of,
+    without_functions,
+)
+from spanloom_local.picture import take_picture
 from spanloom_local.polling import poll_until
 from spanloom_local.ports import listen, listen_near
 from spanloom_local.processes import StackError
 from spanloom_local.receiver import Receiver
-from spanloom_local.stack import Stack, running
+from spanloom_local.stack import EVERY_SIGNAL, Stack, running
+from spanloom_local.stopping import Stop, Stopped
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Collection, Iterable, Mapping
-    from types import FrameType
 
     from spanloom.traces.model import Trace
     from spanloom_local.journey import Response, Step
@@ -42,38 +50,12 @@ API_PORT = 8000
 PAGE_PORT = 4318  # the default of OTLP/HTTP, so that other programs on this machine reach the receiver
 TRACE_SECONDS = 10.0
 WATCH_SECONDS = 0.1
-PICTURED = 1  # the second request: the first one includes the set-up of connections
+METRICS_SECONDS = 5.0
 IDLE_SECONDS = 1.0  # several export intervals: a trace without a new span for so long is printed
 FILTER = "SPANLOOM_FILTER"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 console = Console(highlight=False, theme=terminal.THEME)
-
-
-class Stopped(BaseException):
-    """A signal requested the end; not an Exception, so that no handler treats it as an error."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-class Stop:
-    """Stores the signal that requested the end, and raises Stopped at a safe point.
-
-    Not in the signal handler: raised between the fork of a process and its registration, it would leave the process.
-    """
-
-    number = 0
-
-    def request(self, number: int, _: FrameType | None) -> None:
-        """Handle a signal."""
-        self.number = number
-
-    def check(self) -> None:
-        """Raise Stopped if a signal has arrived."""
-        if self.number:
-            raise Stopped(self.number)
 
 
 stop = Stop()
@@ -97,7 +79,9 @@ def demo(
     page_port: Annotated[
         int | None, typer.Option(min=1, max=65535, help=f"Port of the page and OTLP ({PAGE_PORT}, or a free one).")
     ] = None,
-    picture: Annotated[Path | None, typer.Option(help="Save a picture of the second trace (PNG) and exit.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Send requests for a minute, save a picture of the page (PNG) and exit.")
+    ] = None,
     load: Annotated[
         bool, typer.Option("--load", help="Send a steady load, whose traces are on the page only.")
     ] = False,
@@ -105,7 +89,7 @@ def demo(
         str, typer.Option("--break", metavar="NAME", help=f"Cause a breakage: {', '.join(BREAKAGES)}.")
     ] = "",
 ) -> None:
-    """Run PostgreSQL, both services and a page of traces; send requests and print the trace of each."""
+    """Run PostgreSQL, both services and a page of their telemetry; send requests and print the trace of each."""
     try:
         require_valid(breakage, runs_once=bool(once or picture), needs_run=bool(load or breakage))
         after = None if once or picture else partial(_watch, load=load, breakage=breakage)
@@ -119,16 +103,16 @@ def demo(
 
 
 def _run(port: int | None, page_port: int | None, picture: Path | None, live: Callable[[Stack], None] | None) -> bool:
-    kept = {FILTER: os.environ[FILTER]} if FILTER in os.environ else {}
+    kept = {**EVERY_SIGNAL, **({FILTER: os.environ[FILTER]} if FILTER in os.environ else {})}
     hidden = services_without_functions(kept.get(FILTER, ""))
     api, page = _listener(port, API_PORT), _listener(page_port, PAGE_PORT)
     console.print("[bold]Starting[/] the whole stack on this machine")
     with Receiver(page) as receiver:
         with running(receiver, api, kept, partial(terminal.progress, console), stop.check) as stack:
-            console.print(f"  [green]✓[/] page of traces: [bold]{receiver.url}[/]\n")
+            console.print(f"  [green]✓[/] page of traces, metrics and logs: [bold]{receiver.url}[/]\n")
             as_expected = _journey(stack, hidden)
             if picture:
-                take_screenshot(f"{receiver.url}/#{list(receiver.store.traces())[PICTURED]}", picture)
+                take_picture(stack, picture)
             if live:
                 live(stack)
             console.print("\nStopping …", style="dim")
@@ -157,9 +141,10 @@ def _journey(stack: Stack, hidden: Collection[str]) -> bool:
     """Send the requests of the journey; return whether every response and trace is as expected."""
     try:
         as_expected = [_step(stack, step, response, hidden) for step, response in send_journey(stack.url)]
-        return all(as_expected)
     except (OSError, HTTPException) as error:
         stack.processes.raise_for_exit(f"users-api did not respond: {error}")
+    terminal.show_count(console, sum(as_expected), len(as_expected))
+    return all(as_expected)
 
 
 def _step(stack: Stack, step: Step, response: Response, hidden: Collection[str]) -> bool:
@@ -204,10 +189,12 @@ def difference(step: Step, response: Response, trace: Trace | None, expected: st
 
 def _watch(stack: Stack, *, load: bool, breakage: str) -> None:
     """Print the trace of every further request, until a signal arrives or a process ends."""
+    _wait_for_metrics(stack)
     shown, breaker = set(stack.receiver.store.traces()), Breaker(stack)
     if load:
         stack.processes.start("the load", [sys.executable, "-m", "spanloom_local.load", stack.url], env=os.environ)
-    terminal.show_next_steps(console, stack.url, stack.receiver.url)
+    terminal.show_signals(console, stack.receiver.url, stack.receiver.store)
+    terminal.show_next_steps(console, stack.url)
     with suppress(Stopped):
         _follow(breaker, breakage.split())
         while True:
@@ -220,6 +207,17 @@ def _watch(stack: Stack, *, load: bool, breakage: str) -> None:
 def _follow(breaker: Breaker, lines: Iterable[str]) -> None:
     for line in lines:
         console.print(terminal.printable(breaker.follow(line)), markup=False, style="bold", soft_wrap=True)
+
+
+def _wait_for_metrics(stack: Stack) -> None:
+    """Wait until both services have sent the metrics of the journey; at most METRICS_SECONDS."""
+
+    def have_arrived() -> bool:
+        stack.processes.check()
+        return stack.receiver.store.routes.requests(time.time_ns()) >= len(JOURNEY) * len(SERVICES)
+
+    with console.status("waiting for the metrics …"), suppress(TimeoutError):
+        poll_until(have_arrived, "the metrics arrive", METRICS_SECONDS)
 
 
 def _show_new(store: Store, shown: Collection[str], *, load: bool) -> set[str]:

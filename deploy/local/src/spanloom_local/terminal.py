@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spanloom.traces.model import Trace
+    from spanloom_local.store import Store
 
 THEME = Theme(
     {
@@ -62,10 +63,29 @@ def show_trace(console: Console, trace: Trace) -> None:
     console.print(highlight(Text(printable(_tree(trace)))), soft_wrap=True)
 
 
-def show_next_steps(console: Console, url: str, page: str) -> None:
-    """Print the addresses and commands to try."""
+def show_count(console: Console, as_expected: int, expected: int) -> None:
+    """Print how many traces of the requests are as expected."""
+    sign = "[green]✓[/]" if as_expected == expected else "[red]✗[/]"
+    console.print(f"{sign} [bold]{as_expected} of {expected}[/] traces as expected")
+
+
+def show_signals(console: Console, page: str, store: Store) -> None:
+    """Print a line for each signal: the address to look at it, and what has arrived."""
+    traces, routes = store.traces().values(), store.routes.routes(time.time_ns())
+    spans = sum(len(trace.spans) for trace in traces)
+    requests = sum(red.total.requests for red in routes)
+    console.print()
+    for signal, arrived in (
+        ("Traces", f"{len(traces)} traces, {spans} spans"),
+        ("Metrics", f"rate, errors and duration of {len(routes)} routes, {requests} requests"),
+        ("Logs", f"{len(store.lines)} lines, linked to their spans"),
+    ):
+        console.print(f"[bold]{signal:<12}[/]{f'{page}/#{signal.lower()}':<34}{arrived}", soft_wrap=True)
+
+
+def show_next_steps(console: Console, url: str) -> None:
+    """Print the address of the API and commands to try."""
     body = """{"name": "Grace Hopper"}"""
-    console.print(f"[bold]Traces[/]      {page}")
     console.print(f"[bold]users-api[/]   {url}/docs")
     console.print("[bold]Try it[/]      copy a line into another terminal; its trace appears here and on the page:\n")
     console.print(f"  curl -H 'Content-Type: application/json' -d '{body}' {url}/users", soft_wrap=True)

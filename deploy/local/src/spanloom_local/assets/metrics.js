@@ -1,5 +1,6 @@
 // --- rate, errors and duration of each route --------------------------------------------------------------
 const cards = new Map();
+const HEADROOM = 1.15; // above the slowest request, for its exemplar
 const rate = (value) => `${value.toFixed(value < 10 ? 1 : 0)}/s`;
 
 function figure(name, caption) {
@@ -25,7 +26,7 @@ function fillCard(card, route, frame) {
   const rates = slots.map((slot) => slot.rate);
   const most = highest(rates);
   const share = total.errors / total.requests;
-  const slowest = Math.max(highest(slots.map((slot) => slot.p95_us)), highest(route.exemplars.map((each) => each.duration_us)), 1);
+  const slowest = highest([1, ...slots.map((slot) => slot.p95_us), ...route.exemplars.map((each) => each.duration_us)]);
   fill(card.rates.value, `max ${rate(most)}`);
   fill(card.rates.under, plural(total.requests, "request"));
   draw(card.rates, slots.length, bars(rates, most), `Rate: ${plural(total.requests, "request")}, up to ${rate(most)}`);
@@ -35,18 +36,18 @@ function fillCard(card, route, frame) {
   draw(card.errors, slots.length, bars(slots.map((slot) => slot.error_share), 1), `Errors: ${percent(share)}`);
   fill(card.durations.value, `p95 ${length(total.p95_us)}`);
   fill(card.durations.under, `p50 ${length(total.p50_us)}`);
-  draw(card.durations, slots.length, ranges(slots, slowest), `Duration: p50 ${length(total.p50_us)}, p95 ${length(total.p95_us)}`);
-  placeExemplars(card, route.exemplars, slowest, frame);
+  draw(card.durations, slots.length, ranges(slots, slowest * HEADROOM), `Duration: p50 ${length(total.p50_us)}, p95 ${length(total.p95_us)}`);
+  placeExemplars(card, route.exemplars, slowest * HEADROOM, frame);
 }
 
-function placeExemplars(card, exemplars, slowest, { start_ms: start, window_ms: window }) {
+function placeExemplars(card, exemplars, top, { start_ms: start, window_ms: window }) {
   const present = new Set(exemplars.map((each) => each.span_id));
   for (const [id, button] of card.exemplars) if (!present.has(id)) { button.remove(); card.exemplars.delete(id); }
   for (const each of exemplars) {
     const button = card.exemplars.get(each.span_id) ?? newExemplar(each);
     card.exemplars.set(each.span_id, button);
     button.style.setProperty("--at", `${(100 * (each.time_ms - start)) / window}%`);
-    button.style.setProperty("--up", each.duration_us / slowest);
+    button.style.setProperty("--up", each.duration_us / top);
     if (!button.isConnected) card.durations.element.after(button);
   }
 }

@@ -4,6 +4,7 @@ import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from playwright.sync_api import Page, expect
 from support.builders.otlp import proto_span, traces_body
+from support.builders.pages import blocks, quoted_lines
 from support.processes.browser_page import save
 
 from spanloom.testing import from_otlp
@@ -115,6 +116,18 @@ def test_the_api_finds_traces(three_traces: Receiver, query: str, expected: list
     assert expected == [int(trace["trace_id"], 16) for trace in body["traces"]]
     assert (len(expected), 3) == (body["found"], body["stored"])
     assert ["first", "second", "third"] == body["services"]
+
+
+def test_the_request_of_the_guide_is_understood(receiver: Receiver) -> None:
+    """The request that docs/guide.md shows is a valid one."""
+    [shown] = [block.text for block in blocks("docs/guide.md") if block.language == "http"]
+    method, url = shown.split()
+    assert 200 == send(receiver.url, method, url.removeprefix("http://127.0.0.1:4318")).status
+
+
+def test_the_message_of_the_guide_is_printed() -> None:
+    """The refusal that docs/guide.md shows is the one of the API."""
+    assert WRONG in quoted_lines("docs/guide.md")
 
 
 def test_the_api_refuses_a_wrong_search(receiver: Receiver) -> None:

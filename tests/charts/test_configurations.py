@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from charts.rendering import cases_with, named, require
+from charts.rendering import cases, cases_with, containers, named, objects, of_kind, pod_templates, require, selects
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from charts.rendering import Case
+    from charts.rendering import Case, Object
 
 COLLECTORS, JAEGERS = cases_with("otel-collector"), cases_with("jaeger")
 MOUNTED = re.compile(r"/etc/(?:otelcol|jaeger)/[\w.-]+/(?:token|key|password|ca\.crt|tls\.crt|tls\.key)")
@@ -92,3 +93,49 @@ def test_every_signal_has_an_exporter(case: Case) -> None:
     """Every signal has an exporter, at least the output of the pod."""
     pipelines = _config(case)["service"]["pipelines"]
     assert all(pipeline["exporters"] for pipeline in pipelines.values())
+
+
+def test_remote_write_labels_series_and_never_gives_up_early() -> None:
+    """Resource attributes become labels for remote write alone; a request is repeated for an hour, also after 429."""
+    (case,) = (case for case in COLLECTORS if case.name == "remote-write")
+    config = _config(case)
+    pipelines, exporter = config["service"]["pipelines"], config["exporters"]["prometheus_remote_write"]
+    for pipeline in ("metrics", "metrics/red"):
+        assert ["forward/metrics", "prometheus"] == pipelines[pipeline]["exporters"]
+    assert {
+        "receivers": ["forward/metrics"],
+        "processors": ["transform/labels"],
+        "exporters": ["prometheus_remote_write"],
+    } == pipelines["metrics/remote_write"]
+    assert ("1h", {"max_elapsed_time": "0s"}) == (exporter["timeout"], exporter["retry_on_failure"])
+    (container,) = named(case, "StatefulSet", "demo-otel-collector")["spec"]["template"]["spec"]["containers"]
+    assert "--feature-gates=exporter.prometheusremotewritexporter.RetryOn429" in container["args"]
+
+
+MONITORS = [
+    (case, item) for case in cases() for item in objects(case) if item["kind"] in ("ServiceMonitor", "PodMonitor")
+]
+
+
+@pytest.mark.parametrize(("case", "monitor"), MONITORS, ids=str)
+def test_a_monitor_selects_the_port_of_own_metrics(case: Case, monitor: Object) -> None:
+    """Each monitor selects a Service or pods that have its port, and labels series as the own scrapes do."""
+    spec = monitor["spec"]
+    (endpoint,) = spec.get("endpoints") or spec["podMetricsEndpoints"]
+    expected = {"instance", "k8s_namespace_name", "k8s_pod_name"}
+    assert expected == {rule["targetLabel"] for rule in endpoint["relabelings"]}
+    assert endpoint["port"] in set(_port_names(case, monitor["kind"], spec["selector"]))
+
+
+def test_every_part_has_a_monitor() -> None:
+    """Collector, Jaeger and operator have one, by value."""
+    parts = {item["metadata"]["labels"]["app.kubernetes.io/name"] for _, item in MONITORS}
+    assert {"otel-collector", "jaeger", "operator"} == parts
+
+
+def _port_names(case: Case, kind: str, selector: Object) -> Iterator[str]:
+    """Yield the names of ports of the Services or pods that a monitor selects."""
+    selected = of_kind(case, "Service") if kind == "ServiceMonitor" else pod_templates(case)
+    for item in (item for item in selected if selects(selector, item["metadata"]["labels"])):
+        lists = [item["spec"]["ports"]] if kind == "ServiceMonitor" else [c.get("ports", []) for c in containers(item)]
+        yield from (port["name"] for ports in lists for port in ports)

@@ -20,6 +20,11 @@ EDGES = {
     ("users-db-service", "postgres", 5432),
     ("otel-collector", "jaeger", 4317),
     ("otel-collector", "victoria-logs", 9428),
+    ("otel-collector", "prometheus", 9090),
+    ("jaeger", "prometheus", 9090),
+    ("prometheus", "otel-collector", 8888),
+    ("prometheus", "jaeger", 8888),
+    ("prometheus", "operator", 9090),
     # helm test
     ("users-test", "users-api", 8000),
     ("users-test", "jaeger", 16686),
@@ -30,6 +35,7 @@ EDGES = {
     ("jaeger-test", "jaeger", 16686),
     ("victoria-logs-test", "victoria-logs", 9428),
     ("postgres-test", "postgres", 5432),
+    ("prometheus-test", "prometheus", 9090),
 }
 NAMESPACE = {"kubernetes.io/metadata.name": "spanloom"}
 

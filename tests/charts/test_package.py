@@ -51,6 +51,7 @@ def test_a_release_has_one_version(helm: str, tmp_path: Path) -> None:
         "jaegertracing/jaeger:2.13.0",
         "otel/opentelemetry-collector-contrib:0.155.0",
         "postgres:17",
+        "prom/prometheus:v3.16.0",
         "python:3.13-slim",
         "victoriametrics/victoria-logs:v1.52.1",
     } == _images(objects)
@@ -111,7 +112,7 @@ def test_one_registry_and_one_pull_secret_for_every_pod(helm: str, tmp_path: Pat
     ]
     objects = _objects(helm, _package(helm, tmp_path), SECRET, *values)
     assert [] == [image for image in _images(objects) if not image.startswith(f"{MIRROR}/")]
-    assert 13 <= len(pods_of(objects))
+    assert 15 <= len(pods_of(objects))
     assert [[{"name": "mirror"}]] * len(pods_of(objects)) == [
         pod["spec"]["imagePullSecrets"] for pod in pods_of(objects)
     ]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RULES = {path.name: yaml.safe_load(path.read_text()) for path in HELM.glob("prometheus/files/rules/*.yaml")}
-CASES = [case for case in cases_with("prometheus") if case.chart == "prometheus"]
+CASES = cases_with("prometheus")
 (EXTERNAL,) = (case for case in CASES if str(case) == "prometheus-external")
 BUNDLED = [case for case in CASES if (yaml.safe_load(case.values.read_text()) or {}).get("mode") != "external"]
 MOUNT = "/etc/prometheus/"

@@ -132,6 +132,23 @@ REFUSED = {
         "tailSampling.enabled=true,autoscaling.enabled=true",
         "autoscaling",
     ),
+    "a key in plain text": (
+        "otel-collector",
+        "backends.metrics.endpoint=http://mimir/api/v1/push,backends.metrics.auth.existingSecret=s",
+        "endpoint",
+    ),
+    "a CA for metrics in plain text": (
+        "otel-collector",
+        "backends.metrics.endpoint=http://mimir/api/v1/push,backends.metrics.caSecret=s",
+        "endpoint",
+    ),
+    "a backend of metrics without a URL": ("otel-collector", "backends.metrics.endpoint=mimir:9009", "endpoint"),
+    "an unknown protocol": ("otel-collector", "backends.metrics.protocol=remote-write", "protocol"),
+    "Jaeger's metrics from a CA without TLS": (
+        "jaeger",
+        "metrics.endpoint=http://prometheus:9090,metrics.caSecret=s",
+        "endpoint",
+    ),
     "an image tag as digest": ("otel-collector", "image.digest=0.155.0", "digest"),
     "two Jaegers with separate memory": ("jaeger", "replicas=2", "replicas"),
     "a storage without an address": ("jaeger", "storage.type=opensearch", "addresses"),
@@ -170,6 +187,21 @@ REFUSED = {
         "spanloom",
         "jaeger.enabled=false,postgres.existingSecret=s",
         "otel-collector.backends.traces.endpoint",
+    ),
+    "metrics for a disabled Prometheus": (
+        "spanloom",
+        "prometheus.enabled=false,postgres.existingSecret=s",
+        "otel-collector.backends.metrics.endpoint is the Prometheus of this release, which is disabled",
+    ),
+    "metrics for a Prometheus that is elsewhere": (
+        "spanloom",
+        "prometheus.mode=external,postgres.existingSecret=s",
+        "prometheus.mode is external",
+    ),
+    "a Monitor page of a disabled Prometheus": (
+        "spanloom",
+        "prometheus.enabled=false,otel-collector.backends.metrics.endpoint=,postgres.existingSecret=s",
+        "jaeger.metrics.endpoint",
     ),
     "a test that queries a disabled Jaeger": (
         "spanloom",

@@ -181,7 +181,7 @@ def test_the_secrets_of_production(kube: Kube, tmp_path: Path) -> None:
         assert f"kept     {kube.namespace}/" in second
         ca = tmp_path / "ca.crt"
         ca.write_text(secret(shop, "telemetry-ca")["ca.crt"])
-        for part in ("collector", "jaeger"):
+        for part in ("collector", "jaeger", "prometheus"):
             host = {"collector": "otel-collector"}.get(part, part)
             certificate = tmp_path / f"{part}.crt"
             certificate.write_text(secret(kube, f"{part}-tls")["tls.crt"])

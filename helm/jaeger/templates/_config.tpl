@@ -113,8 +113,21 @@ extensions:
     backends:
       traces:
         {{- include "jaeger.storage" . | nindent 8 }}
+    {{- with .Values.metrics.endpoint }}
+    metric_backends:
+      metrics:
+        prometheus:  # names and unit of the Collector's span_metrics, as OTLP's translation in Prometheus makes them
+          endpoint: {{ tpl . $ | quote }}
+          metric_namespace: traces_span_metrics
+          latency_unit: s
+          normalize_calls: true
+          normalize_duration: true
+          {{- if $.Values.metrics.caSecret }}
+          tls: {ca_file: /etc/jaeger/metrics-ca/ca.crt}
+          {{- end }}
+    {{- end }}
   jaeger_query:
-    storage: {traces: traces}
+    storage: {traces: traces{{ if .Values.metrics.endpoint }}, metrics: metrics{{ end }}}
     enable_tracing: false  # queries are not traced
     http: {endpoint: ":16686"}
     grpc: {endpoint: ":16685"}

@@ -12,7 +12,11 @@
 {{- end }}
 {{- end }}
 {{- if $root.Values.vendor.endpoint }}{{ $names = append $names "otlp_http/vendor" }}{{ end }}
-{{- if eq $signal "metrics" }}{{ $names = append $names "prometheus" }}{{ end }}
+{{- if eq $signal "metrics" }}
+{{- $metrics := $root.Values.backends.metrics }}
+{{- if $metrics.endpoint }}{{ $names = append $names (eq $metrics.protocol "otlp" | ternary "otlp_http/metrics" "forward/metrics") }}{{ end }}
+{{- $names = append $names "prometheus" }}
+{{- end }}
 {{- $names | default (list (printf "debug/%s" $signal)) | join ", " }}
 {{- end }}
 
@@ -26,6 +30,21 @@ sending_queue:
   block_on_overflow: true
   batch: {sizer: items, flush_timeout: 200ms, min_size: 1024, max_size: 8192}
 retry_on_failure: {max_elapsed_time: 0s}  # no limit
+{{- end }}
+
+{{/* URL, TLS and headers of the backend of metrics */}}
+{{- define "otel-collector.metricsClient" -}}
+{{- $backend := .Values.backends.metrics -}}
+{{ eq $backend.protocol "otlp" | ternary "metrics_endpoint" "endpoint" }}: {{ tpl $backend.endpoint . | quote }}
+{{- if $backend.caSecret }}
+tls: {ca_file: /etc/otelcol/ca-metrics/ca.crt}
+{{- end }}
+{{- with $backend.headers }}
+headers: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if $backend.auth.existingSecret }}
+auth: {authenticator: bearertokenauth/metrics}
+{{- end }}
 {{- end }}
 
 {{- define "otel-collector.receiver" -}}
@@ -46,7 +65,9 @@ tls:
 
 {{- define "otel-collector.generated" -}}
 {{- $redMetrics := .Values.redMetrics }}
-{{- $sampling := .Values.tailSampling -}}
+{{- $sampling := .Values.tailSampling }}
+{{- $metrics := .Values.backends.metrics }}
+{{- $remoteWrite := and $metrics.endpoint (eq $metrics.protocol "remoteWrite") -}}
 extensions:
   health_check: {endpoint: ":13133"}  # no address: IPv4 and IPv6
   file_storage:
@@ -63,6 +84,9 @@ extensions:
     header: {{ .Values.vendor.header | quote }}
     scheme: {{ .Values.vendor.scheme | quote }}
     filename: /etc/otelcol/vendor/key
+  {{- end }}
+  {{- if $metrics.auth.existingSecret }}
+  bearertokenauth/metrics: {header: {{ $metrics.auth.header }}, scheme: {{ $metrics.auth.scheme | quote }}, filename: /etc/otelcol/metrics/key}
   {{- end }}
 receivers:
   otlp:
@@ -100,6 +124,13 @@ processors:
       {{- range .Values.redaction.values }}
       - 'replace_pattern(span.status.message, {{ toRawJson . | replace "'" "''" }}, "****")'
       {{- end }}
+  {{- if $remoteWrite }}
+  transform/labels:  # as `promote_resource_attributes` of Prometheus' OTLP receiver
+    metric_statements:
+      {{- range $metrics.labels }}
+      - set(datapoint.attributes["{{ . }}"], resource.attributes["{{ . }}"]) where resource.attributes["{{ . }}"] != nil
+      {{- end }}
+  {{- end }}
   {{- if $sampling.enabled }}
   tail_sampling:
     decision_wait: {{ $sampling.decisionWait }}
@@ -118,8 +149,11 @@ connectors:
   {{- if $sampling.enabled }}
   forward/sampling: {}
   {{- end }}
+  {{- if $remoteWrite }}
+  forward/metrics: {}
+  {{- end }}
 exporters:
-  {{- range $signal, $backend := .Values.backends }}
+  {{- range $signal, $backend := omit .Values.backends "metrics" }}
   {{- if $backend.endpoint }}
   {{- $isHttp := eq (include "otel-collector.protocol" $backend.endpoint) "otlp_http" }}
   {{ include "otel-collector.protocol" $backend.endpoint }}/{{ $signal }}:
@@ -144,6 +178,19 @@ exporters:
     auth: {authenticator: bearertokenauth/vendor}
     {{- include "otel-collector.delivery" . | nindent 4 }}
   {{- end }}
+  {{- if $remoteWrite }}
+  prometheus_remote_write:
+    {{- include "otel-collector.metricsClient" . | nindent 4 }}
+    disable_scope_info: true
+    # In memory: its log on disk is blocked by the first request that the backend refuses
+    remote_write_queue: {queue_size: 1000, num_consumers: 5}
+    timeout: 1h  # of all attempts; what cannot be sent for longer is dropped
+    retry_on_failure: {max_elapsed_time: 0s}  # no other limit
+  {{- else if $metrics.endpoint }}
+  otlp_http/metrics:
+    {{- include "otel-collector.metricsClient" . | nindent 4 }}
+    {{- include "otel-collector.delivery" . | nindent 4 }}
+  {{- end }}
   prometheus:
     endpoint: :8889
     enable_open_metrics: true  # only OpenMetrics has exemplars
@@ -156,6 +203,9 @@ service:
     {{- end }}
     {{- if .Values.vendor.endpoint }}
     - bearertokenauth/vendor
+    {{- end }}
+    {{- if $metrics.auth.existingSecret }}
+    - bearertokenauth/metrics
     {{- end }}
   telemetry:
     resource: {attributes: [{name: service.name, value: otel-collector}]}
@@ -181,6 +231,12 @@ service:
     metrics/red:  # derived from processed spans
       receivers: [span_metrics]
       exporters: [{{ include "otel-collector.exporters" (list . "metrics") }}]
+    {{- if $remoteWrite }}
+    metrics/remote_write:
+      receivers: [forward/metrics]
+      processors: [transform/labels]
+      exporters: [prometheus_remote_write]
+    {{- end }}
     logs:
       receivers: [otlp]
       processors: [memory_limiter, k8s_attributes, redaction]

@@ -34,7 +34,8 @@ tested; Renovate proposes newer ones.
 
 `make test` runs an application under each of these, with and without telemetry: the same responses and exit status,
 one whole trace a request, and none is lost at SIGTERM. Both the distribution and the
-[agent](../services/telemetry/agent/README.md) are tried, uWSGI with the agent alone.
+[agent](../services/telemetry/agent/README.md) are tried, uWSGI with the agent alone;
+`make test` tries the distribution with each third of them, `make test-matrix` with all.
 
 {servers}
 

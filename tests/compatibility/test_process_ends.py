@@ -7,7 +7,7 @@ from shlex import split
 from typing import TYPE_CHECKING
 
 import pytest
-from compatibility.programs import DISTRIBUTION, closed_port, installed
+from compatibility.programs import closed_port, installed
 from compatibility.servers import SERVERS, Server
 from compatibility.versions import AGENT
 from support.polling import poll_until
@@ -15,17 +15,20 @@ from support.polling import poll_until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from compatibility.programs import Door
-
 REQUESTS = 3
 TREE = "SERVER GET /text\n  CLIENT SELECT"
 
 
-@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
-def test_the_last_span_arrives_at_sigterm(server: Server, door: Door, bare, traced, arrived) -> None:
-    """One whole trace a request, also of one just before the signal; the exit status is the server's own."""
-    if server.environment in AGENT and door == DISTRIBUTION:
-        pytest.skip("the distribution is not in this environment")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try the distribution under each third server, with --whole under each."""
+    if "third" in metafunc.fixturenames:
+        names = [name for name, server in SERVERS.items() if server.environment not in AGENT]
+        names = names if metafunc.config.getoption("--whole") else names[::3]
+        metafunc.parametrize("third", [SERVERS[name] for name in names], ids=names)
+
+
+def loses_nothing(server: Server, bare, traced, arrived) -> None:
+    """Check that a server responds and ends as without telemetry, with one whole trace a request."""
     home, outcomes = installed(server.environment), []
     for run in (bare, traced):
         with run("served", split(server.command), home, OTEL_BSP_SCHEDULE_DELAY="60000") as running:
@@ -33,6 +36,19 @@ def test_the_last_span_arrives_at_sigterm(server: Server, door: Door, bare, trac
             outcomes.append((running.end(), running.responses))
     assert outcomes[0] == outcomes[1]
     assert [TREE] * (REQUESTS if server.is_traced else 0) == arrived.shapes()
+
+
+@pytest.mark.parametrize("door", ["agent"], indirect=True)
+@pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
+def test_the_last_span_arrives_at_sigterm(server: Server, bare, traced, arrived) -> None:
+    """One whole trace a request, also of one just before the signal; the exit status is the server's own."""
+    loses_nothing(server, bare, traced, arrived)
+
+
+@pytest.mark.parametrize("door", ["distribution"], indirect=True)
+def test_the_last_span_arrives_under_the_distribution(third: Server, bare, traced, arrived) -> None:
+    """The same for applications that start under opentelemetry-instrument."""
+    loses_nothing(third, bare, traced, arrived)
 
 
 @pytest.mark.parametrize(

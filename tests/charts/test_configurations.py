@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from charts.rendering import Case, Object
 
 COLLECTORS, JAEGERS = cases_with("otel-collector"), cases_with("jaeger")
+LOGS = [case for case in COLLECTORS if case.name.startswith("logs-collection")]
 MOUNTED = re.compile(r"/etc/(?:otelcol|jaeger)/[\w.-]+/(?:token|key|password|ca\.crt|tls\.crt|tls\.key)")
 
 
@@ -30,14 +32,18 @@ def _config(case: Case) -> dict[str, Any]:
     return config
 
 
-def _validate(program: str, text: str, folder: Path) -> None:
+def _validate(program: str, text: str, folder: Path, *arguments: str) -> None:
     """Run `PROGRAM validate`, with every file of a Secret present in a folder."""
     secret = folder / "secret"
     secret.write_text("canary")
     path = folder / "config.yaml"
     path.write_text(MOUNTED.sub(str(secret), text))
     done = subprocess.run(
-        [require(program), "validate", f"--config={path}"], capture_output=True, text=True, check=False
+        [require(program), "validate", f"--config={path}", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "K8S_NODE_NAME": "node"},
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -46,6 +52,24 @@ def _validate(program: str, text: str, folder: Path) -> None:
 def test_collector_accepts_its_configuration(case: Case, tmp_path: Path) -> None:
     """`otelcol validate` reports no error."""
     _validate("otelcol", _text(case, "otel-collector"), tmp_path)
+
+
+@pytest.mark.parametrize("case", LOGS, ids=str)
+def test_collector_of_log_files_accepts_its_configuration(case: Case, tmp_path: Path) -> None:
+    """`otelcol validate` reports no error, with the arguments of the DaemonSet."""
+    (container,) = named(case, "DaemonSet", "demo-otel-collector-logs")["spec"]["template"]["spec"]["containers"]
+    arguments = [argument for argument in container["args"] if not argument.startswith("--config")]
+    _validate("otelcol", _text(case, "otel-collector-logs"), tmp_path, *arguments)
+
+
+@pytest.mark.parametrize("case", LOGS, ids=str)
+def test_log_files_are_sent_by_the_collector_that_redacts(case: Case) -> None:
+    """Lines wait on the disk of their node, and go to the release's Collector only, which redacts them."""
+    config = yaml.safe_load(_text(case, "otel-collector-logs"))
+    (exporter,) = config["exporters"].values()
+    assert exporter["endpoint"].partition("//")[2] == "demo-otel-collector:4318"
+    assert exporter["sending_queue"]["storage"] == config["receivers"]["file_log"]["storage"] == "file_storage"
+    assert "memory_limiter" == config["service"]["pipelines"]["logs"]["processors"][0]
 
 
 @pytest.mark.parametrize("case", JAEGERS, ids=str)

@@ -126,6 +126,17 @@ REFUSED = {
         "users.test.logs",
     ),
     "a test that needs the trace of its log records": ("users", "test.logs=http://logs:9428", "jaeger"),
+    "log lines of injected workloads twice": (
+        "spanloom",
+        "otel-collector.logsCollection.enabled=true,otel-collector.logsCollection.injected=true,postgres.existingSecret=s",
+        "would arrive twice: set otel-collector.logsCollection.injected=false",
+    ),
+    "log lines of injected workloads never": (
+        "spanloom",
+        "otel-collector.logsCollection.enabled=true,operator.profile.exporters.logs=none,postgres.existingSecret=s",
+        "would arrive never: set otel-collector.logsCollection.injected=true",
+    ),
+    "a directory of the node that is none": ("otel-collector", "logsCollection.hostPath=/", "hostPath"),
     "sampling in two replicas": ("otel-collector", "tailSampling.enabled=true,replicas=2", "replicas"),
     "sampling with autoscaling": (
         "otel-collector",

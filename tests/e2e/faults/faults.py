@@ -12,6 +12,7 @@ from support.polling import poll_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from support.cluster.helm_release import Release
     from support.cluster.kube import Object
@@ -28,6 +29,9 @@ class Disk(NamedTuple):
     def fill(self) -> None:
         """Fill the volume completely."""
         on_node(self.node, "dd", "if=/dev/zero", f"of={self.path}/filler", "bs=4k", succeeds=False)  # until it is full
+
+    def take(self, mebibytes: int) -> None:
+        on_node(self.node, "dd", "if=/dev/zero", f"of={self.path}/filler", "bs=1M", f"count={mebibytes}")
 
     def free(self) -> None:
         on_node(self.node, "rm", f"{self.path}/filler")
@@ -74,7 +78,7 @@ def wait_until_ready(release: Release, part: str, *, after: Object) -> None:
 @contextmanager
 def without(release: Release, part: str) -> Iterator[None]:
     """Scale a part to zero replicas inside the block."""
-    kind = {"jaeger": "deployment", "otel-collector": "statefulset"}[part]
+    kind = "deployment" if part == "jaeger" else "statefulset"
     workload = f"{kind}/{release.name}-{part}"
     release.kube("scale", workload, "--replicas=0")
     poll_until(lambda: not release.pods(part), f"{part} is deleted", 120)
@@ -85,19 +89,24 @@ def without(release: Release, part: str) -> Iterator[None]:
         release.kube("rollout", "status", workload, "--timeout=120s")
 
 
-@contextmanager
-def small_disk(release: Release) -> Iterator[Disk]:
+def small_disk(release: Release) -> AbstractContextManager[Disk]:
     """Mount 24 MiB as the Collector's volume inside the block; its queue starts and ends empty."""
-    node = the_pod(release, "otel-collector")["spec"]["nodeName"]
-    claim = release.kube.get(f"persistentvolumeclaim/queue-{release.name}-otel-collector-0")
+    return small_volume(release, "otel-collector", "queue", SMALL)
+
+
+@contextmanager
+def small_volume(release: Release, part: str, name: str, size: str) -> Iterator[Disk]:
+    """Mount a small volume, empty, over that of a StatefulSet inside the block."""
+    node = the_pod(release, part)["spec"]["nodeName"]
+    claim = release.kube.get(f"persistentvolumeclaim/{name}-{release.name}-{part}-0")
     volume = release.kube.get(f"persistentvolume/{claim['spec']['volumeName']}")["spec"]
     path = (volume.get("hostPath") or volume["local"])["path"]
-    with without(release, "otel-collector"):
-        on_node(node, "mount", "-t", "tmpfs", "-o", f"size={SMALL},mode=0777", "tmpfs", path)
+    with without(release, part):
+        on_node(node, "mount", "-t", "tmpfs", "-o", f"size={size},mode=0777", "tmpfs", path)
     try:
         yield Disk(node, path)
     finally:
-        with without(release, "otel-collector"):
+        with without(release, part):
             on_node(node, "umount", path)
 
 

@@ -1,4 +1,4 @@
-"""Send one request to a release on Kubernetes and print its trace from Jaeger: the last step of `make up`."""
+"""Send one request to a release on Kubernetes; print its trace and its log records: the last step of `make up`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.console import Console
 from spanloom.testing import from_jaeger
 from spanloom.traces.model import group
 from spanloom_local import terminal
-from spanloom_local.journey import CREATE, Response, send, trace_of
+from spanloom_local.journey import CREATE, SERVICES, Response, send, trace_of
 from spanloom_local.polling import poll_until
 from spanloom_local.processes import StackError
 
@@ -30,7 +30,8 @@ TRACE_SECONDS = 60.0
 NEXT = """\
 kubectl -n {namespace} port-forward service/{release}-users-api 8000 &
 curl --retry 9 --retry-connrefused localhost:8000/users
-kubectl -n {namespace} port-forward service/{release}-jaeger 16686 &   # http://localhost:16686
+kubectl -n {namespace} port-forward service/{release}-jaeger 16686 &         # traces: http://localhost:16686
+kubectl -n {namespace} port-forward service/{release}-victoria-logs 9428 &   # logs: http://localhost:9428/select/vmui
 helm test {release} -n {namespace} --logs
 make down"""
 
@@ -82,23 +83,47 @@ def wait_for_trace(
     return poll_until(complete, f"Jaeger has {spans} spans of {response.mark}", seconds)
 
 
-def show(edge: str, jaeger: str, console: Console) -> None:
-    """Create a user at the edge and print the trace of the request; StackError if it is not complete."""
+def log_lines(logs_url: str, trace_id: str) -> list[str]:
+    """Return service, severity and message of each log record of a trace, as VictoriaLogs has them now, by time."""
+    form = urlencode({"query": f'trace_id:="{trace_id}" | sort by (_time)'}).encode()
+    try:
+        with urlopen(f"{logs_url}/select/logsql/query", form, timeout=10) as page:  # noqa: S310 http, and ours
+            records = [json.loads(line) for line in page]
+    except URLError:
+        return []
+    return [terminal.printable(f"{r['service.name']:18}{r['severity_text']:7}{r['_msg']}") for r in records]
+
+
+def wait_for_log_lines(logs_url: str, trace_id: str, seconds: float = TRACE_SECONDS) -> list[str]:
+    """Wait until both services have a log record of the trace; TimeoutError after `seconds`."""
+
+    def complete() -> list[str] | None:
+        lines = log_lines(logs_url, trace_id)
+        return lines if SERVICES.keys() <= {line.split()[0] for line in lines} else None
+
+    return poll_until(complete, f"VictoriaLogs has log records of both services of trace {trace_id}", seconds)
+
+
+def show(edge: str, jaeger: str, logs: str, console: Console) -> None:
+    """Create a user at the edge and print trace and log records of the request; StackError if one is not complete."""
     response = send(edge, CREATE.method, CREATE.route, CREATE.body)
     console.print(f"{CREATE.method} {CREATE.route} → {response.status}")
     trace = wait_for_trace(jaeger, response, len(CREATE.tree.splitlines()))
     terminal.show_trace(console, trace)
     if trace.shape() != CREATE.tree:
         raise StackError(f"the trace differs from the expected one:\n{CREATE.tree}")
+    if logs:
+        console.print("\nIts log records:\n" + "\n".join(wait_for_log_lines(logs, trace.trace_id)), markup=False)
 
 
 def show_forwarded(namespace: str, release: str, console: Console) -> None:
-    """Connect to the release by port-forwards, print one trace and the next commands."""
+    """Connect to the release by port-forwards, print one trace, its log records, and the next commands."""
     with (
         forwarded(namespace, f"{release}-users-api", 8000) as edge,
         forwarded(namespace, f"{release}-jaeger", 16686) as jaeger,
+        forwarded(namespace, f"{release}-victoria-logs", 9428) as logs,
     ):
-        show(edge, jaeger, console)
+        show(edge, jaeger, logs, console)
     console.print("\nNext:\n" + NEXT.format(namespace=namespace, release=release), highlight=False, soft_wrap=True)
 
 
@@ -107,12 +132,13 @@ def main(
     release: Annotated[str, typer.Option(help="Name of the release.")] = "spanloom",
     edge: Annotated[str, typer.Option(help="URL of users-api inside the cluster; requires --jaeger.")] = "",
     jaeger: Annotated[str, typer.Option(help="URL of Jaeger's query API; requires --edge.")] = "",
+    logs: Annotated[str, typer.Option(help="URL of VictoriaLogs; without it, --edge prints no log records.")] = "",
 ) -> None:
-    """Send one request to a release and print its trace, by port-forwards or at the given URLs."""
+    """Send one request to a release and print its trace and its log records, by port-forwards or at the given URLs."""
     console = Console(theme=terminal.THEME)
     try:
         if edge and jaeger:
-            show(edge, jaeger, console)
+            show(edge, jaeger, logs, console)
         else:
             show_forwarded(namespace, release, console)
     except (StackError, TimeoutError, OSError) as error:

@@ -140,7 +140,7 @@ def test_a_changed_retention_in_cassandra_is_refused(kube: Kube) -> None:
     helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", "storage.database=other", wait=False)
 
 
-@pytest.mark.parametrize("chart", ["postgres", "jaeger", "otel-collector"])
+@pytest.mark.parametrize("chart", ["postgres", "jaeger", "otel-collector", "victoria-logs"])
 def test_applying_a_rendered_chart_twice_changes_nothing(kube: Kube, chart: str) -> None:
     """`helm template | kubectl apply`, as Argo CD does, changes nothing the second time."""
     command = ["template", chart, str(HELM / chart), "--skip-tests", "--kube-version=1.34.0"]
@@ -165,7 +165,7 @@ def _specifications(kube: Kube) -> dict[str, object]:
     }
 
 
-@pytest.mark.parametrize("chart", ["jaeger", "postgres"])
+@pytest.mark.parametrize("chart", ["jaeger", "postgres", "victoria-logs"])
 def test_a_quota_with_limits_is_satisfied(kube: Kube, chart: str) -> None:
     """Under a quota that requires limits of every pod, the chart is installed and its test runs."""
     kube.apply(QUOTA)
@@ -181,7 +181,7 @@ def test_the_secrets_of_production(kube: Kube, tmp_path: Path) -> None:
         assert f"kept     {kube.namespace}/" in second
         ca = tmp_path / "ca.crt"
         ca.write_text(secret(shop, "telemetry-ca")["ca.crt"])
-        for part in ("collector", "jaeger", "prometheus"):
+        for part in ("collector", "jaeger", "prometheus", "victoria-logs"):
             host = {"collector": "otel-collector"}.get(part, part)
             certificate = tmp_path / f"{part}.crt"
             certificate.write_text(secret(kube, f"{part}-tls")["tls.crt"])

@@ -1,11 +1,12 @@
 """Secrets and personal data by every input of a real release: none is found where its operators look.
 
-The test searches Jaeger, the Collector's metrics, the logs of every part except PostgreSQL (it quotes rows that violate
-a constraint: SECURITY.md), the Events, and the Deployments and profiles with their status.
+The test searches Jaeger, VictoriaLogs, the Collector's metrics, the logs of every part except PostgreSQL (it quotes
+rows that violate a constraint: SECURITY.md), the Events, and the Deployments and profiles with their status.
 """
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
@@ -13,22 +14,23 @@ from urllib.request import urlopen
 import pytest
 from support.builders.canaries import PATHS, TRAPS, Outputs
 from support.cluster.jaeger import query
+from support.cluster.victoria_logs import records
 from support.polling import poll_until
 from support.raw_http import exchange, status
 
-from spanloom_local.cluster import found_in_jaeger
+from spanloom_local.cluster import wait_for_log_lines, wait_for_trace
 from spanloom_local.journey import LIST, SERVICES, send
 
 if TYPE_CHECKING:
     from support.cluster.helm_release import Release
 
-    from spanloom_local.journey import Response
 
 pytestmark = pytest.mark.timeout(600)
 
 AT_ONCE = 8
 ROUTE = "/users/{user_id}"
-LOGS = ("otel-collector", "jaeger", "operator", *SERVICES)
+PARTS = ("otel-collector", "jaeger", "victoria-logs", "operator")
+LOGS = (*PARTS, *SERVICES)
 PSQL = "PGPASSWORD=$(cat /etc/postgres/auth/postgres-password) exec psql --username=postgres --quiet users"
 OBJECTS = "events,deployments,statefulsets,pods,otelprofiles"
 
@@ -43,17 +45,12 @@ def outputs(release: Release) -> Outputs:
         with ThreadPoolExecutor(AT_ONCE) as pool:  # a forwarded connection takes a second to end
             found.responses = dict(pool.map(lambda path: (path, send_requests(path, found, edge, internal)), PATHS))
         last = send(edge, LIST.method, LIST.route)
-    poll_until(lambda: is_stored(release, last), "the last request is in Jaeger", 120)
+    with release.reach("jaeger", 16686) as jaeger, release.reach("victoria-logs", 9428) as logs:
+        trace = wait_for_trace(jaeger, last, len(LIST.tree.splitlines()), 120)
+        wait_for_log_lines(logs, trace.trace_id)
     poll_until(lambda: ROUTE in release.metrics(), "the metrics contain the routes", 60)
     found.bytes = {place: text.encode() for place, text in everything(release).items()}
     return found
-
-
-def is_stored(release: Release, response: Response) -> bool:
-    """Return whether Jaeger has the complete trace of this request."""
-    with release.reach("jaeger", 16686) as jaeger:
-        trace = found_in_jaeger(jaeger, response)
-    return trace is not None and len(trace.spans) == len(LIST.tree.splitlines())
 
 
 def send_requests(path: str, found: Outputs, edge: str, internal: str) -> set[int]:
@@ -71,7 +68,9 @@ def everything(release: Release) -> dict[str, str]:
         traces = [_text(f"{jaeger}/api/traces?service={name}&limit=7000") for name in query(jaeger, "services")["data"]]
     with release.reach("otel-collector-pods", 8888) as collector:
         own = _text(f"{collector}/metrics")
-    found = {"Jaeger": "".join(traces), "metrics": release.metrics() + own}
+    with release.reach("victoria-logs", 9428) as logs:
+        stored = json.dumps(records(logs, "*"))
+    found = {"Jaeger": "".join(traces), "VictoriaLogs": stored, "metrics": release.metrics() + own}
     found["objects"] = release.kube("get", OBJECTS, "--output=json", "--show-managed-fields")
     for part in LOGS:
         selector = f"--selector=app.kubernetes.io/name={part},app.kubernetes.io/instance={release.name}"
@@ -97,8 +96,8 @@ def test_every_request_had_its_status(outputs: Outputs) -> None:
 
 def test_every_output_is_searched(outputs: Outputs) -> None:
     """The search would find a canary: each output contains a word that it should contain."""
-    assert {"Jaeger", "metrics", *SERVICES} <= set(outputs.where(ROUTE))
+    assert {"Jaeger", "VictoriaLogs", "metrics", *SERVICES} <= set(outputs.where(ROUTE))
     for name in ("UniqueViolation", "CheckViolation", "RaiseException"):
-        assert {"Jaeger", "otel-collector", "users-db-service"} <= set(outputs.where(name))
-    assert {"objects", "jaeger", "operator"} <= {place for place, found in outputs.bytes.items() if found}
+        assert {"Jaeger", "VictoriaLogs", "users-db-service"} <= set(outputs.where(name))
+    assert {"objects", *PARTS} <= {place for place, found in outputs.bytes.items() if found}
     assert "objects" in outputs.where("involvedObject")

@@ -20,6 +20,7 @@ CLOSED = {
     "users-db-service": {8000},
     "postgres": {5432},
     "jaeger": {4317, 4318, 16686},
+    "victoria-logs": {9428},
     "otel-collector-pods": {8888, 8889},
 }
 TRY = """

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated
 from urllib.error import URLError
 from urllib.parse import urlencode
@@ -40,18 +41,19 @@ make down"""
 def forwarded(namespace: str, service: str, port: int) -> Iterator[str]:
     """Forward a local port to a Service of the current cluster; yield the URL. StackError with kubectl's output."""
     command = ["kubectl", "--namespace", namespace, "port-forward", f"service/{service}", f":{port}"]
-    kubectl = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # noqa: S603 ours
-    try:
-        assert kubectl.stdout is not None  # noqa: S101 a pipe was asked for
-        line = kubectl.stdout.readline()  # Forwarding from 127.0.0.1:40123 -> 8000
-        if not line.startswith("Forwarding from 127.0.0.1:"):
-            raise StackError(
-                f"{service} is not reachable: {line.strip() or 'kubectl port-forward exited without output'}"
-            )
-        yield f"http://127.0.0.1:{line.split(':')[1].split()[0]}"
-    finally:
-        kubectl.terminate()
-        kubectl.communicate()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as kubectl:  # noqa: S603 ours
+        try:
+            assert kubectl.stdout is not None  # noqa: S101 a pipe was asked for
+            line = kubectl.stdout.readline()  # Forwarding from 127.0.0.1:40123 -> 8000
+            if not line.startswith("Forwarding from 127.0.0.1:"):
+                raise StackError(
+                    f"{service} is not reachable: {line.strip() or 'kubectl port-forward exited without output'}"
+                )
+            # kubectl prints a line for each connection, and waits when the pipe is full
+            Thread(target=kubectl.stdout.read, daemon=True).start()
+            yield f"http://127.0.0.1:{line.split(':')[1].split()[0]}"
+        finally:
+            kubectl.terminate()
 
 
 EDGE = "users-api"

@@ -132,7 +132,7 @@ def program(
         found = Program(popen, f"http://127.0.0.1:{port}", (out, err))
         try:
             if any("{port}" in word for word in command):
-                poll_until(lambda: listens(port) or popen.poll() is not None, f"{app} listens")
+                poll_until(lambda: listens(port) or popen.poll() is not None, f"{app} listens", 90)
             yield found
         finally:
             _kill(popen)

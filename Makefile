@@ -3,7 +3,7 @@ PYTHON ?= python3
 UV := .venv/bin/uv
 RUN := $(UV) run --locked --no-sync
 
-.PHONY: help setup demo picture test test-matrix test-release conflicts lock reliability release sbom up down e2e docs dashboards golden checkov bench bench-agent bench-operator lint format clean
+.PHONY: help setup demo picture test test-matrix test-release conflicts lock reliability release sbom up down e2e breakages docs dashboards golden checkov bench bench-agent bench-operator lint format clean
 help:  ## Show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*##/\1\t/p' Makefile | expand -t 16
 
@@ -43,6 +43,9 @@ e2e: setup  ## Run the tests that need a cluster (the current context)
 
 test-release: setup  ## Release to a registry and install from it (REGISTRY=localhost:5001, the current context)
 	REGISTRY="$(REGISTRY)" $(RUN) python -m pytest tests/release $(ARGS)
+
+breakages: setup  ## Cause, follow and repair every breakage on a cluster (installs as make up does)
+	$(RUN) python -m pytest tests/e2e/test_lessons.py -k breakage --whole $(ARGS)
 
 docs: setup  ## Generate docs/configuration.md, docs/compatibility.md, the charts' READMEs and copied files
 	PYTHONPATH=tests $(RUN) python docs/generator

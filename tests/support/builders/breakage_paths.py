@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
 from support.builders.pages import ANYTHING, blocks
+from support.paths import ROOT
 
 from spanloom_local.breakages.users_db import BLOCKED_SECONDS, SLOW_SECONDS
 from spanloom_local.journey import CREATE, LIST, READ, Response, Step, send
@@ -21,6 +22,8 @@ PAGE = "deploy/demos/breakages/{}.md"
 TIME = re.compile(r" +[\d.]+ ms")
 SPACES = re.compile(r"(?<=\S) {2,}(?=\S)")
 CONCURRENT = 6
+INDEX = "deploy/demos/README.md"
+ROW = re.compile(r"^\| \[([\w-]+)\]\(breakages/\1\.md\) \| .* \| (?:\[`(\w+)`\]\(\S+\)|none: .*) \|$", re.MULTILINE)
 
 
 class Path(NamedTuple):
@@ -34,6 +37,11 @@ class Path(NamedTuple):
 def page_of(name: str) -> str:
     """Return the page of a breakage, from the root of the repository."""
     return PAGE.format(name)
+
+
+def alerts() -> dict[str, str]:
+    """Return the alert of each breakage in the index, "" where none fires."""
+    return {row[1]: row[2] or "" for row in ROW.finditer((ROOT / INDEX).read_text())}
 
 
 def trees_of(name: str) -> list[str]:

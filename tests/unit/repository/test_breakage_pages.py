@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.builders.breakage_paths import PATHS, page_of, trees_of
+import yaml
+from support.builders.breakage_paths import PATHS, alerts, page_of, trees_of
 from support.builders.pages import blocks
 from support.paths import ROOT
 
@@ -14,15 +15,13 @@ from spanloom_local.breakages import BREAKAGES
 MAX_LINES = 45
 HEADINGS = ["What you see first", "How to follow it", "What it was", "Repair"]
 UPGRADE = "helm upgrade spanloom helm/spanloom --namespace spanloom --reuse-values --set users.breakage={} --wait"
-ROW = re.compile(r"^\| \[([\w-]+)\]\(breakages/([\w-]+)\.md\) \| .* \| (?:`(\w+)`|none: .*) \|$", re.MULTILINE)
-INDEX = {found[1]: found for found in ROW.finditer((ROOT / "deploy/demos/README.md").read_text())}
+RULES = yaml.safe_load((ROOT / "helm/prometheus/files/rules/alerts.yaml").read_text())
 
 
 def test_every_breakage_has_a_page_and_a_path() -> None:
     """The table of breakages, the pages, the index and the paths that the tests follow have the same names."""
     pages = [path.stem for path in sorted((ROOT / "deploy/demos/breakages").iterdir())]
-    assert sorted(BREAKAGES) == pages == sorted(INDEX) == sorted(PATHS)
-    assert [] == [name for name, row in INDEX.items() if row[2] != name]
+    assert sorted(BREAKAGES) == pages == sorted(alerts()) == sorted(PATHS)
 
 
 @pytest.mark.parametrize("name", BREAKAGES)
@@ -42,6 +41,12 @@ def test_a_page_has_the_form(name: str) -> None:
 @pytest.mark.parametrize("name", BREAKAGES)
 def test_a_page_names_the_alert_of_the_index(name: str) -> None:
     """The first alert of a page is that of the index; a page says so where there is none."""
-    first = next(iter(re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", (ROOT / page_of(name)).read_text())), None)
-    expected = INDEX[name][3]
-    assert expected == first if expected else "No alert: every response is right" in (ROOT / page_of(name)).read_text()
+    text, alert = (ROOT / page_of(name)).read_text(), alerts()[name]
+    names = re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", text)
+    assert (names[0] == alert) if alert else ("No alert: every response is right" in text)
+
+
+def test_the_alerts_are_those_of_the_rules() -> None:
+    """Every alert of the index is an alert of the chart prometheus."""
+    known = {rule["alert"] for group in RULES["groups"] for rule in group["rules"]}
+    assert set() == set(alerts().values()) - {""} - known

@@ -73,6 +73,12 @@ def test_a_slot_has_the_requests_of_its_time() -> None:
     assert (SLOTS, 2) == (len(red.slots), red.total.requests)
 
 
+def test_points_of_any_time_are_limited_to_the_window() -> None:
+    """Old points, each of another time, are not stored."""
+    metrics = measured(*(recent({inf: 1}, (SLOTS + number) * SLOT) for number in range(5)), is_delta=True)
+    assert {} == metrics._routes
+
+
 def test_a_time_in_the_future_counts_as_now() -> None:
     """A sender whose clock is ahead is shown in the last slot."""
     [red] = measured(recent({1.0: 1, inf: 0}, age=-WINDOW_SECONDS * NANOSECONDS)).routes(NOW)

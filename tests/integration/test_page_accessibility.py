@@ -4,8 +4,8 @@ import re
 
 import pytest
 from playwright.sync_api import Page, expect
-from support.builders.otlp import proto_span, traces_body
-from support.processes.browser_page import names, row, save, send_checkout, send_every_signal
+from support.builders.otlp import logs_request, proto_span, traces_body
+from support.processes.browser_page import line, names, post_otlp, row, save, send_checkout, send_every_signal, span_of
 
 from spanloom.testing import from_otlp
 from spanloom_local.receiver import Receiver
@@ -164,9 +164,10 @@ def test_the_signals_are_linked_by_keyboard(page: Page, receiver: Receiver) -> N
 def test_a_narrow_screen_cuts_nothing(page: Page, receiver: Receiver) -> None:
     """At 360 pixels the list is above the waterfall, and nothing exceeds the width."""
     page.set_viewport_size({"width": 360, "height": 740})
-    send_every_signal(receiver)
+    trace = send_every_signal(receiver)
+    post_otlp(receiver, "logs", logs_request(line("long" * 50, span_of(trace, "place_order"), key="long" * 50)))
     page.goto(receiver.url)
-    expect(row(page, "place_order")).to_be_visible()
+    expect(page.get_by_role("table", name="Newest log lines")).to_contain_text("longlong")
     edges = "[...document.querySelectorAll('main *')].map(element => element.getBoundingClientRect().right)"
     assert 360 >= max(page.evaluate(edges))
     save(page, "telephone")

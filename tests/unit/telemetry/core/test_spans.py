@@ -42,7 +42,7 @@ def test_a_ratio_samples_the_traces_that_the_sdk_samples(trace_id: int, rate: fl
     """Services with the SDK and with the core decide alike about a trace."""
     expected = sdk.TraceIdRatioBased(rate).should_sample(None, trace_id, "name").decision.is_sampled()
     assert (expected,) == tuple(
-        found.samples(trace_id) for found in [Sampler.from_name("traceidratio", str(rate))] if found
+        found.samples(trace_id, "name") for found in [Sampler.from_name("traceidratio", str(rate))] if found
     )
 
 

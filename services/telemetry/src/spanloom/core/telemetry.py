@@ -17,6 +17,7 @@ from spanloom.core.metrics.histogram import Histogram
 from spanloom.core.metrics.sums import Counter, ObservedSum
 from spanloom.core.spans import encode as encode_spans
 from spanloom.core.spans.attributes import Limits
+from spanloom.core.spans.remote_sampling import RemoteSampler, StrategyPoller
 from spanloom.core.spans.sampling import Sampler
 from spanloom.core.spans.tracer import Tracer
 
@@ -43,7 +44,7 @@ class Options(NamedTuple):
 
     resource: Callable[[], Mapping[str, Any]]
     user_agent: str
-    sampler: Sampler = Sampler(1 << 64, follows_parent=True)
+    sampler: Sampler | RemoteSampler = Sampler(1 << 64, follows_parent=True)
     limits: Limits = Limits()
     spans: Batches = Batches(8192, 512, 5.0)
     logs: Batches = Batches(2048, 512, 1.0)
@@ -72,8 +73,16 @@ class Telemetry:
         self._logs = Queue(options.logs.queue, options.logs.size, *wake)
         self._instruments: list[Instrument] = []
         self._renew()
-        self.exporter.add(list(self._outboxes()))
+        self.exporter.add(self._outboxes())
+        if isinstance(options.sampler, RemoteSampler):
+            options.sampler.on_use = self._begin
+            self.exporter.add([StrategyPoller(options.sampler, str(options.resource()["service.name"]))])
         after_fork(self._renew)
+
+    @property
+    def sampler(self) -> Sampler | RemoteSampler:
+        """The sampler of traces."""
+        return self._options.sampler
 
     def _renew(self) -> None:
         """Describe this process, which has an instance id of its own."""

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 from spanloom.core.export.resource import parse_pairs, resource_attributes
 from spanloom.core.export.sender import Destination
 from spanloom.core.spans.attributes import UNLIMITED, Limits
+from spanloom.core.spans.remote_sampling import RemoteSampler
 from spanloom.core.spans.sampling import Sampler
 from spanloom.core.telemetry import Batches, Options
+from spanloom.settings.remote_sampling import SAMPLERS as REMOTE_SAMPLERS
+from spanloom.settings.remote_sampling import parse_remote_sampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +42,13 @@ def core_options(values: Mapping[str, str], distribution: Mapping[str, str], sig
     )
 
 
-def sampler(values: Mapping[str, str]) -> Sampler | None:
+def sampler(values: Mapping[str, str]) -> Sampler | RemoteSampler | None:
     """Return the sampler; None if it is not built in."""
-    return Sampler.from_name(values["OTEL_TRACES_SAMPLER"], values["OTEL_TRACES_SAMPLER_ARG"])
+    name, argument = values["OTEL_TRACES_SAMPLER"], values["OTEL_TRACES_SAMPLER_ARG"]
+    if name in REMOTE_SAMPLERS:
+        remote = parse_remote_sampling("OTEL_TRACES_SAMPLER_ARG", argument)
+        return RemoteSampler(*remote, follows_parent=name.startswith("parentbased_"))
+    return Sampler.from_name(name, argument)
 
 
 def limits(values: Mapping[str, str]) -> Limits:

@@ -67,7 +67,7 @@ def _distribution(auto_version: str | None) -> dict[str, str]:
 def _serve_traces(
     telemetry: Telemetry, resource: Mapping[str, Any], shutdown: Shutdown, *, is_core: bool
 ) -> Callable[[str], Callable[..., Any]]:
-    lazy = Lazy(partial(_sdk_provider, "tracer_provider", resource))
+    lazy = Lazy(partial(_sdk_provider, "tracer_provider", resource, telemetry.sampler))
     shutdown.flushes.append(lazy.flush)
     if is_core:
         trace.set_tracer_provider(SwitchingTracerProvider(telemetry, Resource(resource), lambda: lazy.provider))
@@ -101,10 +101,10 @@ def _serve_logs(
     return log_emitter(has_code_attributes=settings.has_code_attributes)
 
 
-def _sdk_provider(kind: str, resource: Mapping[str, Any]) -> Any:
+def _sdk_provider(kind: str, resource: Mapping[str, Any], *more: Any) -> Any:
     from spanloom.sdk import providers  # noqa: PLC0415 imports the SDK, which takes long
 
-    return getattr(providers, kind)(resource)
+    return getattr(providers, kind)(resource, *more)
 
 
 def _set_propagators(names: str) -> None:

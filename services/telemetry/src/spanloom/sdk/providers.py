@@ -14,6 +14,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
+from spanloom.core.spans.remote_sampling import RemoteSampler
+from spanloom.sdk.remote_sampler import sdk_sampler
 from spanloom.sdk.span_redaction import RedactingExporter, patch_span_errors
 from spanloom.sdk.tree_exporter import TreeExporter
 
@@ -27,11 +29,11 @@ PROTOCOLS = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 RATIO_SAMPLERS = ("traceidratio", "parentbased_traceidratio")
 
 
-def tracer_provider(resource: Mapping[str, Any]) -> TracerProvider:
-    """Return the SDK's provider of tracers."""
+def tracer_provider(resource: Mapping[str, Any], core_sampler: Any) -> TracerProvider:
+    """Return the SDK's provider of tracers; of the core's samplers it uses the remote one, which the SDK lacks."""
     patch_span_errors()
     provider = TracerProvider(
-        sampler=_sampler(),
+        sampler=_sampler(core_sampler),
         resource=Resource.create(resource),
         id_generator=_load("opentelemetry_id_generator", os.environ.get("OTEL_PYTHON_ID_GENERATOR", "random"))(),
         shutdown_on_exit=False,  # the final flush is the Shutdown's, within its timeout
@@ -77,7 +79,9 @@ def _protocol(signal: str) -> str:
     return PROTOCOLS[os.environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", general)]
 
 
-def _sampler() -> Any:
+def _sampler(core_sampler: Any) -> Any:
+    if isinstance(core_sampler, RemoteSampler):
+        return sdk_sampler(core_sampler)
     name = os.environ.get("OTEL_TRACES_SAMPLER")
     if name is None:
         return None

@@ -13,6 +13,7 @@ from spanloom.settings.excluded_paths import DEFAULT as DEFAULT_EXCLUDED
 from spanloom.settings.excluded_paths import KEYS as EXCLUDED_URLS
 from spanloom.settings.exporters import MAX_TIMEOUT_SECONDS, exporters
 from spanloom.settings.levels import parse_levels
+from spanloom.settings.remote_sampling import SAMPLERS as REMOTE_SAMPLERS
 from spanloom.settings.trust import parse_trust
 from spanloom.settings.variable import Variable
 
@@ -63,7 +64,7 @@ def _distribution() -> Iterator[Variable]:
 
 
 ROOT_SAMPLERS = ("always_on", "always_off", "traceidratio")  # specification, "Built-in samplers"
-SAMPLERS = (*ROOT_SAMPLERS, *(f"parentbased_{name}" for name in ROOT_SAMPLERS))
+SAMPLERS = (*ROOT_SAMPLERS, *(f"parentbased_{name}" for name in ROOT_SAMPLERS), *REMOTE_SAMPLERS)
 
 
 def _general() -> Iterator[Variable]:
@@ -100,7 +101,12 @@ def _sampling_and_batches() -> Iterator[Variable]:
         checks.entry_point_names("opentelemetry_traces_sampler", *SAMPLERS, is_list=False),
         "parentbased_always_on",
     )
-    yield Variable("OTEL_TRACES_SAMPLER_ARG", "Argument of the sampler: for `…traceidratio` a ratio from 0 to 1.")
+    yield Variable(
+        "OTEL_TRACES_SAMPLER_ARG",
+        "Argument of the sampler: for `…traceidratio` a ratio from 0 to 1, for `…jaeger_remote` an address of Jaeger's "
+        "HTTP endpoint for strategies, an interval of at least 100 ms, and the ratio before the first response: "
+        "`endpoint=http://localhost:5778,pollingIntervalMs=60000,initialSamplingRate=0.001` (the defaults).",
+    )
     # 2,048 spans overflow within 10 s of outage at 200 spans a second; a queued span takes about 1 kB.
     for processor, items, size, overrides in (("BSP", "spans", "8192", True), ("BLRP", "log records", "2048", False)):
         count, milliseconds = checks.integer(1), checks.integer(1, " (milliseconds)")

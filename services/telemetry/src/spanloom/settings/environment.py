@@ -11,6 +11,8 @@ from spanloom.settings.declarations import VARIABLES
 from spanloom.settings.errors import SettingsError
 from spanloom.settings.excluded_paths import excluded_paths
 from spanloom.settings.levels import LevelFilter, parse_levels
+from spanloom.settings.remote_sampling import SAMPLERS as REMOTE_SAMPLERS
+from spanloom.settings.remote_sampling import parse_remote_sampling
 from spanloom.settings.trust import TrustPolicy, parse_trust
 
 if TYPE_CHECKING:
@@ -85,7 +87,7 @@ def canonical_values(environ: Mapping[str, str]) -> dict[str, str]:
         value = environ.get(variable.name, "")
         values[variable.name] = variable.check(variable.name, value) if value.strip() else variable.default
     excluded_paths(environ)
-    _check_ratio(values)
+    _check_sampler_argument(values)
     _check_batches(environ, values)
     return values
 
@@ -105,10 +107,12 @@ def _refuse_unknown(key: str, environ: Mapping[str, str]) -> None:
     raise SettingsError(key, environ[key], f"the name {' or '.join(names)}")
 
 
-def _check_ratio(values: Mapping[str, str]) -> None:
-    argument = values["OTEL_TRACES_SAMPLER_ARG"]
-    if argument and values["OTEL_TRACES_SAMPLER"].endswith("traceidratio"):
-        number(0, 1, ", a ratio")("OTEL_TRACES_SAMPLER_ARG", argument)
+def _check_sampler_argument(values: Mapping[str, str]) -> None:
+    key, name = "OTEL_TRACES_SAMPLER_ARG", values["OTEL_TRACES_SAMPLER"]
+    if name in REMOTE_SAMPLERS:
+        parse_remote_sampling(key, values[key])
+    elif values[key] and name.endswith("traceidratio"):
+        number(0, 1, ", a ratio")(key, values[key])
 
 
 def _check_batches(environ: Mapping[str, str], values: Mapping[str, str]) -> None:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from spanloom.core.export.outbox import Outbox
+    from spanloom.core.spans.remote_sampling import StrategyPoller
+
+    Task = Outbox | StrategyPoller
 
 MAX_WAIT_SECONDS = 60.0
 
@@ -22,11 +25,11 @@ class Exporter:
     """Sends from its outboxes in a thread, which starts when there is something to send in this process."""
 
     def __init__(self) -> None:
-        self._outboxes: list[Outbox] = []
+        self._outboxes: list[Task] = []
         self._begin()
         after_fork(self._after_fork)
 
-    def add(self, outboxes: Sequence[Outbox]) -> None:
+    def add(self, outboxes: Sequence[Task]) -> None:
         """Send from these, too."""
         self._outboxes += outboxes
 
@@ -100,7 +103,7 @@ class Exporter:
         return min((self._step_of(outbox, now) for outbox in self._outboxes), default=now + MAX_WAIT_SECONDS)
 
     @staticmethod
-    def _step_of(outbox: Outbox, now: float) -> float:
+    def _step_of(outbox: Task, now: float) -> float:
         try:
             return outbox.step(now)
         except Exception as error:

@@ -17,7 +17,7 @@ class Sampler(NamedTuple):
     bound: int
     follows_parent: bool
 
-    def samples(self, trace_id: int) -> bool:
+    def samples(self, trace_id: int, _name: str) -> bool:
         """Return whether a trace is sampled as far as its id decides."""
         return trace_id & TRACE_ID_BITS < self.bound
 

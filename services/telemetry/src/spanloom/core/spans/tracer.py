@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from spanloom.core.context import Context
+    from spanloom.core.spans.remote_sampling import RemoteSampler
     from spanloom.core.spans.sampling import Sampler
 
 
@@ -30,7 +31,9 @@ class Scope(NamedTuple):
 class Tracer:
     """Starts spans of one scope. `enqueue` takes a span that has ended."""
 
-    def __init__(self, scope: Scope, sampler: Sampler, limits: Limits, enqueue: Callable[[Span], None]) -> None:
+    def __init__(
+        self, scope: Scope, sampler: Sampler | RemoteSampler, limits: Limits, enqueue: Callable[[Span], None]
+    ) -> None:
         self.scope, self.sampler, self.limits, self.enqueue = scope, sampler, limits, enqueue
         self.follows_parent = sampler.follows_parent
 
@@ -69,7 +72,7 @@ class Tracer:
         if parent is not None and self.follows_parent:
             is_sampled = bool(parent_flags & SAMPLED)
         else:
-            is_sampled = self.sampler.samples(trace_id)
+            is_sampled = self.sampler.samples(trace_id, name)
         flags = parent_flags & RANDOM | (SAMPLED if is_sampled else 0)
         state = parent.state if parent is not None else ""
         if not is_sampled:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from spanloom.core.spans.remote_sampling import RemoteSampler
 from spanloom.core.telemetry import Batches
 from spanloom.runtime.options import core_options
+from spanloom.runtime.signals import exported_by_core
 from spanloom.settings.environment import canonical_values
 
 if TYPE_CHECKING:
@@ -76,6 +78,22 @@ def test_an_endpoint_of_a_signal_is_used_as_it_is(environ: dict[str, str], expec
     to = options(**environ).traces_to
     assert to is not None
     assert expected == to.url
+
+
+@pytest.mark.parametrize(("name", "follows_parent"), [("jaeger_remote", False), ("parentbased_jaeger_remote", True)])
+def test_the_core_samples_by_strategies_of_jaeger(name: str, follows_parent: bool) -> None:
+    """The SDK is not needed for it."""
+    values = canonical_values({
+        "OTEL_TRACES_SAMPLER": name,
+        "OTEL_TRACES_SAMPLER_ARG": "endpoint=http://j:5778,pollingIntervalMs=500,initialSamplingRate=1",
+    })  # fmt: skip
+    sampler = core_options(values, DISTRIBUTION, SIGNALS).sampler
+    assert isinstance(sampler, RemoteSampler)
+    assert ("http://j:5778/sampling", 0.5, follows_parent) == (
+        sampler.url, sampler.interval_seconds, sampler.follows_parent,
+    )  # fmt: skip
+    assert sampler.samples(1, "GET")
+    assert "traces" in exported_by_core(values, {})
 
 
 def test_what_is_set_for_a_signal_wins() -> None:

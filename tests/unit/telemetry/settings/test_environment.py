@@ -8,6 +8,7 @@ from spanloom.settings import Settings, SettingsError
 from spanloom.settings.declarations import VARIABLES
 from spanloom.settings.environment import apply_defaults, canonical_values
 from spanloom.settings.levels import LEVELS
+from spanloom.settings.remote_sampling import RemoteSampling, parse_remote_sampling
 
 
 def test_defaults_are_accepted() -> None:
@@ -79,6 +80,38 @@ def test_a_ratio_is_checked_where_the_sampler_takes_one() -> None:
     with pytest.raises(SettingsError, match="a ratio"):
         Settings.from_environ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"})
     Settings.from_environ({"OTEL_TRACES_SAMPLER": "always_on", "OTEL_TRACES_SAMPLER_ARG": "endpoint=x"})
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("0.5", "endpoint=http://localhost:5778,pollingIntervalMs=60000,initialSamplingRate=0.001"),
+        ("endpoint=http://a,endpoint=http://b", "endpoint=http://localhost:5778,pollingIntervalMs=60000"),
+        ("rate=1", "initialSamplingRate=0.001"),
+        ("endpoint=jaeger:5778", "a URL"),
+        ("pollingIntervalMs=99", "a number from 100 to 8.64e+07 milliseconds"),
+        ("initialSamplingRate=2", "a number from 0 to 1, a ratio"),
+    ],
+)
+def test_the_argument_of_a_remote_sampler_is_checked(argument: str, expected: str) -> None:
+    """Its three fields, each at most once, and their values."""
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_environ({"OTEL_TRACES_SAMPLER": "jaeger_remote", "OTEL_TRACES_SAMPLER_ARG": argument})
+    assert str(caught.value).startswith("OTEL_TRACES_SAMPLER_ARG=")
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "expected"),
+    [
+        ("", RemoteSampling("http://localhost:5778/sampling", 60.0, 0.001)),
+        ("endpoint=http://j:1/,pollingIntervalMs=500", RemoteSampling("http://j:1/sampling", 0.5, 0.001)),
+        (" endpoint = https://j/own , initialSamplingRate=0.25", RemoteSampling("https://j/own", 60.0, 0.25)),
+    ],
+)
+def test_the_argument_of_a_remote_sampler(argument: str, expected: RemoteSampling) -> None:
+    """What is left out has its default; an endpoint without a path gets Jaeger's."""
+    assert expected == parse_remote_sampling("OTEL_TRACES_SAMPLER_ARG", argument)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from spanloom.core.reports import describe, report
+from spanloom.core.reports import report
 from spanloom.core.spans.strategies import Strategy, to_ratio, to_strategy
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class StrategyPoller:
 
     def _report(self, error: Exception) -> None:
         if not self._is_failing:
-            problem = getattr(error, "reason", None) or (error if isinstance(error, ValueError) else describe(error))
+            problem = getattr(error, "reason", None) or str(error) or type(error).__name__
             report(f"sampling strategy of {self._sampler.url}: {problem}; the one before stays")
         self._is_failing = True
 

@@ -99,7 +99,14 @@ def to_ratio(rate: float) -> Ratio:
 
 
 def to_strategy(document: Mapping[str, Any]) -> Strategy:
-    """Return the strategy of a response; ValueError, KeyError, TypeError or AttributeError for anything else."""
+    """Return the strategy of a response; ValueError for anything else."""
+    try:
+        return _strategy(document)
+    except (AttributeError, KeyError, OverflowError, TypeError) as error:
+        raise ValueError("the response is no sampling strategy") from error
+
+
+def _strategy(document: Mapping[str, Any]) -> Strategy:
     if document.get("operationSampling"):
         return _by_operation(document["operationSampling"])
     kind = document.get("strategyType", 0)

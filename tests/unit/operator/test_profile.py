@@ -13,10 +13,13 @@ from spanloom_operator.profiles.rules import Rules
 from spanloom_operator.quantities import quantity
 
 RULES = Rules(
-    endpoints=("http://*.observability:4318", "https://otlp.example.com"),
+    endpoints=("http://*.observability:4318", "https://otlp.example.com", "http://jaeger.observability:5778"),
     agent_image="agent:1",
     agent_images=("mirror/agent:1",),
 )
+
+
+JAEGER = "http://jaeger.observability:5778"
 
 
 def accepted(spec: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +67,10 @@ def secure(tls: Object) -> Object:
     return exporter(endpoint="https://otlp.example.com", tls=tls)
 
 
+def remote(argument: str) -> Object:
+    return {"sampler": {"type": "parentbased_jaeger_remote", "argument": argument}}
+
+
 def agent(**fields: object) -> Object:
     return {"agent": {"enabled": True, **fields}}
 
@@ -76,6 +83,17 @@ REFUSED = {
     "ratio NaN": ({"sampler": {"type": "parentbased_traceidratio", "argument": "NaN"}}, "expected a ratio from 0 to 1"),
     "ratio missing": ({"sampler": {"type": "parentbased_traceidratio"}}, "expected a ratio from 0 to 1"),
     "ratio without use": ({"sampler": {"type": "always_on", "argument": "1"}}, "takes no argument"),
+    "remote sampler without an endpoint": (remote("pollingIntervalMs=500"), "expected endpoint=URL"),
+    "remote sampler without argument": ({"sampler": {"type": "jaeger_remote"}}, "expected endpoint=URL"),
+    "remote sampler elsewhere": (remote("endpoint=http://evil.example:5778"), "endpoint of the operator's allow-list"),
+    "remote sampler with another field": (remote(f"endpoint={JAEGER},rate=1"), "expected endpoint=URL"),
+    "remote sampler with a field twice": (remote(f"endpoint={JAEGER},endpoint={JAEGER}"), "expected endpoint=URL"),
+    "remote sampler too often": (
+        remote(f"endpoint={JAEGER},pollingIntervalMs=9"), "pollingIntervalMs '9': expected milliseconds, 100 to a day",
+    ),
+    "remote sampler with a wrong rate": (
+        remote(f"endpoint={JAEGER},initialSamplingRate=2"), "initialSamplingRate '2': expected a ratio from 0 to 1",
+    ),
     "unknown sampler": ({"sampler": {"type": "sometimes"}}, "spec.sampler.type 'sometimes'"),
     "not a URL": (exporter(endpoint="not a url"), "spec.exporter.endpoint 'not a url': expected http(s)://HOST"),
     "URL with a user": (exporter(endpoint="http://a:b@x.observability:4318"), "without user"),
@@ -171,6 +189,14 @@ def test_every_problem_is_named_at_once() -> None:
 def test_allowed_endpoint(endpoint: str) -> None:
     """A host matches by pattern, a port also when it is the scheme's own; the path is free."""
     assert endpoint == accepted(exporter(endpoint=endpoint))["exporter"]["endpoint"]
+
+
+@pytest.mark.parametrize(
+    "argument", [f"endpoint={JAEGER}", f"endpoint={JAEGER},pollingIntervalMs=500,initialSamplingRate=0.25"]
+)
+def test_a_remote_sampler_names_an_allowed_endpoint(argument: str) -> None:
+    """The interval and the initial ratio may be left out; the argument is injected as it is."""
+    assert argument == accepted(remote(argument))["sampler"]["argument"]
 
 
 @given(st.floats(0, 1).map(str))

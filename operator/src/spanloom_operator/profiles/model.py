@@ -15,6 +15,7 @@ from spanloom_operator.profiles.variables import (
     check_seconds,
     check_variable,
     is_ratio,
+    strategies_endpoint,
 )
 from spanloom_operator.quantities import quantity
 
@@ -116,7 +117,7 @@ class Exporter(_Part):
 
 
 class Sampler(_Part):
-    """One of the SDK's samplers; `argument` is the ratio of those that take one, as a string."""
+    """A sampler: `argument` is the ratio of those that take one, or where a remote one gets its strategies."""
 
     type: Literal[
         "always_on",
@@ -125,14 +126,18 @@ class Sampler(_Part):
         "parentbased_always_on",
         "parentbased_always_off",
         "parentbased_traceidratio",
+        "jaeger_remote",
+        "parentbased_jaeger_remote",
     ]
     argument: str | None = None
 
     @model_validator(mode="after")
-    def _ratio(self) -> Self:
+    def _consistent(self, info: ValidationInfo) -> Self:
         if self.type.endswith("traceidratio"):
             if not is_ratio(self.argument or ""):
                 raise ValueError(f"argument {self.argument!r}: expected a ratio from 0 to 1")
+        elif self.type.endswith("jaeger_remote"):
+            _rules(info).check_endpoint(strategies_endpoint(self.argument or ""))
         elif self.argument is not None:
             raise ValueError(f"argument {self.argument!r}: expected none, {self.type} takes no argument")
         return self

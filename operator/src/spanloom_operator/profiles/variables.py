@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 MAX_TIMEOUT_SECONDS = 120
 MIN_MILLISECONDS = 100
+MAX_INTERVAL_MS = 86_400_000
+INTERVAL, RATE = "pollingIntervalMs", "initialSamplingRate"
 MILLISECONDS = re.compile(r"OTEL_(BSP|BLRP)_(SCHEDULE_DELAY|EXPORT_TIMEOUT)|OTEL_METRIC_EXPORT_(INTERVAL|TIMEOUT)")
 SECONDS = re.compile(r"OTEL_EXPORTER_OTLP_([A-Z]+_)?TIMEOUT")
 COUNTS = re.compile(r"OTEL_(BSP|BLRP)_MAX_(QUEUE|EXPORT_BATCH)_SIZE|OTEL_\w+_(COUNT|LENGTH)_LIMIT")
@@ -83,6 +85,22 @@ def is_ratio(text: str) -> bool:
     except ValueError:
         return False
     return math.isfinite(ratio) and 0 <= ratio <= 1
+
+
+def strategies_endpoint(argument: str) -> str:
+    """Return the endpoint in the argument of a remote sampler; ValueError unless it is understood.
+
+    The fields are those of the specification (OTEL_TRACES_SAMPLER_ARG), each at most once; the endpoint is required.
+    """
+    fields = [part.partition("=")[::2] for part in argument.split(",")]
+    values = dict(fields)
+    if "endpoint" not in values or len(values) < len(fields) or not values.keys() <= {"endpoint", INTERVAL, RATE}:
+        raise ValueError(f"argument {argument!r}: expected endpoint=URL[,{INTERVAL}=MILLISECONDS][,{RATE}=RATIO]")
+    if INTERVAL in values and not MIN_MILLISECONDS <= _whole(INTERVAL, values[INTERVAL]) <= MAX_INTERVAL_MS:
+        raise ValueError(f"{INTERVAL} {values[INTERVAL]!r}: expected milliseconds, {MIN_MILLISECONDS} to a day")
+    if RATE in values and not is_ratio(values[RATE]):
+        raise ValueError(f"{RATE} {values[RATE]!r}: expected a ratio from 0 to 1")
+    return values["endpoint"]
 
 
 def _check_exporter_variable(name: str, value: str) -> None:

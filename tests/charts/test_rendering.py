@@ -67,6 +67,11 @@ REFUSED = {
     "a vendor without its key": ("otel-collector", "vendor.endpoint=https://otlp.example.org", "existingSecret"),
     "a vendor without TLS": ("otel-collector", "vendor.endpoint=http://otlp.example.org", "endpoint"),
     "mTLS without certificates": ("otel-collector", "receivers.tls.verifyClients=true", "existingSecret"),
+    "a sampling rate above 1": (
+        "jaeger",
+        "sampling.strategies.default_strategy.type=probabilistic,sampling.strategies.default_strategy.param=2",
+        "param",
+    ),
     "a CA without TLS": ("otel-collector", "backends.traces.caSecret=ca", "tls"),
     "TLS by a setting for a URL, which says it": (
         "otel-collector",

@@ -126,6 +126,11 @@ extensions:
           tls: {ca_file: /etc/jaeger/metrics-ca/ca.crt}
           {{- end }}
     {{- end }}
+  {{- if .Values.sampling.strategies }}
+  remote_sampling:
+    file: {path: /etc/jaeger/config/strategies.json, reload_interval: 10s}
+    http: {endpoint: ":5778"}
+  {{- end }}
   jaeger_query:
     storage: {traces: traces{{ if .Values.metrics.endpoint }}, metrics: metrics{{ end }}}
     enable_tracing: false  # queries are not traced
@@ -147,7 +152,7 @@ processors:
 exporters:
   jaeger_storage_exporter: {trace_storage: traces}
 service:
-  extensions: [healthcheckv2, jaeger_storage, jaeger_query]
+  extensions: [healthcheckv2, jaeger_storage, jaeger_query{{ if .Values.sampling.strategies }}, remote_sampling{{ end }}]
   telemetry:
     resource: {service.name: jaeger}
     logs: {level: {{ .Values.logLevel }}, encoding: json}

@@ -38,10 +38,13 @@ def spec(endpoint: str) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def tls_server(port: int) -> AsyncIterator[None]:
-    """Serve a certificate that ends at EXPIRY."""
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    trustme.CA().issue_cert("localhost", not_after=EXPIRY).configure_cert(context)
+async def tls_server(port: int, *, verify_clients: bool) -> AsyncIterator[None]:
+    """Serve a certificate that ends at EXPIRY; `verify_clients` as in the Collector's chart."""
+    context, authority = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), trustme.CA()
+    authority.issue_cert("localhost", not_after=EXPIRY).configure_cert(context)
+    if verify_clients:
+        context.verify_mode = ssl.CERT_REQUIRED
+        authority.configure_trust(context)
     server = await asyncio.start_server(lambda _, writer: writer.close(), "localhost", port, ssl=context)
     async with server:
         yield
@@ -92,7 +95,8 @@ def test_endpoints_outside_of_the_allow_list_are_not_contacted() -> None:
     assert set() == https_addresses([spec("https://elsewhere:4318")], Rules(("https://collector:4318",)))
 
 
-async def test_the_end_of_a_presented_certificate_is_a_metric() -> None:
+@pytest.mark.parametrize("verify_clients", [False, True])
+async def test_the_end_of_a_presented_certificate_is_a_metric(verify_clients: bool) -> None:
     """The end of a real TLS server's certificate is kept while it is down, and removed with the profile."""
     port = free_port()
     specs = {("demo", "default"): spec(f"https://localhost:{port}")}
@@ -100,7 +104,7 @@ async def test_the_end_of_a_presented_certificate_is_a_metric() -> None:
     await monitor.check()
     assert expiry(port) is None
 
-    async with tls_server(port):
+    async with tls_server(port, verify_clients=verify_clients):
         await monitor.check()
     assert EXPIRY.timestamp() == expiry(port)
 

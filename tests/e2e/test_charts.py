@@ -140,7 +140,7 @@ def test_a_changed_retention_in_cassandra_is_refused(kube: Kube) -> None:
     helm(kube, "upgrade", "jaeger", *storage, "storage.retentionDays=7", "storage.database=other", wait=False)
 
 
-@pytest.mark.parametrize("chart", ["postgres", "jaeger", "otel-collector", "victoria-logs"])
+@pytest.mark.parametrize("chart", ["postgres", "jaeger", "otel-collector", "prometheus", "victoria-logs"])
 def test_applying_a_rendered_chart_twice_changes_nothing(kube: Kube, chart: str) -> None:
     """`helm template | kubectl apply`, as Argo CD does, changes nothing the second time."""
     command = ["template", chart, str(HELM / chart), "--skip-tests", "--kube-version=1.34.0"]

@@ -116,7 +116,9 @@ def test_upgrade_and_rollback_lose_nothing(release: Release) -> None:
     _assert_complete_traces(release, {request["mark"] for request in sent})
 
 
-@pytest.mark.parametrize("part", ["jaeger", "victoria-logs", "otel-collector", "postgres", "users", "operator"])
+@pytest.mark.parametrize(
+    "part", ["jaeger", "prometheus", "victoria-logs", "otel-collector", "postgres", "users", "operator"]
+)
 def test_helm_test(release: Release, part: str) -> None:
     """The test of every chart succeeds."""
     output = release.helm("test", release.name, f"--filter=name={release.name}-{part}-test", "--timeout=3m", "--logs")

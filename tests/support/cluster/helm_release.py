@@ -47,7 +47,7 @@ class Release:
         """
         operator = {"namespaces": [self.name], "policy": {"enabled": False}}
         deleted = {"volume": {"whenDeleted": "Delete"}}
-        values = {"operator": operator, "postgres": deleted, "victoria-logs": deleted, **parts}
+        values = {"operator": operator, "postgres": deleted, "prometheus": deleted, "victoria-logs": deleted, **parts}
         arguments = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
         self._helm_quietly("install", *arguments)
         poll_until(self.is_injected, "the operator has configured both services, and their first pods are deleted", 120)

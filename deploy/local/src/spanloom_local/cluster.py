@@ -18,6 +18,7 @@ from rich.console import Console
 from spanloom.testing import from_jaeger
 from spanloom.traces.model import group
 from spanloom_local import terminal
+from spanloom_local.cluster_metrics import wait_for_calls
 from spanloom_local.journey import CREATE, SERVICES, Response, send, trace_of
 from spanloom_local.polling import poll_until
 from spanloom_local.processes import StackError
@@ -32,6 +33,7 @@ NEXT = """\
 kubectl -n {namespace} port-forward service/{release}-users-api 8000 &
 curl --retry 9 --retry-connrefused localhost:8000/users
 kubectl -n {namespace} port-forward service/{release}-jaeger 16686 &         # traces: http://localhost:16686
+kubectl -n {namespace} port-forward service/{release}-prometheus 9090 &      # metrics: http://localhost:9090
 kubectl -n {namespace} port-forward service/{release}-victoria-logs 9428 &   # logs: http://localhost:9428/select/vmui
 helm test {release} -n {namespace} --logs
 make down"""
@@ -118,14 +120,24 @@ def show(edge: str, jaeger: str, logs: str, console: Console) -> None:
         console.print("\nIts log records:\n" + "\n".join(wait_for_log_lines(logs, trace.trace_id)), markup=False)
 
 
+def show_calls(namespace: str, release: str, console: Console) -> None:
+    """Print how many such requests the release's Prometheus has counted; TimeoutError if it has none."""
+    with forwarded(namespace, f"{release}-prometheus", 9090) as prometheus:
+        calls = wait_for_calls(prometheus, CREATE, EDGE)
+    console.print(
+        f"\nPrometheus has counted {calls} requests {CREATE.method} {CREATE.route} of {EDGE}", highlight=False
+    )
+
+
 def show_forwarded(namespace: str, release: str, console: Console) -> None:
-    """Connect to the release by port-forwards, print one trace, its log records, and the next commands."""
+    """Connect to the release by port-forwards, print one trace, its log records, its metric and the next commands."""
     with (
         forwarded(namespace, f"{release}-users-api", 8000) as edge,
         forwarded(namespace, f"{release}-jaeger", 16686) as jaeger,
         forwarded(namespace, f"{release}-victoria-logs", 9428) as logs,
     ):
         show(edge, jaeger, logs, console)
+    show_calls(namespace, release, console)
     console.print("\nNext:\n" + NEXT.format(namespace=namespace, release=release), highlight=False, soft_wrap=True)
 
 

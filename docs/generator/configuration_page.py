@@ -64,7 +64,7 @@ Each `OTEL_EXPORTER_OTLP_…` exists for one signal, too, and then wins: `OTEL_E
 OPERATOR_PREFIX = "SPANLOOM_OPERATOR_"
 KINDS = {"array": "list"}
 LOWER = {"minimum": "from", "exclusiveMinimum": "over"}
-CHARTS = ("spanloom", "otel-collector", "jaeger", "victoria-logs", "operator", "postgres", "users")
+CHARTS = ("spanloom", "otel-collector", "jaeger", "prometheus", "victoria-logs", "operator", "postgres", "users")
 
 
 def pages() -> Iterator[tuple[Path, str]]:

@@ -20,6 +20,7 @@ CLOSED = {
     "users-db-service": {8000},
     "postgres": {5432},
     "jaeger": {4317, 4318, 16686},
+    "prometheus": {9090},
     "victoria-logs": {9428},
     "otel-collector-pods": {8888, 8889},
 }
@@ -71,7 +72,7 @@ def test_an_unrelated_pod_reaches_open_ports(release: Release, unrelated_pod: Ku
 
 @pytest.mark.usefixtures("enforced")
 def test_an_unrelated_pod_reaches_nothing_else(release: Release, unrelated_pod: Kube) -> None:
-    """The same pod cannot connect to PostgreSQL, Jaeger, the service behind the edge or the metrics."""
+    """The same pod cannot connect to PostgreSQL, the stores of telemetry, the inner service or the metrics."""
     assert [] == reached(unrelated_pod, addresses(release, CLOSED))
 
 

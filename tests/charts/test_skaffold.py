@@ -31,7 +31,7 @@ MEMBERS = {
 }
 SECRET = "--set=postgres.existingSecret=spanloom-postgres"  # the name of the one that a cluster would store
 # verify uses none of the services that spanloom-local contains.
-NOT_USED = {"spanloom-local": {"users-api", "users-db-service"}}
+NOT_USED = {"spanloom-local": {"spanloom-users-api", "spanloom-users-db-service"}}
 
 
 def _rendered(*arguments: str) -> list[dict[str, Any]]:
@@ -94,6 +94,11 @@ def _apply(document: Any, patch: dict[str, Any]) -> None:
         document[key] = patch["value"]
 
 
+def _package(image: str) -> str:
+    """Return the name of an image's package, as deploy/Dockerfile makes it."""
+    return f"spanloom-{image.removeprefix('spanloom-')}"
+
+
 def _packages(image: str) -> set[str]:
     """Return the workspace packages of an image: its member and its dependencies, recursively."""
     if image == AGENT:
@@ -129,7 +134,7 @@ def test_artifacts_are_built_from_the_one_dockerfile() -> None:
 @pytest.mark.parametrize("image", ARTIFACTS)
 def test_artifacts_depend_on_their_own_files(image: str) -> None:
     """An artifact depends on the Dockerfile, the lock file and its own packages, and on no others."""
-    contained = {str(MEMBERS[name]) for name in _packages(image) - NOT_USED.get(image, set())}
+    contained = {str(MEMBERS[name]) for name in _packages(_package(image)) - NOT_USED.get(image, set())}
     recipe = {"deploy/Dockerfile*", "deploy/image", "pyproject.toml", "uv.lock"}
     assert contained | recipe == set(ARTIFACTS[image]["custom"]["dependencies"]["paths"])
     assert all(list(ROOT.glob(path)) for path in ARTIFACTS[image]["custom"]["dependencies"]["paths"])
@@ -140,7 +145,7 @@ def test_the_dev_profile_syncs_python_files(service: str) -> None:
     """Every Python file of a service's packages is synced to the directory that its container watches."""
     profile = _with("dev")
     (artifact,) = [one for one in profile["build"]["artifacts"] if one["image"] == service]
-    sources = [path for name in _packages(service) for path in (ROOT / MEMBERS[name] / "src").rglob("*.py")]
+    sources = [path for name in _packages(_package(service)) for path in (ROOT / MEMBERS[name] / "src").rglob("*.py")]
     assert {str(path.relative_to(ROOT)) for path in sources} == {source for source, _ in _synced(artifact)}
     rendered = _rendered(*(f"--values={ROOT / file}" for file in _release(profile)["valuesFiles"]))
     (pod,) = [

@@ -103,10 +103,9 @@ def _packages(image: str) -> set[str]:
     """Return the workspace packages of an image: its member and its dependencies, recursively."""
     if image == AGENT:
         return {"spanloom"}
-    member = image if image in MEMBERS else f"spanloom-{image}"  # the images of services have no prefix
-    project = tomllib.loads((ROOT / MEMBERS[member] / "pyproject.toml").read_text())["project"]
+    project = tomllib.loads((ROOT / MEMBERS[image] / "pyproject.toml").read_text())["project"]
     names = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]} & MEMBERS.keys()  # type: ignore[index]
-    return {member}.union(*map(_packages, names))
+    return {image}.union(*map(_packages, names))
 
 
 def _synced(artifact: dict[str, Any]) -> Iterator[tuple[str, str]]:

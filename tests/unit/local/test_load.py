@@ -82,9 +82,8 @@ async def test_a_server_that_is_down_is_counted() -> None:
 
 def test_the_summary_counts_outcomes() -> None:
     """One line has the number of requests and how many had each status code, or no response."""
-    assert "load: 5 requests in 10 s; no response: 1, status 200: 4" == load.summary(
-        Counter({"status 200": 4, "no response": 1})
-    )
+    outcomes = Counter({"status 200": 4, "no response": 1, "skipped": 2})
+    assert "load: 5 requests ended in 10 s; no response: 1, status 200: 4; 2 skipped" == load.summary(outcomes)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "101", "nan", "inf", "fast", ""])

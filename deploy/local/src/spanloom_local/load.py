@@ -27,6 +27,7 @@ MAX_IN_FLIGHT = 20
 KEPT_USERS = 60  # more than one page of users
 TIMEOUT_SECONDS = 10.0
 REPORT_SECONDS = 10.0
+SKIPPED = "skipped"
 UNKNOWN_USER = "00000000-0000-0000-0000-000000000000"
 FORGED_TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 # A context that a caller made up. The edge drops it; deploy/demos/breakages/forged-trace-context.md has the opposite.
@@ -88,7 +89,7 @@ class Load:
     def start(self, number: int) -> None:
         """Start the request with this number, or count it as skipped if MAX_IN_FLIGHT have no response yet."""
         if len(self.in_flight) >= MAX_IN_FLIGHT:
-            self.outcomes["skipped"] += 1
+            self.outcomes[SKIPPED] += 1
             return
         call = next_call(number, self.users)
         if call.method == "DELETE":
@@ -141,9 +142,10 @@ async def _report(load: Load) -> None:
 
 
 def summary(outcomes: Counter[str]) -> str:
-    """Return one line: `load: 50 requests in 10 s; status 200: 46, status 201: 3, status 404: 1`."""
-    counts = [f"{outcome}: {number}" for outcome, number in sorted(outcomes.items())]
-    return f"load: {outcomes.total()} requests in {REPORT_SECONDS:g} s; {', '.join(counts)}"
+    """Return one line: `load: 50 requests ended in 10 s; status 200: 46, status 201: 3, status 404: 1; 0 skipped`."""
+    counts = [f"{outcome}: {number}" for outcome, number in sorted(outcomes.items()) if outcome != SKIPPED]
+    ended, skipped = outcomes.total() - outcomes[SKIPPED], outcomes[SKIPPED]
+    return f"load: {ended} requests ended in {REPORT_SECONDS:g} s; {', '.join(counts)}; {skipped} skipped"
 
 
 def rate_of(text: str) -> float:

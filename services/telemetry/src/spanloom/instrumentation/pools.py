@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from spanloom.core.context import Context
 
+    Use = tuple[str, float]
+    """The use of a connection: the name of its pool, and when it began, of `perf_counter`."""
+
 SCOPE = Scope("spanloom.database")
 POOL, STATE = "db.client.connection.pool.name", "db.client.connection.state"
 
@@ -51,13 +54,6 @@ class Pool:
     def __init__(self, name: str, size_of: Callable[[Any], Size]) -> None:
         self.name, self.size_of = name, size_of
         self.waiting: set[CheckoutCall] = set()
-
-
-class Use(NamedTuple):
-    """The use of a connection since `start_seconds`, of `perf_counter`."""
-
-    pool_name: str
-    start_seconds: float
 
 
 _pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
@@ -128,7 +124,8 @@ class PoolMetrics:
     def check_in(self, use: Use | None) -> None:
         """Record the time of a use that has ended."""
         if use is not None:
-            self.use_times.record(perf_counter() - use.start_seconds, (use.pool_name,), get_current())
+            name, start_seconds = use
+            self.use_times.record(perf_counter() - start_seconds, (name,), get_current())
 
 
 class CheckoutCall(SuppressedCall):
@@ -149,7 +146,7 @@ class CheckoutCall(SuppressedCall):
         now, name = perf_counter(), self._pool.name
         self._pool.waiting.discard(self)
         self._metrics.wait_times.record(now - self._start_seconds, (name,), self._parent)
-        self._on_use(connection, Use(name, now))
+        self._on_use(connection, (name, now))
 
     def on_error(self, error: BaseException) -> None:
         """Count a timeout."""

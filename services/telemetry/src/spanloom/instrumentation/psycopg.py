@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 from spanloom.core.guard import around, around_coroutine
 from spanloom.instrumentation import pools
 from spanloom.instrumentation.hooks import Hooks
-from spanloom.instrumentation.pools import PoolMetrics, Size, Use
+from spanloom.instrumentation.pools import PoolMetrics, Size
 from spanloom.instrumentation.statements import (
     SuppressedCall,
     measured_context,
@@ -26,6 +26,7 @@ from spanloom.instrumentation.statements import (
 if TYPE_CHECKING:
     from spanloom.core.metrics.instruments import Recorder
     from spanloom.instrumentation.hooks import Options
+    from spanloom.instrumentation.pools import Use
     from spanloom.instrumentation.statements import MeasuredCall, Statement
 
 CURSORS = {

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from spanloom.core.guard import around
 from spanloom.instrumentation import pools
-from spanloom.instrumentation.pools import PoolMetrics, Size, Use
+from spanloom.instrumentation.pools import PoolMetrics, Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from spanloom.instrumentation.hooks import Hooks
+    from spanloom.instrumentation.pools import Use
     from spanloom.instrumentation.statements import SuppressedCall
 
 USE = "spanloom.use"  # key of a connection record's `record_info`, which SQLAlchemy keeps for its users

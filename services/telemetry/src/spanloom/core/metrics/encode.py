@@ -86,5 +86,6 @@ def _point(point: Point, bounds: Sequence[float], now: int) -> bytes:
 
 
 def _exemplar(exemplar: Exemplar) -> bytes:
-    ids = b"\x22\x08" + exemplar.span_id.to_bytes(8, "big") + b"\x2a\x10" + exemplar.trace_id.to_bytes(16, "big")
-    return b"\x11" + fixed64(exemplar.time) + b"\x19" + double(exemplar.value) + ids
+    value, time, trace_id, span_id = exemplar
+    ids = b"\x22\x08" + span_id.to_bytes(8, "big") + b"\x2a\x10" + trace_id.to_bytes(16, "big")
+    return b"\x11" + fixed64(time) + b"\x19" + double(value) + ids

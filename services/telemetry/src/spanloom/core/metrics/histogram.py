@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import deque
 from threading import Lock
 from time import time_ns
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from spanloom.core.context import span_of
 from spanloom.core.spans.span_context import SAMPLED, identity_of
@@ -20,18 +20,12 @@ if TYPE_CHECKING:
     from spanloom.core.context import Context
     from spanloom.core.metrics.instruments import Definition, Values
 
+    Exemplar = tuple[float, int, int, int]
+    """A measurement, its time in nanoseconds since the epoch, and the ids of its trace and span."""
+
 MAX_PENDING = 64
 MAX_ATTRIBUTE_SETS = 2000  # specification, "Cardinality limits"
 OVERFLOW: dict[str, Any] = {"otel.metric.overflow": True}
-
-
-class Exemplar(NamedTuple):
-    """A measurement with the span it was made in; `time` is in nanoseconds since the epoch."""
-
-    value: float
-    time: int
-    trace_id: int
-    span_id: int
 
 
 class Point:
@@ -47,8 +41,10 @@ class Point:
         """Add a measurement."""
         self.counts[bucket] += 1
         self.sum += value
-        self.min = min(self.min, value)
-        self.max = max(self.max, value)
+        if value < self.min:
+            self.min = value
+        if value > self.max:
+            self.max = value
 
 
 class Histogram:
@@ -100,7 +96,7 @@ class Histogram:
         if self.has_exemplars:
             found = identity_of(span)
             if found is not None and found.flags & SAMPLED:
-                point.exemplars[bucket] = Exemplar(value, time, found.trace_id, found.span_id)
+                point.exemplars[bucket] = value, time, found.trace_id, found.span_id
 
     def _new_point(self, values: Values, time: int) -> Point:
         if len(self._points) < MAX_ATTRIBUTE_SETS - 1:

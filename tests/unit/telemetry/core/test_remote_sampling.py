@@ -128,10 +128,11 @@ def sampling(url: str, initial_rate: float = 0.0, interval: float = 0.01) -> tup
 
 def test_a_changed_rate_reaches_the_process() -> None:
     """The initial rate counts until the first response; then the last response does."""
-    with scripted_server(served(1), served(1), served(0)) as server:
+    with scripted_server(served(1)) as server:
         telemetry, is_sampled = sampling(server.url)
-        assert not is_sampled()
+        assert not telemetry.sampler.strategy.allows(1, "GET")
         assert poll_until(is_sampled, "the first response arrives")
+        server.script = [served(0)]
         assert poll_until(lambda: not is_sampled(), "the next one arrives")
         telemetry.stop()
     assert {"GET /sampling?service=shop+%26+co HTTP/1.1"} == set(server.requests)

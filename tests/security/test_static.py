@@ -26,7 +26,7 @@ DOCKERFILES = [ROOT / "deploy/Dockerfile", ROOT / "deploy/Dockerfile.agent"]
 LOCKED = tomllib.loads((ROOT / "uv.lock").read_text())["package"]
 BY_WORKFLOW = pytest.mark.parametrize("name", WORKFLOWS)
 # Jobs with write access, and their purpose; all other jobs only read the code.
-WRITES = {("release.yaml", "publish"): {"contents", "packages"}}
+WRITES = {("release.yaml", "publish"): {"contents", "packages", "id-token"}}
 # This detector reports the names of Secrets in charts.
 NOISY = {"KeywordDetector"}
 

@@ -15,8 +15,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--examples", type=int, default=40, help="how many examples the operator's state machine runs")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test without a docstring, which states the behaviour that the test promises."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the mark `long`."""
+    config.addinivalue_line("markers", "long: takes minutes; runs with --whole, and when faults are measured")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long tests, and refuse a test without a docstring, which states what the test promises."""
     undocumented = [item.nodeid for item in items if isinstance(item, pytest.Function) and not item.function.__doc__]
     if undocumented:
         raise pytest.UsageError("tests without a docstring: " + ", ".join(undocumented))
+    if not config.getoption("--whole") and not config.getoption("--reliability"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]

@@ -73,6 +73,7 @@ def test_killed_with_a_full_queue(release: Release, record: Record) -> None:
     assert expected == actual
 
 
+@pytest.mark.long
 @pytest.mark.fault("Collector's disk full, then freed, and the Collector restarted")
 def test_a_full_disk_is_survived(release: Release, record: Record) -> None:
     """Requests are unaffected; spans acknowledged before the fault arrive; spans that need room are refused.
@@ -110,6 +111,7 @@ def test_a_full_disk_is_survived(release: Release, record: Record) -> None:
     assert {200} == set(statuses(responses))
 
 
+@pytest.mark.long
 @pytest.mark.fault("Collector evicted, as by `kubectl drain`, while Jaeger is down")
 def test_evicted(release: Release, record: Record) -> None:
     """Every acknowledged span arrives, compared by id; requests are unaffected, and their spans arrive."""

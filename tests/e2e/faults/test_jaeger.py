@@ -19,6 +19,7 @@ OUTAGE_SECONDS = 120
 
 
 @pytest.mark.timeout(420)
+@pytest.mark.long
 @pytest.mark.fault("Jaeger down for 2 minutes")
 def test_down_for_two_minutes(release: Release, record: Record) -> None:
     """Every request gets its response, and every span of the outage is in Jaeger afterwards."""

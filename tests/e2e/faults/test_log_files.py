@@ -61,6 +61,7 @@ def test_restarted(files: Release, record: Record) -> None:
     assert dict.fromkeys(lines, 1) == found
 
 
+@pytest.mark.long
 @pytest.mark.fault("Collector that reads log files killed (SIGKILL) while a pod prints lines")
 def test_killed(files: Release, record: Record) -> None:
     """Every line that the pod printed is stored; one that is stored twice has the same position in its file twice."""

@@ -56,6 +56,7 @@ def killed_at_random(operator: OperatorProcess, seed: int) -> Iterator[list[floa
         operator.wait_until_started()
 
 
+@pytest.mark.long
 @pytest.mark.fault("operator killed (SIGKILL) at random during 200 changes of labels and profiles")
 def test_kills_at_random_lose_no_change(kube: Kube, home: Kube, account: Path, tmp_path: Path, record: Record) -> None:
     """Every change is applied exactly once: one new pod template and one ReplicaSet for each configuration."""
@@ -104,6 +105,7 @@ def is_ready(kube: Kube) -> bool:
         return False
 
 
+@pytest.mark.long
 @pytest.mark.fault("API server restarted (SIGKILL), and not reachable for the operator for 90 s")
 def test_api_server_disconnected(kube: Kube, home: Kube, tmp_path: Path, record: Record) -> None:
     """The operator keeps running; each Deployment that changed meanwhile gets one write, every other none."""
@@ -163,6 +165,7 @@ def test_two_operators_do_not_conflict(kube: Kube, home: Kube, account: Path, tm
     assert dict.fromkeys(names, 3) == history.writes()
 
 
+@pytest.mark.long
 @pytest.mark.fault("1,000 labelled Deployments change their profile together")
 def test_a_thousand_rollouts_are_limited(kube: Kube, home: Kube, account: Path, tmp_path: Path, record: Record) -> None:
     """At most 20 (the setting) roll out at a time; each is written once, and no request is throttled."""

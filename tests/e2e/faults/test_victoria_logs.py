@@ -92,6 +92,7 @@ def note(sender: Sender, found: Counter[str]) -> str:
     return f"{kept} of {len(sender.acknowledged)} acknowledged log records stored, {twice} twice"
 
 
+@pytest.mark.long
 @pytest.mark.fault("VictoriaLogs evicted, as by `kubectl drain`, while log records arrive")
 def test_evicted(release: Release, record: Record) -> None:
     """Every log record that the Collector acknowledged is stored once."""
@@ -127,6 +128,7 @@ def test_killed(release: Release, record: Record) -> None:
     assert set(found.values()) == {1}
 
 
+@pytest.mark.long
 @pytest.mark.fault("VictoriaLogs' volume full, then freed")
 def test_a_full_volume(release: Release, record: Record) -> None:
     """VictoriaLogs refuses records while its volume is full; each that the Collector acknowledged is stored once."""

@@ -114,3 +114,11 @@ async def test_the_end_of_a_presented_certificate_is_a_metric(verify_clients: bo
     specs.clear()
     await monitor.check()
     assert expiry(port) is None
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64], ids=["an empty label", "a label too long"])
+async def test_a_host_name_that_cannot_be_looked_up_has_no_certificate(host: str) -> None:
+    """A profile of anybody may have one; the operator goes on."""
+    monitor = CertificateMonitor({("demo", "default"): spec(f"https://{host}:4318")}, ANY)
+    await monitor.check()
+    assert REGISTRY.get_sample_value(EXPIRY_METRIC, {"endpoint": f"{host}:4318"}) is None

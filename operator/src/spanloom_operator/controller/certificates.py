@@ -64,9 +64,9 @@ async def presented_expiry(address: Address) -> float | None:
     """
     try:
         pem = await asyncio.to_thread(ssl.get_server_certificate, address, timeout=HANDSHAKE_SECONDS)
-    except OSError:  # not reachable, or no TLS
+        return load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
+    except (OSError, ValueError):  # not reachable, no TLS, no possible host name, or not a certificate
         return None
-    return load_pem_x509_certificate(pem.encode()).not_valid_after_utc.timestamp()
 
 
 def _endpoint(spec: Mapping[str, Any], rules: Rules) -> str | None:

@@ -118,7 +118,7 @@ async def test_the_end_of_a_presented_certificate_is_a_metric(verify_clients: bo
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64], ids=["an empty label", "a label too long"])
 async def test_a_host_name_that_cannot_be_looked_up_has_no_certificate(host: str) -> None:
-    """A profile of anybody may have one; the operator goes on."""
+    """Any profile may name one, and the operator continues."""
     monitor = CertificateMonitor({("demo", "default"): spec(f"https://{host}:4318")}, ANY)
     await monitor.check()
     assert REGISTRY.get_sample_value(EXPIRY_METRIC, {"endpoint": f"{host}:4318"}) is None

@@ -23,6 +23,7 @@ from spanloom.core.guard import Guard
 from spanloom.core.metrics import instruments
 from spanloom.instrumentation import event_loops
 from spanloom.instrumentation.event_loops import LoopMonitor, watch
+from spanloom.instrumentation.runtime import Collections
 from spanloom.sdk.instrumentors import AsgiInstrumentor, RuntimeInstrumentor
 
 if TYPE_CHECKING:
@@ -193,3 +194,16 @@ def test_a_monitor_that_fails_stops_no_request(capsys: pytest.CaptureFixture[str
     for _ in range(4):
         watch.on_request()
     assert "hook runtime failed 3 times and is disabled" in capsys.readouterr().err
+
+
+def test_a_collection_that_cannot_be_recorded_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its guard catches the exception, which Python would print, and disables it after the third."""
+    on_phase = Collections(None, Guard("runtime"))  # type: ignore[arg-type] # no histogram
+    gc.callbacks.append(on_phase)
+    for _ in range(4):
+        gc.collect()
+    gc.callbacks.remove(on_phase)
+    assert (
+        "spanloom: hook runtime failed 3 times and is disabled: AttributeError"
+        == (capsys.readouterr().err.partition(" in ")[0])
+    )

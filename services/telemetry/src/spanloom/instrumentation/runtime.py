@@ -14,6 +14,7 @@ from spanloom.instrumentation.event_loops import LoopMonitor, watch
 from spanloom.instrumentation.hooks import Hooks
 
 if TYPE_CHECKING:
+    from spanloom.core.guard import Guard
     from spanloom.instrumentation.hooks import Options
 
 GC_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)  # seconds
@@ -33,7 +34,7 @@ class RuntimeHooks(Hooks):
         watch.monitor = LoopMonitor(self.guard)
         durations = get_instrument(GC_DURATION)
         # The collector may run while the SDK holds a lock of its own; a measurement then would wait for itself.
-        self._collections = Collections(durations) if isinstance(durations, Histogram) else None
+        self._collections = Collections(durations, self.guard) if isinstance(durations, Histogram) else None
         if self._collections is not None:
             gc.callbacks.append(self._collections)
             atexit.register(self.remove)  # before Python's end clears the modules
@@ -50,11 +51,14 @@ class RuntimeHooks(Hooks):
 class Collections:
     """A callback of the garbage collector, of which one runs at a time (`gc.callbacks`)."""
 
-    def __init__(self, durations: Histogram) -> None:
-        self._durations, self._start_seconds = durations, 0.0
+    def __init__(self, durations: Histogram, guard: Guard) -> None:
+        self._durations, self._guard, self._start_seconds = durations, guard, 0.0
 
     def __call__(self, phase: str, info: dict[str, Any]) -> None:
-        """Record the time from "start" to "stop"; the core's histogram takes no lock for it."""
+        """Record the time from "start" to "stop"; Python would print what this raises."""
+        self._guard.run(self._on_phase, phase, info)
+
+    def _on_phase(self, phase: str, info: dict[str, Any]) -> None:  # the core's histogram takes no lock for it
         if phase == "start":
             self._start_seconds = perf_counter()
         elif self._start_seconds:

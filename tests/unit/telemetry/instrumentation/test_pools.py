@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from weakref import ref
@@ -54,9 +56,12 @@ def test_options_of_engines_are_accepted(measured) -> None:
     assert {("/:memory:",): 2} == measured.counts(MAX, NAME)
 
 
-def test_a_pool_without_a_limit_has_no_maximum(measured) -> None:
-    """Its other metrics are there."""
-    engine = new_engine(max_overflow=-1)
+@pytest.mark.parametrize("options", [{"max_overflow": -1}, {"pool_size": 0}], ids=["overflow", "size"])
+def test_a_pool_without_a_limit_has_no_maximum(options: dict[str, int], measured) -> None:
+    """Its other metrics are there, also where a pool without size keeps its overflow, as in SQLAlchemy 1.4."""
+    engine = new_engine(**options)
+    if not engine.pool.size():
+        engine.pool._max_overflow = 10
     assert ([], {("used",): 0, ("idle",): 0}) == (measured.points(MAX), measured.counts(COUNT, STATE))
     engine.dispose()
 
@@ -142,3 +147,25 @@ def test_a_connection_that_is_detached_has_no_use_time(measured) -> None:
     connection.detach()
     connection.close()
     assert ([], 1) == (measured.points(USE_TIME), measured.points(WAIT_TIME)[0].count)
+
+
+FORKING = """
+import os
+from spanloom.instrumentation import pools
+
+class Exhausted:
+    pass
+
+pool = Exhausted()
+pools.register(pool, "shop", lambda _: pools.Size(1, 0, 1)).waiting.add("a thread")
+if not os.fork():
+    os.write(1, str(pools.observe_pending()).encode())
+    os._exit(0)
+os.wait()
+"""
+
+
+def test_a_child_process_does_not_count_callers_of_its_parent() -> None:
+    """A fork while a thread waits for a connection, which no thread of the child will ever get."""
+    done = subprocess.run([sys.executable, "-c", FORKING], check=True, capture_output=True, text=True, timeout=60)
+    assert "[(0, ('shop',))]" == done.stdout

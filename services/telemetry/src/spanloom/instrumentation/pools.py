@@ -58,7 +58,16 @@ class Pool:
 
 _pools: WeakKeyDictionary[Any, Pool] = WeakKeyDictionary()
 _lock = Lock()
-after_fork(_lock._at_fork_reinit)  # type: ignore[attr-defined] # noqa: SLF001
+
+
+def _forget_callers() -> None:
+    """Forget who waits: after a fork, threads of the parent process."""
+    _lock._at_fork_reinit()  # type: ignore[attr-defined] # noqa: SLF001
+    for known in list(_pools.values()):
+        known.waiting.clear()
+
+
+after_fork(_forget_callers)
 
 
 def register(pool: Any, name: str, size_of: Callable[[Any], Size]) -> Pool:

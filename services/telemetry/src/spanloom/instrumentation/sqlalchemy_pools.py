@@ -89,8 +89,9 @@ def _name(attributes: Mapping[str, str | int]) -> str:
 
 
 def _size(pool: Any) -> Size:
-    overflow = getattr(pool, "_max_overflow", -1)
-    return Size(pool.checkedout(), pool.checkedin(), pool.size() + overflow if overflow >= 0 else None)
+    size, overflow = pool.size(), getattr(pool, "_max_overflow", -1)
+    is_limited = size > 0 and overflow >= 0  # pool_size=0 and max_overflow=-1 both mean no limit
+    return Size(pool.checkedout(), pool.checkedin(), size + overflow if is_limited else None)
 
 
 def _is_timeout(error: BaseException) -> bool:

@@ -13,6 +13,8 @@ from spanloom_local.search import Search, SearchError, choices
 from spanloom_local.views import detail, log_line, red, summary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
 
     from spanloom_local.store import Store
@@ -29,7 +31,7 @@ def routes(store: Store) -> list[Route]:
             search = Search.from_query(request.query_params.multi_items())
         except SearchError as error:
             return _problem(str(error), 400)
-        return _unless_known(request, store) or _json(found(store, search), store)
+        return _newer(request, store, lambda: found(store, search))
 
     async def trace(request: Request) -> Response:
         stored = store.trace(request.path_params["trace_id"])
@@ -38,7 +40,7 @@ def routes(store: Store) -> list[Route]:
         return JSONResponse(detail(stored, store.lines.of_trace(stored.trace_id)), headers=HEADERS)
 
     async def logs(request: Request) -> Response:
-        return _unless_known(request, store) or _json(newest_lines(store), store)
+        return _newer(request, store, lambda: newest_lines(store))
 
     async def metrics(_: Request) -> Response:
         return JSONResponse(measured(store, time_ns()), headers=HEADERS)
@@ -82,19 +84,15 @@ def measured(store: Store, now_ns: int) -> dict[str, Any]:
     }
 
 
-def _unless_known(request: Request, store: Store) -> Response | None:
-    """Return 304 if the client has the current version."""
-    if request.headers.get("if-none-match") != _tag(store):
-        return None
-    return Response(status_code=304, headers={"ETag": _tag(store)})
+def _newer(request: Request, store: Store, content: Callable[[], dict[str, Any]]) -> Response:
+    """Return the content, or 304 if the client has the current version.
 
-
-def _json(content: dict[str, Any], store: Store) -> Response:
-    return JSONResponse(content, headers={"ETag": _tag(store), **HEADERS})
-
-
-def _tag(store: Store) -> str:
-    return f'"{store.version}"'
+    The version is read first: what arrives meanwhile belongs to the next one.
+    """
+    tag = f'"{store.version}"'
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"ETag": tag})
+    return JSONResponse(content(), headers={"ETag": tag, **HEADERS})
 
 
 def _problem(title: str, status: int) -> Response:

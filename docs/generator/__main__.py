@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-import chart_files
 import chart_readmes
 import compatibility_page
 import configuration_page
@@ -12,7 +11,7 @@ import crd_pages
 import explain_page
 import reports_page
 
-MODULES = (chart_files, chart_readmes, compatibility_page, configuration_page, explain_page, crd_pages, reports_page)
+MODULES = (chart_readmes, compatibility_page, configuration_page, explain_page, crd_pages, reports_page)
 PAGES = {path: text for module in MODULES for path, text in module.pages()}
 
 if __name__ == "__main__":

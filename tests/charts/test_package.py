@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tarfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -87,6 +88,15 @@ def test_published_charts_use_the_releases_registry(published: Path) -> None:
     assert own <= _images(_objects("helm", published / "spanloom-1.2.3.tgz", SECRET))
     users = _images(_objects("helm", published / "spanloom-users-1.2.3.tgz"))
     assert users == {image for image in own if "users" in image}
+
+
+def test_published_charts_contain_what_they_link(published: Path) -> None:
+    """Files that a chart links from outside of it are whole in its package."""
+    with tarfile.open(published / "spanloom-users-1.2.3.tgz") as package:
+        for name in ("load.py", "breakages/table.json", "breakages/users_api.py", "breakages/users_db.py"):
+            member = package.extractfile(f"spanloom-users/files/{name}")
+            assert member is not None
+            assert (ROOT / "deploy/local/src/spanloom_local" / name).read_bytes() == member.read()
 
 
 def test_published_charts_have_version_and_source(published: Path) -> None:

@@ -67,6 +67,11 @@ REFUSED = {
     "a vendor without its key": ("otel-collector", "vendor.endpoint=https://otlp.example.org", "existingSecret"),
     "a vendor without TLS": ("otel-collector", "vendor.endpoint=http://otlp.example.org", "endpoint"),
     "mTLS without certificates": ("otel-collector", "receivers.tls.verifyClients=true", "existingSecret"),
+    "log files without the client certificate of mTLS": (
+        "otel-collector",
+        "logsCollection.enabled=true,receivers.tls.existingSecret=tls,receivers.tls.verifyClients=true",
+        "logsCollection/enabled",
+    ),
     "a sampling rate above 1": (
         "jaeger",
         "sampling.strategies.default_strategy.type=probabilistic,sampling.strategies.default_strategy.param=2",

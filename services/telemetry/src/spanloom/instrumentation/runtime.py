@@ -55,8 +55,12 @@ class Collections:
         self._durations, self._guard, self._start_seconds = durations, guard, 0.0
 
     def __call__(self, phase: str, info: dict[str, Any]) -> None:
-        """Record the time from "start" to "stop"; Python would print what this raises."""
-        self._guard.run(self._on_phase, phase, info)
+        """Record the time from "start" to "stop"; Python would print what this raises.
+
+        Without the youngest generation: its collections are many and short.
+        """
+        if info["generation"]:
+            self._guard.run(self._on_phase, phase, info)
 
     def _on_phase(self, phase: str, info: dict[str, Any]) -> None:  # the core's histogram takes no lock for it
         if phase == "start":

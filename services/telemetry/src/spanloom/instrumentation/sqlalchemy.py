@@ -105,8 +105,10 @@ def _listeners_after(listener: Any, context: Any, name: str) -> list[Callable[..
 
     The first listener that returns True replaces the execution.
     """
-    listeners = dropwhile(partial(is_not, listener), getattr(context.dialect.dispatch, name))
-    return list(islice(listeners, 1, None))
+    listeners = getattr(context.dialect.dispatch, name)
+    if len(listeners) == 1:  # as nearly always
+        return []
+    return list(islice(dropwhile(partial(is_not, listener), listeners), 1, None))
 
 
 def begin(durations: Recorder, statement: str, context: Any, *, is_many: bool) -> MeasuredCall | None:

@@ -76,7 +76,8 @@ class OperatorProcess:
     """An operator that can be started, killed and started again with the same settings; it appends to its log."""
 
     def __init__(self, account: Path, log: Path, **settings: str) -> None:
-        ports = {"METRICS_PORT": str(free_port()), "PROBE_PORT": str(free_port())}
+        self.metrics_port = free_port()
+        ports = {"METRICS_PORT": str(self.metrics_port), "PROBE_PORT": str(free_port())}
         variables = {"ENDPOINTS": EXPORTER["endpoint"], **settings, **ports}
         self._environment = {**os.environ, "KUBECONFIG": str(account)}
         self._environment |= {f"SPANLOOM_OPERATOR_{key}": value for key, value in variables.items()}

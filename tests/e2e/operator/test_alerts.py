@@ -71,7 +71,7 @@ def test_an_injection_that_is_rolled_back(kube: Kube, operating: Operating, tmp_
 
 @pytest.mark.long
 def test_a_watch_that_receives_nothing(kube: Kube, home: Kube, operating: Operating, tmp_path: Path) -> None:
-    """OperatorWatchStale fires while the API server does not answer the operator, and clears when it does again."""
+    """OperatorWatchStale fires while the API server sends the operator nothing, and clears when it does again."""
     with tcp_proxy() as proxy:
         config = json.loads(kube("config", "view", "--raw", "--minify", "-o", "json"))
         proxy.target = config["clusters"][0]["cluster"]["server"]

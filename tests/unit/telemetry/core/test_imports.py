@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from spanloom.core.imports import when_imported
+from spanloom.core.imports import before_import, when_imported
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,3 +69,17 @@ def test_several_functions_wait_for_one_module(name: str) -> None:
         when_imported(name, lambda _, number=number: order.append(number))
     importlib.import_module(name)
     assert [0, 1, 2] == order
+
+
+def test_a_function_before_an_import_is_called_first(name: str) -> None:
+    """Once, while the module does not exist; what it has wait for the module is called after the import."""
+    order: list[object] = []
+
+    def before() -> None:
+        order.append(name in sys.modules)
+        when_imported(name, lambda module: order.append(module.value))
+
+    before_import(name, before)
+    assert [] == order
+    importlib.reload(importlib.import_module(name))
+    assert [False, 7] == order

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from spanloom.core.telemetry import Telemetry
-    from spanloom.instrumentation.hooks import Hooks
+    from spanloom.instrumentation.hooks import Hooks, Options
 
 
 class Gate:
@@ -24,10 +24,17 @@ class Gate:
 
     def __init__(self, telemetry: Telemetry) -> None:
         self._telemetry, self._lock = telemetry, RLock()
-        self.hooks: list[Hooks] = []
+        self._hooks: list[Hooks] = []
         self.on_withdrawal: Callable[[], object] = bool
-        self.is_decided = False
+        self.is_decided = self._has_withdrawn = False
         self._guard = Guard("withdrawal")
+
+    def add(self, hooks: Hooks, options: Options) -> None:
+        """Install hooks, which are removed at a withdrawal; none after it."""
+        with self._lock:
+            if not self._has_withdrawn:
+                self._hooks.append(hooks)
+                hooks.hook(options)
 
     def start_of(self, name: str) -> Callable[..., Any]:
         """Return the function that starts the spans of a scope, before it is decided."""
@@ -52,13 +59,13 @@ class Gate:
 
     def withdraw(self, other: str) -> None:
         """Remove all hooks, with one line; spans that have begun still end."""
-        self.is_decided = True
+        self.is_decided = self._has_withdrawn = True
         report(f"{other} traces this process; the agent has withdrawn")
         tracers.serve_nothing()
         instruments.serve_nothing()
         self._telemetry.discard_metrics()
         self._guard.run(self.on_withdrawal)
-        for hooks in self.hooks:
+        for hooks in self._hooks:
             self._guard.run(hooks.remove)
 
     def serve(self) -> None:

@@ -1,4 +1,4 @@
-"""Start of the agent: settings, telemetry, and the hooks of all libraries."""
+"""Start of the agent: settings, telemetry, and hooks."""
 
 from __future__ import annotations
 
@@ -8,34 +8,20 @@ from dataclasses import replace
 from spanloom.agent.api_door import ApiDoor
 from spanloom.agent.gate import Gate
 from spanloom.agent.lenient_settings import readable
+from spanloom.agent.libraries import Libraries
 from spanloom.agent.other_agents import other_agent
 from spanloom.agent.version import VERSION
 from spanloom.core.export.resource import resource_attributes
 from spanloom.core.propagation import headers
 from spanloom.core.reports import report
 from spanloom.core.telemetry import Telemetry
-from spanloom.instrumentation.aiohttp_client import ClientHooks
-from spanloom.instrumentation.asgi import AsgiHooks
-from spanloom.instrumentation.asyncpg import AsyncpgHooks
-from spanloom.instrumentation.hooks import Hooks, Options
-from spanloom.instrumentation.httpx import HttpxHooks
-from spanloom.instrumentation.logs import LogsHooks
-from spanloom.instrumentation.psycopg import PsycopgHooks
-from spanloom.instrumentation.runtime import RuntimeHooks
-from spanloom.instrumentation.sqlalchemy import SqlalchemyHooks
-from spanloom.instrumentation.threads import ThreadsHooks
-from spanloom.instrumentation.urllib3 import Urllib3Hooks
-from spanloom.instrumentation.wsgi import WsgiHooks
+from spanloom.instrumentation.hooks import Options
 from spanloom.runtime.options import SIGNALS, core_options
 from spanloom.runtime.shutdown import Shutdown
 from spanloom.runtime.signals import exported_by_core
 from spanloom.settings import Settings
 from spanloom.settings.environment import canonical_values
 
-HOOKS: tuple[type[Hooks], ...] = (
-    AsgiHooks, WsgiHooks, ClientHooks, HttpxHooks, Urllib3Hooks, SqlalchemyHooks, PsycopgHooks, AsyncpgHooks,
-    ThreadsHooks, LogsHooks, RuntimeHooks,
-)  # fmt: skip
 DISTRIBUTION = {
     "telemetry.sdk.name": "spanloom",
     "telemetry.sdk.version": VERSION,
@@ -81,9 +67,5 @@ def _install(telemetry: Telemetry, values: dict[str, str], settings: Settings) -
     headers.use_w3c(has_trace_context="tracecontext" in propagators, has_baggage="baggage" in propagators)
     ApiDoor(telemetry, resource, gate).open()
     disabled = [name.strip() for name in values["OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"].split(",")]
-    for hooks_class in HOOKS:
-        if hooks_class.name not in disabled and "*" not in disabled:
-            hooks = hooks_class()
-            gate.hooks.append(hooks)
-            hooks.hook(options)
+    Libraries(gate, options).watch(disabled)
     shutdown.install()

@@ -1,4 +1,4 @@
-"""Functions that are called when a module is imported, without importing it.
+"""Functions that are called before or after a module is imported, without importing it.
 
 One finder is in `sys.meta_path`. It asks the other finders, and the module keeps the loader that they chose. Finder and
 loader have no base class: `importlib.abc` imports much that the application may not need.
@@ -18,15 +18,27 @@ if TYPE_CHECKING:
 
     Function = Callable[[Any], object]
 
+_before: dict[str, list[Callable[[], object]]] = {}
 _waiting: dict[str, list[Function]] = {}
 _lock = RLock()
+
+
+def before_import(name: str, function: Callable[[], object]) -> None:
+    """Call `function`, which does not raise, before the module is looked for the first time."""
+    with _lock:
+        _stand_first()
+        _before.setdefault(name, []).append(function)
+
+
+def _stand_first() -> None:
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
 
 
 def when_imported(name: str, function: Function) -> None:
     """Call `function` with the module when it is imported, or now if it is already."""
     with _lock:
-        if _finder not in sys.meta_path:
-            sys.meta_path.insert(0, _finder)
+        _stand_first()
         _waiting.setdefault(name, []).append(function)
     module = sys.modules.get(name)
     if module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False):
@@ -48,6 +60,8 @@ class _Finder:
     ) -> ModuleSpec | None:
         """Return the spec of a module with a loader that calls the functions afterwards."""
         try:
+            for function in _before.pop(fullname, ()):
+                function()
             return self._find(fullname, path, target) if fullname in _waiting else None
         except Exception:  # another finder's: the import system asks it next, and raises it
             return None

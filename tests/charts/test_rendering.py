@@ -117,6 +117,7 @@ REFUSED = {
     ),
     "a directory of the node that is none": ("otel-collector", "logsCollection.hostPath=/", "hostPath"),
     "sampling in two replicas": ("otel-collector", "tailSampling.enabled=true,replicas=2", "replicas"),
+    "Events from two replicas": ("otel-collector", "kubernetesEvents.enabled=true,replicas=2", "replicas"),
     "sampling with autoscaling": (
         "otel-collector",
         "tailSampling.enabled=true,autoscaling.enabled=true",

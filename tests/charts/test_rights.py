@@ -34,6 +34,8 @@ LABELS = {
     for kind in ("deployments", "replicasets", "statefulsets", "daemonsets")
     for verb in READ
 }
+# Where Events are recorded, they are read in the namespaces of the values.
+EVENTS = {("shop", "events", verb) for verb in READ}
 # Rights on the operator's resources, aggregated to the roles of Kubernetes.
 USERS = {
     "aggregate-to-view": {(kind, verb) for kind in ("otelprofiles", "otelinjections") for verb in READ},
@@ -79,7 +81,12 @@ def test_rights_of_users(case: Case) -> None:
 
 def _expected(case: Case, label: str) -> frozenset[tuple[str, str, str]] | set[tuple[str, str, str]]:
     leaves_out = any("spanloom.dev/inject" in str(item.get("data")) for item in of_kind(case, "ConfigMap"))
-    return RIGHTS[label] | (LABELS if label == "otel-collector-logs" and leaves_out else NOTHING)
+    has_events = any("k8s_events" in str(item.get("data")) for item in of_kind(case, "ConfigMap"))
+    return (
+        RIGHTS[label]
+        | (LABELS if label == "otel-collector-logs" and leaves_out else NOTHING)
+        | (EVENTS if label == "otel-collector" and has_events else NOTHING)
+    )
 
 
 def _rights(case: Case, account: str) -> Iterator[tuple[str, str, str]]:

@@ -18,7 +18,9 @@ NAMED = "mine"  # the existing account of a case
 NUMBERS = {"runAsUser", "runAsGroup", "fsGroup"}
 HOST_FIELDS = {"hostNetwork", "hostPID", "hostIPC"}
 WORKLOADS = ("deployments", "statefulsets", "daemonsets", "cronjobs")
-READABLE = {"pods", "jobs", "namespaces", "replicasets", "configmaps", "otelprofiles", "otelinjections", *WORKLOADS}
+READABLE = {
+    "pods", "jobs", "namespaces", "replicasets", "configmaps", "events", "otelprofiles", "otelinjections", *WORKLOADS,
+}  # fmt: skip
 # Write access of a part, by kind of object
 CHANGES: dict[str, dict[str, set[str]]] = {
     "operator": {

@@ -45,7 +45,7 @@ test-release: setup  ## Release to a registry and install from it (REGISTRY=loca
 	REGISTRY="$(REGISTRY)" $(RUN) python -m pytest tests/release $(ARGS)
 
 breakages: setup  ## Cause, follow and repair every breakage on a cluster (installs as make up does)
-	$(RUN) python -m pytest tests/e2e/test_lessons.py -k breakage --whole $(ARGS)
+	$(RUN) python -m pytest tests/e2e/test_lessons.py tests/e2e/test_breakage_alerts.py -k breakage --whole $(ARGS)
 
 docs: setup  ## Generate docs/configuration.md, docs/compatibility.md, the charts' READMEs and copied files
 	PYTHONPATH=tests $(RUN) python docs/generator

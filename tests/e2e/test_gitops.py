@@ -26,7 +26,7 @@ HPA = {"enabled": True, "minReplicas": 1, "maxReplicas": 2}
 
 @pytest.fixture(scope="module")
 def release() -> Iterator[Release]:
-    """Create a namespace with the Secret that the page names; what the charts create beside it is deleted."""
+    """Create a namespace with the Secret that the page names; objects of the whole cluster are deleted at the end."""
     load_images()
     with new_namespace("gitops") as kube:
         kube(

@@ -97,10 +97,6 @@ receivers:
       http:
         endpoint: :4318
         {{- include "otel-collector.receiver" . | nindent 8 }}
-  {{- if .Values.kubernetesEvents.enabled }}
-  k8s_events:
-    namespaces: {{- include "otel-collector.eventNamespaces" . | nindent 6 }}
-  {{- end }}
 processors:
   memory_limiter: {check_interval: 1s, limit_percentage: 80, spike_limit_percentage: 20}
   k8s_attributes:
@@ -128,9 +124,6 @@ processors:
       {{- range .Values.redaction.values }}
       - 'replace_pattern(span.status.message, {{ toRawJson . | replace "'" "''" }}, "****")'
       {{- end }}
-  {{- if .Values.kubernetesEvents.enabled }}
-  resource/events: {attributes: [{key: service.name, value: kubernetes-events, action: insert}]}
-  {{- end }}
   {{- if $remoteWrite }}
   transform/labels:  # as `promote_resource_attributes` of Prometheus' OTLP receiver
     metric_statements:
@@ -248,19 +241,9 @@ service:
       receivers: [otlp]
       processors: [memory_limiter, k8s_attributes, redaction]
       exporters: [{{ include "otel-collector.exporters" (list . "logs") }}]
-    {{- if .Values.kubernetesEvents.enabled }}
-    logs/events:  # their resource is the object that they are about
-      receivers: [k8s_events]
-      processors: [memory_limiter, resource/events, redaction]
-      exporters: [{{ include "otel-collector.exporters" (list . "logs") }}]
-    {{- end }}
-{{- end }}
-
-{{/* The namespaces whose Events are collected */}}
-{{- define "otel-collector.eventNamespaces" -}}
-{{- .Values.kubernetesEvents.namespaces | default (list .Release.Namespace) | uniq | toYaml }}
 {{- end }}
 
 {{- define "otel-collector.config" -}}
-{{- include "common.mergeConfig" (list (include "otel-collector.generated" .) .Values.config) }}
+{{- $own := mergeOverwrite (include "otel-collector.events" . | fromYaml) .Values.config }}
+{{- include "common.mergeConfig" (list (include "otel-collector.generated" .) $own) }}
 {{- end }}

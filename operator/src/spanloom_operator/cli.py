@@ -1,4 +1,4 @@
-"""`spanloom explain` and `spanloom cleanup`, with the user's own kubeconfig."""
+"""The command `spanloom`: explain and cleanup, with the user's own kubeconfig, and score."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from typing import Annotated
 import typer
 
 from spanloom_operator.explain.command import EPILOG, HELP, explain_command
+from spanloom_operator.score import command as score
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
-    help="Explain and clean up what Spanloom's operator does.",
+    help="Explain and clean up what Spanloom's operator does, and rate telemetry.",
 )  # fmt: skip
 app.command("explain", help=HELP, epilog=EPILOG, no_args_is_help=True)(explain_command)
+app.command("score", help=score.HELP, epilog=score.EPILOG, no_args_is_help=True)(score.score_command)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from unit.repository.test_imports import ROOMS
 
 from spanloom.sdk.distro import REPLACED
 from spanloom_operator.controller import metrics
+from spanloom_operator.score.rules import RULES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -96,6 +97,12 @@ def test_metrics_of_the_operator_are_those_of_its_code() -> None:
     families = [metric.describe()[0] for metric in vars(metrics).values() if isinstance(metric, (Counter, Gauge))]
     names = {f"{family.name}_total" if family.type == "counter" else family.name for family in families}
     assert names == set(re.findall(r"spanloom_operator_\w+", _text("docs/operations.md")))
+
+
+def test_rules_of_the_score_are_those_of_its_code() -> None:
+    """docs/score.md lists every rule with its impact and promise."""
+    impacts = {rule.name: f"{rule.impact.name.title()} ({rule.impact.value})" for rule in RULES}
+    assert [[rule.name, impacts[rule.name], rule.promise] for rule in RULES] == _rows("docs/score.md", "Rules")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""`spanloom score`: the quality of telemetry, by the OpenTelemetry Instrumentation Score."""

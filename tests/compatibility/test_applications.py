@@ -180,7 +180,7 @@ def test_a_blocked_event_loop_is_measured(traced, arrived) -> None:
         app.end()
     assert [200, 200] == [status for _, status, _ in app.responses]
     [delay] = arrived.points("asyncio.eventloop.delay")
-    assert delay.max > 0.5 - 0.1 - 0.002  # clocks of event loops count milliseconds
+    assert delay.max > 1 - 0.5 - 0.002  # clocks of event loops count milliseconds
     assert arrived.measured("cpython.gc.duration", "cpython.gc.generation")[2,] >= 1
 
 

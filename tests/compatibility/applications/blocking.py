@@ -10,7 +10,7 @@ app = FastAPI()
 
 @app.get("/block")
 async def block() -> str:
-    time.sleep(0.5)  # noqa: ASYNC251 the mistake that the test looks for
+    time.sleep(1)  # noqa: ASYNC251 the mistake that the test looks for
     return "ok"
 
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from support.cluster.helm_release import Release
 
 pytestmark = pytest.mark.timeout(600)
-PART, METRICS = "otel-collector", 8888
+PART, METRICS = "otel-collector", ("otel-collector-pods", 8888)
 
 
 @contextmanager
 def watched(release: Release, folder: Path) -> Iterator[str]:
     """Run Prometheus, which scrapes the Collector, inside the block; yield its URL."""
     with (
-        release.reach(PART, METRICS) as metrics,
+        release.reach(*METRICS) as metrics,
         running_prometheus(folder, free_port(), [metrics.removeprefix("http://")]) as prometheus,
     ):
         yield prometheus

@@ -117,7 +117,8 @@ async def run(url: str, rate: float) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-    async with aiohttp.ClientSession(url, timeout=timeout, headers={"User-Agent": AGENT}) as session:
+    once = aiohttp.TCPConnector(force_close=True)  # a connection that is kept stays with one pod, whatever starts
+    async with aiohttp.ClientSession(url, connector=once, timeout=timeout, headers={"User-Agent": AGENT}) as session:
         load = Load(session)
         sending = [asyncio.create_task(_send(load, rate)), asyncio.create_task(_report(load))]
         await stopped.wait()

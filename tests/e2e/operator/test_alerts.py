@@ -15,6 +15,8 @@ import trustme
 from e2e.operator.shop import label, profile, shop, unlabel
 from support.cluster.kube import wait_for_state
 from support.cluster.operator_process import ACCOUNT, write_config
+from support.cluster.prometheus import samples
+from support.polling import poll_until
 from support.processes.commands import free_port
 from support.processes.prometheus import firing, running_prometheus, until_clears, until_fires
 from support.servers.tcp_proxy import tcp_proxy
@@ -77,6 +79,7 @@ def test_a_watch_that_receives_nothing(kube: Kube, home: Kube, operating: Operat
         proxy.target = config["clusters"][0]["cluster"]["server"]
         account = write_config(home, ACCOUNT, tmp_path / "kubeconfig", proxy.url.replace("http:", "https:"))
         with operating(account) as operator, watched(operator, tmp_path) as prometheus:
+            poll_until(lambda: samples(prometheus, "spanloom_operator_ready == 1"), "the operator has started")
             with proxy.mode("hold"):
                 until_fires(prometheus, "OperatorWatchStale", STALE_SECONDS)
             until_clears(prometheus, "OperatorWatchStale")

@@ -20,6 +20,7 @@ RULES = (
     (r"make (bench|test-matrix|reliability|sbom|checkov|golden)", ELSEWHERE, "CONTRIBUTING.md: takes minutes"),
     (r"make (up|down|e2e|bench-operator)\b", ELSEWHERE, "tests/e2e/test_lessons.py: deploy/up is where it starts"),
     (r"make release\b", CLUSTER, "tests/release/test_registry.py"),
+    (r"spanloom score ", ELSEWHERE, "tests/integration/test_score.py"),
     (r"(kubectl|helm|curl|spanloom|deploy/package|deploy/production-secrets)\b", CLUSTER, "tests/e2e/test_docs.py"),
     (r"\S+=\S+ deploy/image ", CLUSTER, "tests/e2e/test_docs.py"),
     (r"\S+=\S+ .*deploy/production-secrets", CLUSTER, "tests/e2e/test_charts.py"),

@@ -21,7 +21,8 @@ GARBAGE = b"220 mail.example.org ESMTP\r\n\x00\xff\r\n"
 class TcpProxy(socketserver.ThreadingTCPServer):
     """Forwards bytes to `target` (a URL), depending on the mode; `passed` contains the bytes of clients.
 
-    Modes: `through`; `hold` keeps the bytes until the mode changes; `reset` and `garbage` send that and close.
+    Modes: `through`; `hold` keeps the bytes of both sides until the mode changes; `reset` and `garbage` send that to a
+    client and close.
     """
 
     daemon_threads = True
@@ -66,7 +67,7 @@ class _Connection(socketserver.BaseRequestHandler):
         target = urlsplit(self.server.target)
         try:
             with socket.create_connection((target.hostname or "", target.port or 80)) as upstream:
-                threading.Thread(target=_pump, args=(upstream, client), daemon=True).start()
+                threading.Thread(target=self._respond, args=(upstream,), daemon=True).start()
                 while chunk := client.recv(CHUNK):
                     if (mode := self.server.current_mode()) != "through":
                         return _misbehave(mode, client)
@@ -75,6 +76,15 @@ class _Connection(socketserver.BaseRequestHandler):
         except OSError:  # one side has closed the connection
             client.close()
 
+    def _respond(self, upstream: socket.socket) -> None:
+        try:
+            while chunk := upstream.recv(CHUNK):
+                self.server.current_mode()
+                self.request.sendall(chunk)
+            self.request.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # one side has closed the connection
+
 
 def _misbehave(mode: str, client: socket.socket) -> None:
     if mode == "garbage":
@@ -82,15 +92,6 @@ def _misbehave(mode: str, client: socket.socket) -> None:
     else:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     client.close()
-
-
-def _pump(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while chunk := source.recv(CHUNK):
-            sink.sendall(chunk)
-        sink.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # one side has closed the connection
 
 
 @contextmanager

@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 ENVIRONMENTS = HERE / "environments"
 APPLICATIONS = HERE / "applications"
 UVICORN = ["uvicorn", "{app}:app", "--port", "{port}"]
+AGAIN_SECONDS = 60  # servers have timeouts of their own, of 30 seconds
 OURS = ("OTEL_", "SPANLOOM_", "PYTHONPATH", "VIRTUAL_ENV")
 
 
@@ -85,8 +86,15 @@ class Program:
                 return error.code, error.read().decode()
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal, wait for the end, and return the exit status."""
-        self.popen.send_signal(number)
+        """Send a signal, wait for the end, and return the exit status.
+
+        A signal that arrives while Python's main thread begins to wait for a lock is handled at the next signal, also
+        without telemetry; so it is sent again.
+        """
+        for _ in range(2):
+            self.popen.send_signal(number)
+            with suppress(subprocess.TimeoutExpired):
+                return self.wait(AGAIN_SECONDS)
         return self.wait()
 
     def wait(self, timeout: float = 90) -> int:

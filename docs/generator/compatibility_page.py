@@ -43,9 +43,9 @@ Celery's pools `prefork`, `threads` and `solo`, and `--max-tasks-per-child 1`, l
 
 - An application for granian's own interface RSGI runs as without telemetry, and is not traced.
 - An ASGI application of no framework is traced under uvicorn only: there is no class to hook.
-- granian with WSGI may handle SIGTERM with the next signal only, when it comes within milliseconds of the worker's first
-  response: Python handles a signal that arrives while its main thread begins to wait for a lock at the next one. Seen
-  with telemetry (1 of 12 starts on a busy machine), which moves that moment; not without, and not half a second later.
+- granian with WSGI may handle SIGTERM with the next signal only, when it comes within milliseconds of the worker's
+  first response: Python handles a signal that arrives while its main thread begins to wait for a lock at the next one.
+  Seen with telemetry, which moves that moment (1 of 12 starts on a busy machine); not without, nor half a second later.
 - uWSGI with `--threads` is not tried: with several threads a worker sometimes does not end at SIGTERM, also without
   telemetry (1 of 22 times on a busy machine).
 - uWSGI ends without running Python's exit functions where SIGTERM meets a worker in a request, or a server without

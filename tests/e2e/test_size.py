@@ -1,15 +1,22 @@
-"""What the umbrella's default needs of a cluster while its load runs."""
+"""What the umbrella's default needs of a cluster while its load runs, and how soon a request is seen in its stores."""
 
 from __future__ import annotations
 
 import json
+import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import pytest
 from support.cluster.helm_release import helm_release
+from support.cluster.images import load_images
+from support.cluster.jaeger import traces_of
 from support.cluster.namespaces import new_namespace
 from support.cluster.prometheus import samples
+from support.cluster.victoria_logs import records_of_trace
 from support.polling import poll_until
+
+from spanloom_local.journey import SERVICES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,9 +34,24 @@ UNITS = {"Mi": 2**20, "Gi": 2**30}
 
 @pytest.fixture(scope="module")
 def release() -> Iterator[Release]:
-    """Install the umbrella chart with its load."""
-    with new_namespace("size") as kube, helm_release(kube, users={"load": {"enabled": True}}) as found:
-        yield found
+    """Install the umbrella chart with its load, and print how long it takes until a trace has its log records."""
+    load_images()
+    with new_namespace("size") as kube:
+        started = time.monotonic()
+        with helm_release(kube, users={"load": {"enabled": True}}) as found:
+            poll_until(lambda: is_linked(found), "a trace of both services has log records of both", 120)
+            print(f"helm install to the first trace with its log records: {time.monotonic() - started:.0f} s")
+            yield found
+
+
+def is_linked(release: Release) -> bool:
+    """Return whether Jaeger has a trace of both services, and VictoriaLogs log records of both for it."""
+    with release.reach("jaeger", 16686) as jaeger, release.reach("victoria-logs", 9428) as logs:
+        return any(
+            set(SERVICES) == {record["service.name"] for record in records_of_trace(logs, trace_id)}
+            for trace_id, trace in islice(traces_of(jaeger, "users-api").items(), 20)
+            if set(SERVICES) == {span.service for span in trace.spans}
+        )
 
 
 def used_bytes(kube: Kube) -> dict[str, int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.cluster.helm_release import helm_release
@@ -47,11 +46,13 @@ def release() -> Iterator[Release]:
 def is_linked(release: Release) -> bool:
     """Return whether Jaeger has a trace of both services, and VictoriaLogs log records of both for it."""
     with release.reach("jaeger", 16686) as jaeger, release.reach("victoria-logs", 9428) as logs:
-        return any(
-            set(SERVICES) == {record["service.name"] for record in records_of_trace(logs, trace_id)}
-            for trace_id, trace in islice(traces_of(jaeger, "users-api").items(), 20)
-            if set(SERVICES) == {span.service for span in trace.spans}
-        )
+        traces = traces_of(jaeger, "users-api").items()
+        whole = [trace_id for trace_id, trace in traces if set(SERVICES) == {span.service for span in trace.spans}]
+        return any(services_of(records_of_trace(logs, trace_id)) == set(SERVICES) for trace_id in whole[-20:])
+
+
+def services_of(records: list[dict[str, Any]]) -> set[str]:
+    return {record["service.name"] for record in records}
 
 
 def used_bytes(kube: Kube) -> dict[str, int]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import subprocess
 import sys
+from contextlib import closing
+from http.client import HTTPConnection
 from threading import Thread
 from typing import TYPE_CHECKING
 
 import pytest
-from support.processes.commands import free_port
+from support.polling import poll_until
+from support.processes.commands import free_port, listens
 
 from spanloom_local.journey import send_journey
 from spanloom_local.receiver import Receiver
@@ -71,6 +75,25 @@ def test_a_file_of_the_collector(source: str, tmp_path: Path) -> None:
     assert 1 == scored(name, "--least=90", stdin=text)[0]
 
 
+@pytest.mark.parametrize("form", ["JSON", "gzip and chunks", "sent twice"])
+def test_what_other_sdks_send(form: str) -> None:
+    """JSON, compressed requests without a length, and a request that was sent again."""
+    port = free_port()
+    found: list[tuple[int, str, str]] = []
+    receiving = Thread(target=lambda: found.append(scored(f"http://127.0.0.1:{port}", "--seconds=6")))
+    receiving.start()
+    poll_until(lambda: listens(port), "it listens")
+    body, headers = json.dumps(LOST_CONTEXT).encode(), {"Content-Type": "application/json"}
+    if form == "gzip and chunks":
+        body, headers = gzip.compress(body), {**headers, "Content-Encoding": "gzip"}
+    for _ in range(1 + (form == "sent twice")):
+        with closing(HTTPConnection("127.0.0.1", port)) as connection:
+            connection.request("POST", "/v1/traces", iter([body[:40], body[40:]]), headers, encode_chunked=True)
+            assert 200 == connection.getresponse().status
+    receiving.join()
+    assert [(0, EXPECTED)] == [each[:2] for each in found]
+
+
 @pytest.mark.parametrize(("text", "line"), [("{}", 1), ("\n[1]", 2), ("text", 1), ('{"resourceSpans": 1}', 1)])
 def test_what_is_not_telemetry_is_one_line(text: str, line: int) -> None:
     """With the place, and what was expected."""
@@ -79,9 +102,10 @@ def test_what_is_not_telemetry_is_one_line(text: str, line: int) -> None:
 
 
 def test_nothing_is_one_line(tmp_path: Path) -> None:
-    """An empty file, a file that does not exist, an address in use."""
+    """An empty file, a file that does not exist, an address in use, a URL that asks for TLS."""
     (tmp_path / "empty").write_text("")
     assert (2, "", f"spanloom: {tmp_path}/empty: no telemetry was read\n") == scored(f"{tmp_path}/empty")
     assert (2, "", f"spanloom: {tmp_path}/none: No such file or directory\n") == scored(f"{tmp_path}/none")
     with Receiver() as receiver:
         assert (2, "") == scored(receiver.url, "--seconds=1")[:2]
+    assert (2, "", "spanloom: https://a: expected http://HOST:PORT, as TLS is not served\n") == scored("https://a")

@@ -24,7 +24,7 @@ ROOMS = {
     ),
     "settings": ("names", "profiles", "pydantic", "spanloom.web.service_settings"),
     "explain": ("names", "kinds", "injection", "profiles", "settings", "kopf", "pydantic", "typer", "yaml"),
-    "score": ("google.protobuf", "opentelemetry.proto", "spanloom.testing", "typer"),
+    "score": ("aiohttp.web", "google.protobuf", "opentelemetry.proto", "spanloom.testing", "typer"),
     "cli": ("explain", "score", "controller", "kube", "kopf", "typer"),
     "__main__": (
         "names", "kube", "controller", "settings", "kopf", "prometheus_client", "spanloom.web",

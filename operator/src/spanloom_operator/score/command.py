@@ -52,11 +52,13 @@ def score_command(
 def _read(source: str, seconds: float) -> Telemetry:
     from spanloom_operator.score.sources import SourceError, from_file, from_receiver  # noqa: PLC0415
 
-    if not source.startswith(("http://", "https://")):
-        telemetry = from_file(source)
-    else:
+    if source.startswith("http://"):
         print(f"receiving OTLP/HTTP at {source} for {seconds:g} s", file=sys.stderr)
         telemetry = from_receiver(source, seconds)
+    elif "://" in source:
+        raise SourceError(f"{source}: expected http://HOST:PORT, as TLS is not served")
+    else:
+        telemetry = from_file(source)
     if not telemetry.services:
         raise SourceError(f"{source}: no telemetry was read")
     return telemetry

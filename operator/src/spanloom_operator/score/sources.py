@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
-import time
-import zlib
 from base64 import b64encode
-from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Lock, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+from aiohttp import web
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -29,7 +26,10 @@ REQUESTS: dict[str, tuple[type[Message], Any]] = {
 }
 SIGNALS = {"resourceSpans": "traces", "resourceMetrics": "metrics", "resourceLogs": "logs"}
 IDS = ("traceId", "spanId", "parentSpanId")
-GZIP = 16 + zlib.MAX_WBITS
+JSON = "application/json"
+INVALID = (ValueError, TypeError, AttributeError, ParseError)
+"""What content raises that is not a request of OTLP/JSON."""
+MAX_BODY_BYTES = 64 * 2**20
 
 
 class SourceError(Exception):
@@ -39,25 +39,28 @@ class SourceError(Exception):
 def from_file(name: str) -> Telemetry:
     """Return the telemetry of a file of OTLP/JSON, one request a line; `-` is standard input. SourceError."""
     try:
-        lines = (sys.stdin.read() if name == "-" else Path(name).read_text()).splitlines()
+        text = sys.stdin.read() if name == "-" else Path(name).read_text()
     except (OSError, UnicodeError) as error:
         raise SourceError(f"{name}: {getattr(error, 'strerror', None) or 'not a text'}") from None
     telemetry = Telemetry()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
             _add_line(telemetry, line, f"{name}, line {number}")
     return telemetry
 
 
 def _add_line(telemetry: Telemetry, line: str, place: str) -> None:
-    expected = f"{place}: expected a request of OTLP/JSON, as the Collector's file exporter writes"
     try:
-        request = json.loads(line, object_hook=_with_base64_ids)
-        signal = next(SIGNALS[key] for key in request if key in SIGNALS)
+        signal = next(SIGNALS[key] for key in json.loads(line) if key in SIGNALS)
         kind, add = REQUESTS[signal]
-        add(telemetry, ParseDict(request, kind(), ignore_unknown_fields=True))
-    except (ValueError, TypeError, StopIteration, ParseError):
-        raise SourceError(expected) from None
+        add(telemetry, _from_json(kind, line))
+    except (*INVALID, StopIteration):
+        expected = "expected a request of OTLP/JSON, as the Collector's file exporter writes"
+        raise SourceError(f"{place}: {expected}") from None
+
+
+def _from_json(kind: type[Message], text: str) -> Message:
+    return ParseDict(json.loads(text, object_hook=_with_base64_ids), kind(), ignore_unknown_fields=True)
 
 
 def _with_base64_ids(found: dict[str, Any]) -> dict[str, Any]:
@@ -68,48 +71,30 @@ def _with_base64_ids(found: dict[str, Any]) -> dict[str, Any]:
 
 def from_receiver(url: str, seconds: float) -> Telemetry:
     """Receive OTLP/HTTP at the address of a URL for some seconds and return what came. SourceError."""
-    parts = urlsplit(url)
-    telemetry = Telemetry()
+    parts, telemetry = urlsplit(url), Telemetry()
     try:
-        server = ThreadingHTTPServer((parts.hostname or "127.0.0.1", parts.port or 4318), _handler(telemetry))
+        asyncio.run(_receive(telemetry, parts.hostname or "127.0.0.1", parts.port or 4318, seconds))
     except (OSError, ValueError) as error:
         raise SourceError(f"{url}: {getattr(error, 'strerror', None) or error}") from None
-    with server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        time.sleep(seconds)
-        server.shutdown()
     return telemetry
 
 
-def _handler(telemetry: Telemetry) -> type[BaseHTTPRequestHandler]:
-    lock = Lock()
-
-    class Handler(BaseHTTPRequestHandler):
-        """Receives the requests of OTLP/HTTP as protobuf."""
-
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            """Add a request."""
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(_status(self.path, self.headers.get("Content-Encoding", ""), body))
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Write nothing."""
-
-    def _status(path: str, encoding: str, body: bytes) -> HTTPStatus:
-        signal = path.removeprefix("/v1/")
-        if signal not in REQUESTS:
-            return HTTPStatus.NOT_FOUND
-        kind, add = REQUESTS[signal]
+async def _receive(telemetry: Telemetry, host: str, port: int, seconds: float) -> None:
+    async def receive(request: web.Request) -> web.Response:
+        kind, add = REQUESTS[request.match_info["signal"]]
         try:
-            request = kind.FromString(zlib.decompress(body, GZIP) if encoding == "gzip" else body)
-        except (DecodeError, zlib.error):
-            return HTTPStatus.BAD_REQUEST
-        with lock:
-            add(telemetry, request)
-        return HTTPStatus.OK
+            body = await request.read()
+            add(telemetry, _from_json(kind, body.decode()) if request.content_type == JSON else kind.FromString(body))
+        except (*INVALID, DecodeError):
+            return web.Response(status=400)
+        return web.Response()
 
-    return Handler
+    application = web.Application(client_max_size=MAX_BODY_BYTES)
+    application.router.add_post(f"/v1/{{signal:{'|'.join(REQUESTS)}}}", receive)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, shutdown_timeout=1).start()
+        await asyncio.sleep(seconds)
+    finally:
+        await runner.cleanup()

@@ -42,16 +42,15 @@ class Telemetry:
 
     def __init__(self) -> None:
         self.services: dict[str, Service] = {}
-
-    @property
-    def span_ids(self) -> set[tuple[str, str]]:
+        self.span_ids: set[tuple[str, str]] = set()
         """The trace and span id of every span: a parent may be another service's."""
-        return {(span.trace_id, span.span_id) for service in self.services.values() for span in service.spans}
 
     def add_traces(self, request: ExportTraceServiceRequest) -> None:
-        """Add the spans of a request."""
+        """Add the spans of a request that are new: one that was sent again is the same span."""
         for span in from_otlp(request.SerializeToString()):
-            self._of(span.resource).spans.append(span)
+            if (span.trace_id, span.span_id) not in self.span_ids:
+                self.span_ids.add((span.trace_id, span.span_id))
+                self._of(span.resource).spans.append(span)
 
     def add_metrics(self, request: ExportMetricsServiceRequest) -> None:
         """Add the metrics of a request."""

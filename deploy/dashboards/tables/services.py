@@ -150,7 +150,7 @@ RUNTIME = Row(
                     "{{service_name}} generation {{cpython_gc_generation}}",
                 ),
             ),
-            "Seconds per second, of all processes of the service.",
+            "Seconds per second, of all processes of the service; collections of generation 0 are not measured.",
             12,
         ),
     ),
